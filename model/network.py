@@ -1,0 +1,128 @@
+"""The one description of a network, read from `model/networks/<name>.toml`.
+
+Everything else derives from it: Keras layers, golden model, C++ headers, packet sizes, reports.
+"""
+
+import dataclasses
+import pathlib
+import sys
+
+from model.errors import UserError
+from model.paths import NETWORKS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_NETWORK = "srcnn915"
+UPSCALES = (2, 3, 4)
+# Number formats of the arithmetic contract (docs/architecture.md), shared by every layer.
+ACT_BITS = 8      # activations and pixels: unsigned
+WEIGHT_BITS = 8   # weights: signed
+BIAS_BITS = 24    # biases: signed, in units of the accumulator
+MAX_SHIFT = 22    # largest requantisation shift
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One convolution. `k` is the filter side; stride is 1, no padding (valid)."""
+
+    name: str
+    k: int
+    in_ch: int
+    out_ch: int
+    relu: bool
+
+    @property
+    def taps(self):
+        """Products per output value: k * k * in_ch."""
+        return self.k * self.k * self.in_ch
+
+    @property
+    def macs_per_pixel(self):
+        """Multiply-accumulates per output pixel: taps * out_ch."""
+        return self.taps * self.out_ch
+
+    @property
+    def weight_shape(self):
+        """Project order O, Kh, Kw, I."""
+        return (self.out_ch, self.k, self.k, self.in_ch)
+
+    @property
+    def acc_bits(self):
+        """Signed accumulator width that no int8 weights, uint8 inputs, bias and rounding term can overflow.
+
+        |acc| <= taps * (2^8 - 1) * 2^7 + 2^(BIAS_BITS-1) + 2^(MAX_SHIFT-1), plus a sign bit.
+        """
+        worst = (self.taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)
+                 + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1))
+        return worst.bit_length() + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A chain of valid convolutions from one channel (Y) to one channel (Y)."""
+
+    name: str
+    layers: tuple
+
+    @property
+    def halo(self):
+        """Pixels of context on each side: sum((k - 1) / 2); 6 for 9-1-5."""
+        return sum(layer.k - 1 for layer in self.layers) // 2
+
+    @property
+    def macs_per_pixel(self):
+        """8,032 for 9-1-5."""
+        return sum(layer.macs_per_pixel for layer in self.layers)
+
+
+def list_networks():
+    """Return the names of the described networks, sorted."""
+    return sorted(path.stem for path in NETWORKS.glob("*.toml"))
+
+
+def load_network(name=DEFAULT_NETWORK):
+    """Read a network description.
+
+    Parameters
+    ----------
+    name : str
+        File stem in `model/networks`, or a path to a .toml file.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    UserError
+        If there is no such description or it breaks a rule: odd k, at least one layer, last layer one channel.
+    """
+    path = pathlib.Path(name) if str(name).endswith(".toml") else NETWORKS / f"{name}.toml"
+    if not path.is_file():
+        raise UserError(f"there is no network {name!r}; known: {', '.join(list_networks())}")
+    with open(path, "rb") as file:
+        try:
+            description = tomllib.load(file)
+        except tomllib.TOMLDecodeError as error:
+            raise UserError(f"{path} is not valid TOML ({error}); compare it with srcnn915.toml") from error
+    try:
+        layers, in_ch = [], 1
+        for entry in description["layers"]:
+            layers.append(Layer(entry["name"], entry["k"], in_ch, entry["out_ch"], entry["relu"]))
+            in_ch = entry["out_ch"]
+        network = Network(description["name"], tuple(layers))
+    except KeyError as error:
+        raise UserError(f"{path} lacks the key {error}; compare it with srcnn915.toml") from error
+    _check(network, path)
+    return network
+
+
+def _check(network, path):
+    if not network.layers or network.layers[-1].out_ch != 1:
+        raise UserError(f"{path}: the last layer has to have out_ch = 1 (the Y channel)")
+    for layer in network.layers:
+        if layer.k < 1 or layer.k % 2 == 0 or layer.out_ch < 1:
+            raise UserError(f"{path}: layer {layer.name} has k = {layer.k}, out_ch = {layer.out_ch}; k has to be odd, both positive")

@@ -1,0 +1,178 @@
+"""Weight files: float weights as trained, integer weights as the hardware holds them.
+
+Both are `.npz` archives in `model/weights/`, with weights in the project's order O, Kh, Kw, I:
+`<network>_x<upscale>.npz` (float32) and `<network>_x<upscale>_int8.npz`. Weights trained for another
+degradation than the standard one carry its name: `<network>_x<upscale>_<degradation>.npz`.
+"""
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+
+import numpy as np
+
+from model.errors import UserError
+from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Network, load_network
+from model.paths import WEIGHTS, atomic_write
+
+DEGRADATIONS = ("standard", "opencv")
+
+
+@dataclasses.dataclass(frozen=True)
+class FloatModel:
+    """Trained weights.
+
+    Attributes
+    ----------
+    network : Network
+    upscale : int
+        2, 3 or 4.
+    weights, biases : tuple of ndarray
+        float32, shapes (O, Kh, Kw, I) and (O,); input and output pixels are in [0, 1].
+    meta : dict
+        Provenance: command, data, seed, results. JSON-serialisable.
+    """
+
+    network: Network
+    upscale: int
+    weights: tuple
+    biases: tuple
+    meta: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        _check_shapes(self.network, self.weights, self.biases)
+        for layer, weight, bias in zip(self.network.layers, self.weights, self.biases):
+            if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+                raise UserError(f"the weights of layer {layer.name} hold NaN or infinity; train again from the last good checkpoint")
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantLayer:
+    """Integer parameters of one layer: weight int8 (O, Kh, Kw, I), bias int32 (O,), shift uint8 (O,)."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+    shift: np.ndarray
+
+    @property
+    def worst_accumulator(self):
+        """Bound on |accumulator| and on every partial sum, in any order, for any uint8 input, rounding term included."""
+        limit = 2**ACT_BITS - 1
+        weight = self.weight.astype(np.int64).reshape(len(self.weight), -1)
+        half = (1 << self.shift.astype(np.int64)) >> 1
+        one_sided = np.maximum(np.maximum(weight, 0).sum(1), -np.minimum(weight, 0).sum(1))
+        return int((one_sided * limit + np.abs(self.bias.astype(np.int64)) + half).max())
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantModel:
+    """A network in integers; see `model.golden` for what is computed with it."""
+
+    network: Network
+    upscale: int
+    layers: tuple
+    meta: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        _check_shapes(self.network, [q.weight for q in self.layers], [q.bias for q in self.layers])
+        for layer, q in zip(self.network.layers, self.layers):
+            if q.weight.dtype != np.int8 or q.bias.dtype != np.int32 or q.shift.dtype != np.uint8:
+                raise UserError(f"layer {layer.name} has to be int8 weights, int32 biases, uint8 shifts; quantise again")
+            if q.shift.shape != (layer.out_ch,) or q.shift.max() > MAX_SHIFT:
+                raise UserError(f"layer {layer.name} needs {layer.out_ch} shifts of at most {MAX_SHIFT}; quantise again")
+            if np.abs(q.bias.astype(np.int64)).max() >= 2 ** (BIAS_BITS - 1):
+                raise UserError(f"layer {layer.name} has a bias outside {BIAS_BITS} bits; quantise again")
+            if q.worst_accumulator >= 2 ** (layer.acc_bits - 1):
+                raise UserError(f"layer {layer.name} could overflow its {layer.acc_bits} bit accumulator; quantise again")
+
+
+def weight_path(network, upscale, degradation="standard", quantised=False):
+    """Return where the committed weights of a network lie."""
+    suffix = "" if degradation == "standard" else f"_{degradation}"
+    return WEIGHTS / f"{network}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
+
+
+def save_float(model, path):
+    """Write a `FloatModel`; the file appears only when it is complete."""
+    arrays = {}
+    for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
+        arrays[f"{layer.name}_weight"] = np.asarray(weight, np.float32)
+        arrays[f"{layer.name}_bias"] = np.asarray(bias, np.float32)
+    _save(path, model, arrays, "float")
+
+
+def save_quant(model, path):
+    """Write a `QuantModel`; the file appears only when it is complete."""
+    arrays = {}
+    for layer, q in zip(model.network.layers, model.layers):
+        arrays[f"{layer.name}_weight"] = q.weight
+        arrays[f"{layer.name}_bias"] = q.bias
+        arrays[f"{layer.name}_shift"] = q.shift
+    _save(path, model, arrays, "int8")
+
+
+def load_float(path, network=None):
+    """Read a `FloatModel`.
+
+    Parameters
+    ----------
+    path : path-like
+    network : str, optional
+        Name of the network the caller needs; weights of another one are refused.
+
+    Raises
+    ------
+    UserError
+        Missing or damaged file, weights of another network, NaN weights.
+    """
+    described, header, arrays = _load(path, network, "float")
+    return FloatModel(described, header["upscale"],
+                      tuple(arrays[f"{layer.name}_weight"] for layer in described.layers),
+                      tuple(arrays[f"{layer.name}_bias"] for layer in described.layers), header["meta"])
+
+
+def load_quant(path, network=None):
+    """Read a `QuantModel`; parameters and errors as for `load_float`."""
+    described, header, arrays = _load(path, network, "int8")
+    layers = tuple(QuantLayer(arrays[f"{layer.name}_weight"], arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"])
+                   for layer in described.layers)
+    return QuantModel(described, header["upscale"], layers, header["meta"])
+
+
+def _save(path, model, arrays, kind):
+    header = {"kind": kind, "network": model.network.name, "upscale": model.upscale,
+              "weight_bits": WEIGHT_BITS, "act_bits": ACT_BITS, "meta": model.meta}
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, header=np.array(json.dumps(header, sort_keys=True)), **arrays)
+
+
+def _load(path, network, kind):
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no weight file {path}; make it with `make train` and `make quantise`")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(str(arrays.pop("header")))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
+    if header.get("kind") != kind:
+        raise UserError(f"{path} holds {header.get('kind')} weights where {kind} weights are needed; choose the other file of the pair")
+    if network is not None and header["network"] != network:
+        raise UserError(f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}")
+    described = load_network(header["network"])
+    needed = [f"{layer.name}_{part}" for layer in described.layers for part in ("weight", "bias")]
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise UserError(f"{path} lacks {missing[0]}; it was written for another description of {header['network']}")
+    return described, header, arrays
+
+
+def _check_shapes(network, weights, biases):
+    if not len(weights) == len(biases) == len(network.layers):
+        raise UserError(f"{network.name} has {len(network.layers)} layers, the weights have {len(weights)}; choose weights of this network")
+    for layer, weight, bias in zip(network.layers, weights, biases):
+        if weight.shape != layer.weight_shape or bias.shape != (layer.out_ch,):
+            raise UserError(f"layer {layer.name} of {network.name} needs weights of shape {layer.weight_shape}, "
+                            f"not {weight.shape}; choose weights of this network")
