@@ -1,0 +1,191 @@
+"""Network + board -> the hardware configuration: folding, widths, parameter layout, config id.
+
+Nothing here is typed in twice: the C++ header (`hls.generate`), the packets (`host.packets`) and the
+reports all read a `Config`.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+import sys
+
+from model.errors import UserError
+from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Layer, Network, load_network
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+BOARDS = pathlib.Path(__file__).resolve().parent / "boards"
+DEFAULT_BOARD = "pynq_z2"
+PACKET_VERSION = 1
+BEAT_BITS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One layer as hardware.
+
+    A *direct* stage keeps k - 1 input rows in a line buffer and a k x k window in registers. A *transposed*
+    stage multiplies each input pixel by all k * k taps at once (a 1x1 layer with k * k * out_ch outputs) and
+    keeps k - 1 rows of partial sums instead; it is chosen where those are narrower than the input rows.
+    """
+
+    layer: Layer
+    pe: int
+    simd: int
+    in_word: int  # channels per word of the input stream
+
+    @property
+    def transposed(self):
+        """True if a row of partial sums takes less memory than a row of inputs."""
+        return self.layer.k > 1 and self.layer.out_ch * self.layer.acc_bits < self.layer.in_ch * ACT_BITS
+
+    @property
+    def mac_k(self):
+        """Filter side that the MAC array sees."""
+        return 1 if self.transposed else self.layer.k
+
+    @property
+    def mac_out_ch(self):
+        """Outputs of the MAC array per input position."""
+        return self.layer.out_ch * self.layer.k**2 if self.transposed else self.layer.out_ch
+
+    @property
+    def mac_taps(self):
+        """Products per output of the MAC array."""
+        return self.mac_k**2 * self.layer.in_ch
+
+    @property
+    def raw_bits(self):
+        """Signed width of one untransposed partial product sum: mac_taps * 255 * 128, and a sign."""
+        return (self.mac_taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)).bit_length() + 1
+
+    @property
+    def out_fold(self):
+        """Passes over the output channels."""
+        return self.mac_out_ch // self.pe
+
+    @property
+    def tap_fold(self):
+        """Cycles per pass over the taps."""
+        return self.mac_taps // self.simd
+
+    @property
+    def fold(self):
+        """Cycles per position of the MAC array: out_fold * tap_fold."""
+        return self.out_fold * self.tap_fold
+
+    @property
+    def weight_beats(self):
+        """64-bit words that carry the SIMD weights of one PE in one fold step."""
+        return -(-self.simd * WEIGHT_BITS // BEAT_BITS)
+
+    @property
+    def param_beats(self):
+        """64-bit parameter words: the weights, then one word of bias and shift per output channel."""
+        return self.fold * self.pe * self.weight_beats + self.layer.out_ch
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A network on a board."""
+
+    network: Network
+    board: str
+    part: str
+    clock_mhz: float
+    budget: dict
+    tile_width: int
+    stages: tuple
+
+    @property
+    def max_width(self):
+        """Widest tile, halo included: what the line buffers hold."""
+        return self.tile_width + 2 * self.network.halo
+
+    @property
+    def param_beats(self):
+        """64-bit words in the payload of a load packet."""
+        return sum(stage.param_beats for stage in self.stages)
+
+    @functools.cached_property
+    def config_id(self):
+        """32-bit hash of all that decides what a packet means to the hardware."""
+        described = {
+            "packet_version": PACKET_VERSION,
+            "formats": [ACT_BITS, WEIGHT_BITS, BIAS_BITS, MAX_SHIFT],
+            "max_width": self.max_width,
+            "layers": [[*dataclasses.astuple(s.layer), s.pe, s.simd, s.transposed] for s in self.stages],
+        }
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).digest()
+        return int.from_bytes(digest[:4], "little")
+
+    @property
+    def name(self):
+        """Folder-safe name, e.g. srcnn915-pynq_z2."""
+        return f"{self.network.name}-{self.board}"
+
+
+def list_boards():
+    """Return the names of the described boards, sorted."""
+    return sorted(path.stem for path in BOARDS.glob("*.toml"))
+
+
+def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None):
+    """Read a board file and put a network on it.
+
+    Parameters
+    ----------
+    network : str or Network
+    board : str
+        File stem in `hls/boards`, or a path to a .toml file.
+    folding : dict of {layer name: (pe, simd)}, optional
+        Overrides the board's folding.
+    tile_width : int, optional
+        Overrides the board's widest tile (output pixels).
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    UserError
+        Unknown board, no folding for this network, or a folding that does not divide the layer.
+    """
+    if not isinstance(network, Network):
+        network = load_network(network)
+    path = pathlib.Path(board) if str(board).endswith(".toml") else BOARDS / f"{board}.toml"
+    if not path.is_file():
+        raise UserError(f"there is no board {board!r}; known: {', '.join(list_boards())}")
+    with open(path, "rb") as file:
+        try:
+            described = tomllib.load(file)
+        except tomllib.TOMLDecodeError as error:
+            raise UserError(f"{path} is not valid TOML ({error}); compare it with {DEFAULT_BOARD}.toml") from error
+    if folding is None:
+        try:
+            entries = described["folding"][network.name]
+            folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
+        except KeyError as error:
+            raise UserError(f"{path} has no folding for {network.name} ({error} is missing); add [folding.{network.name}]") from error
+    stages, in_word = [], 1
+    for layer in network.layers:
+        stage = Stage(layer, *folding[layer.name], in_word)
+        _check_fold(stage)
+        stages.append(stage)
+        in_word = stage.pe
+    return Config(network, described["name"], described["part"], described["clock_mhz"], described["budget"],
+                  tile_width or described["tile_width"], tuple(stages))
+
+
+def _check_fold(stage):
+    for what, value, whole in (("pe", stage.pe, stage.mac_out_ch), ("simd", stage.simd, stage.mac_taps)):
+        if value < 1 or whole % value:
+            legal = [d for d in range(1, whole + 1) if whole % d == 0]
+            nearest = min(legal, key=lambda d: abs(d - value))
+            raise UserError(f"{what} = {value} of layer {stage.layer.name} does not divide {whole}; the nearest legal value is {nearest}")

@@ -1,0 +1,199 @@
+"""The packets of `srcnn_top` as 64-bit words (docs/architecture.md, "Packets"): made and parsed here only."""
+
+import dataclasses
+
+import numpy as np
+
+from model.errors import UserError
+
+MAGIC = 0x5253
+COMMANDS = {"identify": 1, "load": 2, "tile": 3}
+ANSWER = 0x80          # set in the command of an answer
+ERROR_ANSWER = 0xFF
+# Errors an answer can report, with what the host tells the user.
+ERRORS = {
+    "bad_magic": 1, "unknown_command": 2, "wrong_config": 3, "bad_length": 4, "too_small": 5,
+    "too_large": 6, "not_loaded": 7, "truncated": 8, "bad_keep": 9,
+}
+ERROR_TEXT = {
+    1: "a packet does not start with the magic number; the transfer is out of step, send whole packets",
+    2: "a packet has an unknown command; host and overlay are of different versions",
+    3: "the packet is for another configuration than the overlay's; load the overlay that belongs to this network",
+    4: "a load packet has the wrong number of parameter words; quantise and pack for this network again",
+    5: "a tile is smaller than the network's window; use larger tiles",
+    6: "a tile is wider than the line buffers; use narrower tiles",
+    7: "a tile came before the parameters; send a load packet first",
+    8: "the transfer ended in the middle of a packet; send whole packets",
+    9: "a beat of the transfer was not full; pad transfers to 8 bytes",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """One answer of the overlay.
+
+    Attributes
+    ----------
+    command : str
+        "identify", "load", "tile" or "error".
+    status : int
+        0, or a code of `ERRORS`.
+    config_id, tag : int
+    pixels : ndarray of uint8 (H, W) or None
+        Of a tile.
+    info : tuple of int or None
+        Of identify: (largest tile width with halo, parameter words).
+    """
+
+    command: str
+    status: int
+    config_id: int
+    tag: int
+    pixels: np.ndarray = None
+    info: tuple = None
+
+
+def _header(config_id, command, low, tag):
+    return np.array([MAGIC | command << 16 | int(config_id) << 32, low | int(tag) << 32], np.uint64)
+
+
+def identify_packet(config_id=0, tag=0):
+    """Return the two words that ask for the config id; the overlay does not check theirs."""
+    return _header(config_id, COMMANDS["identify"], 0, tag)
+
+
+def load_packet(config, model, tag=0):
+    """Return the words that load a model's parameters.
+
+    Parameters
+    ----------
+    config : hls.config.Config
+    model : model.weights.QuantModel
+        Of the same network.
+
+    Returns
+    -------
+    ndarray of uint64, shape (2 + config.param_beats,)
+
+    Raises
+    ------
+    UserError
+        If the model is of another network.
+    """
+    if model.network != config.network:
+        raise UserError(f"the weights are of {model.network.name}, the overlay computes {config.network.name}; choose weights of {config.network.name}")
+    words = [_header(config.config_id, COMMANDS["load"], config.param_beats, tag)]
+    for stage, layer in zip(config.stages, model.layers):
+        words.append(weight_words(stage, layer.weight))
+        bias = layer.bias.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
+        words.append(bias | layer.shift.astype(np.uint64) << np.uint64(32))
+    return np.concatenate(words)
+
+
+def weight_words(stage, weight):
+    """Return a stage's weights in the order of its RAMs.
+
+    Word order: fold step (output pass, tap pass), PE, then the 64-bit pieces of its SIMD weights. Taps run
+    column by column (kw, kh, channel), since a new column enters the window as a unit. A transposed stage sees
+    its taps as output channels, row by row (kh, kw), of a 1x1 layer.
+    """
+    if stage.transposed:
+        matrix = weight.transpose(0, 1, 2, 3).reshape(stage.mac_out_ch, stage.mac_taps)
+    else:
+        matrix = weight.transpose(0, 2, 1, 3).reshape(stage.mac_out_ch, stage.mac_taps)
+    blocks = matrix.reshape(stage.out_fold, stage.pe, stage.tap_fold, stage.simd).transpose(0, 2, 1, 3)
+    padded = np.zeros((stage.fold * stage.pe, stage.weight_beats * 8), np.int8)
+    padded[:, :stage.simd] = blocks.reshape(-1, stage.simd)
+    return padded.view("<u8").reshape(-1).astype(np.uint64)
+
+
+def tile_words(shape):
+    """Return how many 64-bit words hold a tile's pixels."""
+    return -(-shape[0] * shape[1] // 8)
+
+
+def tile_packet(config, tile, tag=0, out=None):
+    """Return the words of a tile.
+
+    Parameters
+    ----------
+    config : hls.config.Config
+    tile : ndarray of uint8, shape (H, W)
+        Halo included.
+    tag : int
+        32 bits, echoed in the answer.
+    out : ndarray of uint64, optional
+        Where to write them, e.g. a view of a DMA buffer; at least 2 + tile_words(tile.shape) words.
+
+    Raises
+    ------
+    UserError
+        If the tile does not fit the line buffers or gives no output pixel.
+    """
+    height, width = tile.shape
+    check_tile(config, height, width)
+    count = tile_words(tile.shape)
+    words = np.empty(2 + count, np.uint64) if out is None else out[:2 + count]
+    words[:2] = _header(config.config_id, COMMANDS["tile"], width | height << 16, tag)
+    words[-1] = 0
+    words[2:].view(np.uint8)[:tile.size].reshape(tile.shape)[...] = tile
+    return words
+
+
+def check_tile(config, height, width):
+    """Raise `UserError` unless a tile of this size, halo included, fits the hardware."""
+    least = 2 * config.network.halo + 1
+    if min(height, width) < least:
+        raise UserError(f"a tile of {width}x{height} pixels with halo is too small; {config.network.name} needs at least {least}x{least}")
+    if width > config.max_width:
+        raise UserError(f"a tile {width} pixels wide with halo is wider than the line buffers ({config.max_width}); use narrower tiles")
+    if height >= 1 << 16:
+        raise UserError(f"a tile {height} pixels high is over the limit of 65535; use lower tiles")
+
+
+def answer_words(config, height, width):
+    """Return how many words the answer to a tile of this size (halo included) has."""
+    halo = config.network.halo
+    return 2 + tile_words((height - 2 * halo, width - 2 * halo))
+
+
+def parse_answers(words):
+    """Parse all answers of one transfer.
+
+    Parameters
+    ----------
+    words : ndarray of uint64
+
+    Returns
+    -------
+    list of Answer
+        `pixels` are views into `words`.
+
+    Raises
+    ------
+    UserError
+        If the words are no sequence of whole answers.
+    """
+    words = np.ascontiguousarray(words, np.uint64)
+    names = {code | ANSWER: name for name, code in COMMANDS.items()} | {ERROR_ANSWER: "error"}
+    answers, at = [], 0
+    while at < len(words):
+        head = [int(w) for w in words[at:at + 2]]
+        if len(head) < 2 or head[0] & 0xFFFF != MAGIC or (head[0] >> 16) & 0xFF not in names:
+            raise UserError(f"word {at} of the {len(words)} words received is no answer header; the overlay is out of step, reset it and load it again")
+        command = names[(head[0] >> 16) & 0xFF]
+        status, config_id, tag = (head[0] >> 24) & 0xFF, head[0] >> 32, head[1] >> 32
+        pixels = info = None
+        at += 2
+        if command == "tile":
+            width, height = head[1] & 0xFFFF, (head[1] >> 16) & 0xFFFF
+            count = tile_words((height, width))
+            if at + count > len(words):
+                raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; reset the overlay and load it again")
+            pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
+            at += count
+        elif command == "identify":
+            info = tuple(int(w) & 0xFFFFFFFF for w in words[at:at + 2])
+            at += 2
+        answers.append(Answer(command, status, config_id, tag, pixels, info))
+    return answers
