@@ -8,7 +8,8 @@ Per layer, with x uint8 (H, W, I), weight int8, bias, shift per output channel:
 Saturating at 0 is the ReLU. The exact integer convolution rides on BLAS: every product and every partial
 sum is an integer, and float32 represents all integers up to 2^24, so a float32 matrix product is exact as
 long as the worst accumulator stays below that; beyond it float64 (2^53) is used. Scaling by 2^-shift is
-exact in binary floating point, so floor((acc + half) * 2^-shift) is the arithmetic shift.
+exact in binary floating point, so floor((acc + half) * 2^-shift) is the arithmetic shift, and with the
+scale inside the weights and (bias + half) as one more row of the product, a layer is product, clip, floor.
 """
 
 import concurrent.futures
@@ -18,9 +19,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from model.errors import UserError
+from model.golden_flat import infer_block
 
 FLOAT32_EXACT = 2**24  # float32 holds every integer of smaller magnitude
-_STRIP_PIXELS = 1 << 13  # pixels per strip: its matrices stay in the second-level cache
+FLOAT64_EXACT = 2**53
+_BLOCK_COLUMNS = 1 << 10  # wider pictures are cut, or the rows a window spans leave the caches
+_BLOCK_ROWS = 1 << 9  # bounds the memory per worker
+_MIN_ROWS = 16  # less is not worth a thread
 
 
 def requantise(acc, shift):
@@ -76,27 +81,45 @@ def infer_valid(model, x, workers=None):
     halo = model.network.halo
     if x.dtype != np.uint8 or x.ndim != 2 or min(x.shape) <= 2 * halo:
         raise UserError(f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not {x.dtype} {x.shape}")
-    compiled = [_compile(q, np.float32) for q in model.layers]
     height, width = x.shape[0] - 2 * halo, x.shape[1] - 2 * halo
     out = np.empty((height, width), np.uint8)
-    rows = max(1, min(height, _STRIP_PIXELS // width))
     workers = workers or os.cpu_count() or 1
+    rows, columns = _block_size(height, width, workers)
+    blocks = [(slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
+              for top in range(0, height, rows) for left in range(0, width, columns)]
 
-    def strip(top):
-        bottom = min(top + rows, height)
-        act = x[top:bottom + 2 * halo, :, None].astype(np.float32)
-        for layer in compiled:
-            act = layer(act)
-        out[top:bottom] = act[:, :, 0]  # exact: whole numbers in 0..255
+    def run(block):
+        inside = tuple(slice(side.start, side.stop + 2 * halo) for side in block)
+        out[block] = infer_block(model, x[inside], exact_dtype(model))
 
-    with threadpool_limits(1, "blas"):
-        if workers == 1:
-            for top in range(0, height, rows):
-                strip(top)
+    with threadpool_limits(1, "blas"):  # the workers are the threads: BLAS's own would fight them for the cores
+        if workers == 1 or len(blocks) == 1:
+            for block in blocks:
+                run(block)
         else:
             with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-                list(pool.map(strip, range(0, height, rows)))
+                list(pool.map(run, blocks))
     return out
+
+
+def accumulate(q, x):
+    """Return one layer's accumulators, bias included, before requantisation.
+
+    Parameters
+    ----------
+    q : QuantLayer
+    x : ndarray of uint8, shape (H, W, I)
+
+    Returns
+    -------
+    ndarray of int64, shape (H - k + 1, W - k + 1, O)
+    """
+    out_ch, k, _, in_ch = q.weight.shape
+    height, width = x.shape[0] - k + 1, x.shape[1] - k + 1
+    view = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (k, k), axis=(0, 1))
+    columns = view.transpose(0, 1, 3, 4, 2).reshape(height * width, k * k * in_ch)  # taps in weight order Kh, Kw, I
+    products = columns @ q.weight.reshape(out_ch, -1).T.astype(np.float64)
+    return products.astype(np.int64).reshape(height, width, out_ch) + q.bias.astype(np.int64)
 
 
 def layer_output(q, x):
@@ -111,73 +134,17 @@ def layer_output(q, x):
     -------
     ndarray of uint8, shape (H - k + 1, W - k + 1, O)
     """
-    return _compile(q, np.float32)(x.astype(np.float32)).astype(np.uint8)
+    return requantise(accumulate(q, x), q.shift)
 
 
-def accumulate(q, x):
-    """Return one layer's accumulators, bias included, before requantisation: int64 (H - k + 1, W - k + 1, O)."""
-    out_ch, k = q.weight.shape[:2]
-    columns = _im2col(x.astype(np.float64), k)
-    matrix = q.weight.reshape(out_ch, -1).T.astype(np.float64)
-    return (columns @ matrix).astype(np.int64) + q.bias.astype(np.int64)
+def exact_dtype(model):
+    """Return the float type in which every partial sum of every layer is an exact integer (scaled by a power of two)."""
+    worst = max(q.worst_accumulator for q in model.layers)
+    assert worst < FLOAT64_EXACT, f"an accumulator of {worst} is beyond float64"  # QuantModel allows far less
+    return np.float32 if worst < FLOAT32_EXACT else np.float64
 
 
-def _im2col(x, k):
-    """(H, W, I) -> (H - k + 1, W - k + 1, k * k * I), taps in weight order Kh, Kw, I."""
-    height, width, channels = x.shape
-    if k == 1:
-        return x
-    view = np.lib.stride_tricks.sliding_window_view(x, (k, k), axis=(0, 1))
-    return view.transpose(0, 1, 3, 4, 2).reshape(height - k + 1, width - k + 1, k * k * channels)
-
-
-def _compile(q, dtype):
-    """Return a function from an (H, W, I) activation to the next one, both as exact whole numbers in floats."""
-    if q.worst_accumulator >= FLOAT32_EXACT:
-        dtype = np.float64
-    out_ch, k, _, in_ch = q.weight.shape
-    scale = np.ldexp(1.0, -q.shift.astype(np.int32))  # 2^-shift, exact
-    half = (np.int64(1) << q.shift.astype(np.int64)) >> 1
-    offset = ((q.bias + half) * scale).astype(dtype)
-    weight = (q.weight * scale[:, None, None, None]).astype(dtype)
-    # Few outputs of large windows: multiply every input pixel by every tap once, then add the shifted planes
-    # (im2col would copy k * k times more than it computes).
-    accumulate_valid = _tap_sum(weight) if k > 1 and out_ch < in_ch else _window_product(weight)
-
-    def layer(x):
-        acc = accumulate_valid(x.astype(dtype, copy=False))
-        acc += offset
-        np.floor(acc, out=acc)
-        np.clip(acc, 0, 255, out=acc)
-        return acc
-
-    return layer
-
-
-def _window_product(weight):
-    out_ch, k = weight.shape[:2]
-    matrix = np.ascontiguousarray(weight.reshape(out_ch, -1).T)
-
-    def product(x):
-        columns = _im2col(x, k)
-        return (columns.reshape(-1, columns.shape[2]) @ matrix).reshape(*columns.shape[:2], out_ch)
-
-    return product
-
-
-def _tap_sum(weight):
-    out_ch, k, _, in_ch = weight.shape
-    # (tap, out) columns: one row of products per tap, planes (tap, out, H, W) after the product
-    matrix = np.ascontiguousarray(weight.transpose(1, 2, 0, 3).reshape(-1, in_ch))
-
-    def product(x):
-        height, width, _ = x.shape
-        planes = (matrix @ x.reshape(-1, in_ch).T).reshape(k, k, out_ch, height, width)
-        rows, columns = height - k + 1, width - k + 1
-        acc = np.zeros((out_ch, rows, columns), x.dtype)
-        for i in range(k):
-            for j in range(k):
-                acc += planes[i, j, :, i:i + rows, j:j + columns]
-        return np.moveaxis(acc, 0, 2)
-
-    return product
+def _block_size(height, width, workers):
+    """Return rows and columns of the blocks that workers take: even shares, few, as neighbours recompute a halo."""
+    bands = min(workers * -(-height // (workers * _BLOCK_ROWS)), -(-height // _MIN_ROWS))
+    return -(-height // bands), -(-width // -(-width // _BLOCK_COLUMNS))

@@ -1,0 +1,189 @@
+"""How the golden model multiplies: layers as matrix products over flat pictures, chunk by chunk.
+
+With rows of W pixels, tap (i, j) of the window at pixel p is pixel p + i * W + j: every tap of a chunk of pixels
+is one contiguous slice. Windows that wrap around the right edge are computed too, and dropped at the end.
+Activations are (channels, pixels) and pass layer after layer through the caches; each layer keeps the rows that
+its next windows need, so that nothing is computed twice within a block.
+"""
+
+import numpy as np
+
+_CHUNK_PIXELS = 16 * 384  # pixels per step: small enough for the caches, large enough to hide Python
+_FULL_WINDOW_TAPS = 128  # up to here a window is gathered whole, beyond it row by row
+_DIRECT_PRODUCTS = 1_000_000  # OpenBLAS multiplies matrices below this many products without repacking them first
+_DIRECT_PIXELS = 384  # which pays from this width on; divides _CHUNK_PIXELS
+
+
+def infer_block(model, x, dtype):
+    """Run the network on one padded block.
+
+    Parameters
+    ----------
+    model : QuantModel
+    x : ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+    dtype : type
+        float32 or float64, whichever holds every partial sum exactly.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W)
+    """
+    pixels = x.ravel()
+    chunk = min(_CHUNK_PIXELS, len(pixels))
+    layers = [_Window(q, x.shape[1], chunk, dtype) for q in model.layers[:-1]]
+    last = _Gather(model.layers[-1], x.shape[1], chunk, dtype, x.size)
+    inputs = [layer.input for layer in layers] + [last.input]
+    for start in range(0, len(pixels), chunk):
+        new = min(chunk, len(pixels) - start)
+        inputs[0](new)[:] = pixels[start:start + new]
+        for layer, next_input in zip(layers, inputs[1:]):
+            new = layer.step(new, next_input)
+            if not new:
+                break
+        else:
+            last.step(new)
+    halo = model.network.halo
+    return last.output(x.shape[0] - 2 * halo, x.shape[1] - 2 * halo)
+
+
+def _fold(q, dtype):
+    """Weights and offset with 2^-shift inside: sum(weight * x) + offset has to be floored and clipped, no more."""
+    scale = np.ldexp(1.0, -q.shift.astype(np.int32))
+    half = (np.int64(1) << q.shift.astype(np.int64)) >> 1
+    return (q.weight * scale[:, None, None, None]).astype(dtype), ((q.bias + half) * scale).astype(dtype)
+
+
+def _buffer(rows, columns, dtype):
+    """Return ones whose rows begin on cache lines, an odd number of lines apart (or they compete for cache sets)."""
+    line = 64 // dtype().itemsize
+    stride = (-(-columns // line) | 1) * line
+    memory = np.ones(rows * stride + line, dtype)
+    start = -(memory.ctypes.data // memory.itemsize) % line
+    return memory[start:start + rows * stride].reshape(rows, stride)[:, :columns]
+
+
+def _product(matrix, columns, out):
+    """out = matrix @ columns, as a stack of narrower products where BLAS is faster at those."""
+    width = _DIRECT_PIXELS
+    stacked = columns.shape[1] // width * width if matrix.size * width < _DIRECT_PRODUCTS else 0
+    if stacked:
+        np.matmul(matrix, _stack(columns[:, :stacked], width), out=_stack(out[:, :stacked], width))
+    if stacked < columns.shape[1]:
+        np.matmul(matrix, columns[:, stacked:], out=out[:, stacked:])
+
+
+def _stack(columns, width):
+    """(rows, n * width) -> a view (n, rows, width)."""
+    return columns.reshape(len(columns), -1, width).transpose(1, 0, 2)
+
+
+class _Window:
+    """A layer as matrix products over gathered windows; keeps the last (k - 1) rows of its input between steps.
+
+    Parameters
+    ----------
+    q : QuantLayer
+    row : int
+        Pixels from one row to the next in the flat picture.
+    chunk : int
+        Largest number of pixels a step brings.
+    dtype : type
+        float32 or float64, whichever is exact.
+    """
+
+    def __init__(self, q, row, chunk, dtype):
+        weight, offset = _fold(q, dtype)
+        out_ch, k, _, in_ch = weight.shape
+        self.row = row
+        self.history = (k - 1) * (row + 1)  # a window spans this many pixels more than its first
+        self.filled = 0
+        self.act = _buffer(in_ch + 1, self.history + chunk, dtype)  # the last row stays 1: it carries the offset
+        # Small windows are gathered whole. Larger ones row by row, the k products added: the pixels of one filter
+        # row are those of the next, `row` pixels on, so that k times less is copied.
+        whole = k * k * in_ch <= _FULL_WINDOW_TAPS
+        products = 1 if whole else k
+        self.matrices = np.zeros((products, out_ch, weight[0].size // products + 1), dtype)
+        self.matrices[:, :, :-1] = weight.reshape(out_ch, products, -1).transpose(1, 0, 2)
+        self.matrices[0, :, -1] = offset
+        if k == 1:
+            self.windows, self.columns = None, self.act
+            return
+        span = chunk + (products - 1) * row
+        step, channel = dtype().itemsize, self.act.strides[0]
+        shape = (k // products, k, in_ch, span)
+        self.windows = np.lib.stride_tricks.as_strided(self.act, shape, (row * step, step, channel, step), writeable=False)
+        self.columns = _buffer(self.matrices.shape[2], span, dtype)
+        self.gathered = self.columns[:-1].reshape(shape)
+        self.part = _buffer(out_ch, chunk, dtype) if products > 1 else None
+
+    def input(self, new):
+        """Return where the next `new` pixels belong, (I, new)."""
+        return self.act[:-1, self.filled:self.filled + new]
+
+    def step(self, new, next_input):
+        """Take the `new` pixels written to `input`, write what they complete to `next_input`; return how many."""
+        self.filled += new
+        ready = self.filled - self.history
+        if ready <= 0:
+            return 0
+        out = next_input(ready)
+        if self.windows is not None:
+            span = ready + (len(self.matrices) - 1) * self.row
+            self.gathered[..., :span] = self.windows[..., :span]
+        _product(self.matrices[0], self.columns[:, :ready], out)
+        for i, matrix in enumerate(self.matrices[1:], 1):
+            part = self.part[:, :ready]
+            _product(matrix, self.columns[:, i * self.row:i * self.row + ready], part)
+            out += part
+        np.clip(out, 0, 255, out=out)
+        np.floor(out, out=out)
+        self.act[:-1, :self.history] = self.act[:-1, ready:self.filled]
+        self.filled = self.history
+        return ready
+
+
+class _Gather:
+    """The last layer, one output channel: each pixel times all taps in one product, then added where it belongs.
+
+    Windows of many channels for one output would copy k * k times more than they compute. Parameters as for
+    `_Window`; `size` is the number of pixels of the flat picture.
+    """
+
+    def __init__(self, q, row, chunk, dtype, size):
+        weight, self.offset = _fold(q, dtype)
+        _, k, _, in_ch = weight.shape
+        self.k, self.row = k, row
+        self.matrix = np.ascontiguousarray(weight.reshape(k * k, in_ch))
+        self.act = _buffer(in_ch, chunk, dtype)
+        # k - 1 pixels of history for the taps of a row; the new pixels begin on a cache line
+        line = 64 // dtype().itemsize
+        self.start = line * -(-(k - 1) // line)
+        self.planes = _buffer(k * k, self.start + chunk, dtype)
+        self.planes[:, :self.start] = 0
+        # tap (i, j) of output p looks at pixel p + j of plane (i, j)
+        step, plane = dtype().itemsize, self.planes.strides[0]
+        first = self.planes[:, self.start - (k - 1):]
+        self.taps = np.lib.stride_tricks.as_strided(first, (k, k, chunk), (k * plane, plane + step, step), writeable=False)
+        # per filter row, the sums of its taps; the first k - 1 windows begin before the picture
+        self.rows = np.zeros((k, k - 1 + size), dtype)
+        self.done = 0
+
+    def input(self, new):
+        """Return where the next `new` pixels belong, (I, new)."""
+        return self.act[:, :new]
+
+    def step(self, new):
+        """Add the `new` pixels written to `input` to the accumulators."""
+        start, history = self.start, self.k - 1
+        _product(self.matrix, self.act[:, :new], self.planes[:, start:start + new])
+        np.add.reduce(self.taps[:, :, :new], axis=1, out=self.rows[:, self.done:self.done + new])
+        self.planes[:, start - history:start] = self.planes[:, start + new - history:start + new]
+        self.done += new
+
+    def output(self, height, width):
+        """Return the finished picture, uint8 (height, width)."""
+        acc = np.full((height, width), self.offset, self.rows.dtype)
+        for i in range(self.k):
+            first = self.k - 1 + i * self.row
+            acc += self.rows[i, first:first + height * self.row].reshape(height, self.row)[:, :width]
+        return np.clip(acc, 0, 255, out=acc).astype(np.uint8)  # the conversion floors
