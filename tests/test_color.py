@@ -1,0 +1,60 @@
+"""Colour conversions: known values and properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model import color
+
+MATLAB = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
+
+
+def one(*pixel):
+    return np.array([[pixel]], np.uint8)
+
+
+@pytest.mark.parametrize("rgb, ycbcr", [((0, 0, 0), (16, 128, 128)), ((255, 255, 255), (235, 128, 128)), ((255, 0, 0), (81, 90, 240)),
+                                        ((0, 255, 0), (145, 54, 34)), ((0, 0, 255), (41, 240, 110))])
+def test_known_colours(rgb, ycbcr):
+    assert tuple(color.rgb_to_ycbcr(one(*rgb))[0, 0]) == ycbcr
+    assert color.rgb_to_y(one(*rgb))[0, 0] == ycbcr[0]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 150), st.integers(1, 20), st.integers(0, 2**32))
+def test_forward_is_the_rounded_table(height, width, seed):
+    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    out = color.rgb_to_ycbcr(rgb)
+    assert np.abs(out - (rgb @ MATLAB.T / 255 + (16, 128, 128))).max() <= 0.5 + 1e-9
+    assert np.array_equal(color.rgb_to_y(rgb), out[:, :, 0])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 150), st.integers(1, 20), st.integers(0, 2**32))
+def test_round_trips_are_close(height, width, seed):
+    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    # half a step of rounding per channel, times the inverse's gains (at most 1.164 + 2.02, halved)
+    assert np.abs(color.ycbcr_to_rgb(color.rgb_to_ycbcr(rgb)).astype(int) - rgb).max() <= 2
+    assert np.abs(color.ycrcb_full_to_rgb(color.rgb_to_ycrcb_full(rgb)).astype(int) - rgb).max() <= 2
+
+
+@settings(deadline=None)
+@given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_inverse_is_the_inverted_table(y, cb, cr):
+    expected = np.linalg.inv(MATLAB) @ ((y - 16, cb - 128, cr - 128)) * 255
+    assert np.abs(color.ycbcr_to_rgb(one(y, cb, cr))[0, 0] - np.clip(expected, 0, 255)).max() <= 0.5 + 1e-9
+
+
+def test_grey_stays():
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert np.array_equal(color.rgb_to_y(grey), grey)
+    assert np.array_equal(color.rgb_to_ycrcb_full(np.dstack([grey] * 3))[:, :, 0], grey)
+    assert (color.rgb_to_ycbcr(np.dstack([grey] * 3))[:, :, 1:] == 128).all()
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="H, W, 3"):
+        color.rgb_to_ycbcr(np.zeros((4, 4), np.uint8))
+    with pytest.raises(ValueError, match="float64"):
+        color.ycbcr_to_rgb(np.zeros((4, 4, 3)))
