@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// ap_int_base<W, S>: storage, conversions and member functions. Included by ap_int.h only.
+#ifndef SRCNN_OPEN_AP_BASE_H
+#define SRCNN_OPEN_AP_BASE_H
+
+#define SRCNN_AP_INLINE __attribute__((always_inline, nodebug)) inline
+
+template <int W> struct ap_int;
+template <int W> struct ap_uint;
+template <int W, bool S> struct ap_int_base;
+template <int W, bool S> struct ap_range_ref;
+template <int W, bool S> struct ap_bit_ref;
+template <class A, class B> struct ap_concat_ref;
+
+namespace srcnn_ap {
+
+template <bool C, class T = int> struct enable_if {};
+template <class T> struct enable_if<true, T> { using type = T; };
+template <bool C, class T = int> using enable = typename enable_if<C, T>::type;
+template <bool C, class A, class B> struct choose { using type = A; };
+template <class A, class B> struct choose<false, A, B> { using type = B; };
+constexpr int larger(int a, int b) { return a > b ? a : b; }
+constexpr int smaller(int a, int b) { return a < b ? a : b; }
+
+// ap_int<1> holds -1 and 0. C has no signed _BitInt(1), so it is kept in two bits that are always equal.
+template <int W, bool S> struct storage { using type = unsigned _BitInt(W); };
+template <int W> struct storage<W, true> { using type = signed _BitInt(W < 2 ? 2 : W); };
+template <int W, bool S> using raw = typename storage<W, S>::type;
+template <int W> using bits = unsigned _BitInt(W);
+
+template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> wrap(T x) {
+    if constexpr (W == 1 && S) return (raw<1, true>)((raw<1, true>)((bits<2>)x << 1) >> 1);
+    else return (raw<W, S>)x;
+}
+
+template <int W, bool S> struct ap { using type = ap_uint<W>; };
+template <int W> struct ap<W, true> { using type = ap_int<W>; };
+
+// What may stand beside an operator: its kind, width, sign and value.
+enum kind { none, builtin, number, range, bit, concat };
+struct no_operand {
+    static constexpr bool ok = false;
+    static constexpr kind is = none;
+    static constexpr int width = 1;
+    static constexpr bool sign = false;
+};
+template <int W, bool S, kind K> struct some_operand {
+    static constexpr bool ok = true;
+    static constexpr kind is = K;
+    static constexpr int width = W;
+    static constexpr bool sign = S;
+    template <class T> SRCNN_AP_INLINE static constexpr raw<W, S> value(const T& x) {
+        if constexpr (K == builtin) return wrap<W, S>(x);
+        else if constexpr (K == number) return x.V;
+        else return x.get_raw();
+    }
+};
+// An unscoped enumeration counts as the integer it promotes to, as everywhere in C++.
+template <class T, bool = __is_enum(T) && __is_convertible_to(T, int)> struct enum_operand : no_operand {};
+template <class T> struct enum_operand<T, true>
+    : some_operand<8 * sizeof(+T()), (decltype(+T()))(-1) < 0, builtin> {};
+template <class T> struct operand : enum_operand<T> {};
+template <> struct operand<bool> : some_operand<1, false, builtin> {};
+template <> struct operand<char> : some_operand<8, char(-1) < 0, builtin> {};
+template <> struct operand<signed char> : some_operand<8, true, builtin> {};
+template <> struct operand<unsigned char> : some_operand<8, false, builtin> {};
+template <> struct operand<short> : some_operand<16, true, builtin> {};
+template <> struct operand<unsigned short> : some_operand<16, false, builtin> {};
+template <> struct operand<int> : some_operand<32, true, builtin> {};
+template <> struct operand<unsigned> : some_operand<32, false, builtin> {};
+template <> struct operand<long> : some_operand<8 * sizeof(long), true, builtin> {};
+template <> struct operand<unsigned long> : some_operand<8 * sizeof(long), false, builtin> {};
+template <> struct operand<long long> : some_operand<64, true, builtin> {};
+template <> struct operand<unsigned long long> : some_operand<64, false, builtin> {};
+template <int W, bool S> struct operand<ap_int_base<W, S>> : some_operand<W, S, number> {};
+template <int W> struct operand<ap_int<W>> : some_operand<W, true, number> {};
+template <int W> struct operand<ap_uint<W>> : some_operand<W, false, number> {};
+template <int W, bool S> struct operand<ap_range_ref<W, S>> : some_operand<W, false, range> {};
+template <int W, bool S> struct operand<ap_bit_ref<W, S>> : some_operand<1, false, bit> {};
+template <class A, class B> struct operand<ap_concat_ref<A, B>>
+    : some_operand<operand<A>::width + operand<B>::width, false, concat> {};
+template <class T> struct operand<const T> : operand<T> {};
+template <class T> SRCNN_AP_INLINE constexpr auto value(const T& x) { return operand<T>::value(x); }
+
+// AMD's shifts: an amount of W or more empties the value (or fills it with its sign), a negative one turns round.
+template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> left(raw<W, S> v, T n) {
+    return n >= W ? (raw<W, S>)0 : wrap<W, S>(v << n);
+}
+template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> right(raw<W, S> v, T n) {
+    return n >= W ? (S && v < 0 ? (raw<W, S>)-1 : (raw<W, S>)0) : (raw<W, S>)(v >> n);
+}
+template <int W, bool S, bool LEFT, class T> SRCNN_AP_INLINE constexpr raw<W, S> shift(raw<W, S> v, const T& by) {
+    using O = operand<T>;
+    if constexpr (O::is == builtin && !O::sign) return LEFT ? left<W, S>(v, by) : right<W, S>(v, by);
+    else if constexpr (O::is == builtin)
+        return (by >= 0) == LEFT ? left<W, S>(v, by >= 0 ? (ap_ulong)by : -(ap_ulong)by)
+                                 : right<W, S>(v, by >= 0 ? (ap_ulong)by : -(ap_ulong)by);
+    else if constexpr (!O::sign) return LEFT ? left<W, S>(v, (unsigned)value(by)) : right<W, S>(v, (unsigned)value(by));
+    else {
+        bool negative = value(by) < 0;
+        unsigned n = (unsigned)(bits<O::width>)(negative ? -(bits<O::width>)value(by) : (bits<O::width>)value(by));
+        return negative != LEFT ? left<W, S>(v, n) : right<W, S>(v, n);
+    }
+}
+
+}  // namespace srcnn_ap
+
+template <int W, bool S>
+struct ap_int_base {
+    static_assert(W >= 1 && W <= 4096, "ap_int and ap_uint take 1 to 4096 bits");
+    using raw_t = srcnn_ap::raw<W, S>;
+    using bits_t = srcnn_ap::bits<W>;
+    static constexpr int width = W;
+    raw_t V;
+
+    ap_int_base() = default;
+    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
+    SRCNN_AP_INLINE constexpr ap_int_base(const T& x) : V(srcnn_ap::wrap<W, S>(srcnn_ap::value(x))) {}
+    ap_int_base(float) = delete;   // a kernel has no floating point: convert in the testbench
+    ap_int_base(double) = delete;
+    ap_int_base(const char*) = delete;
+    template <class T> SRCNN_AP_INLINE static constexpr typename srcnn_ap::ap<W, S>::type from_raw(T x) {
+        typename srcnn_ap::ap<W, S>::type r{};
+        r.V = srcnn_ap::wrap<W, S>(x);
+        return r;
+    }
+
+    // The one implicit conversion, 64 bits wide as AMD's: what `if (x)`, `a[x]` and `int i = x` use.
+    using native = typename srcnn_ap::choose<S, ap_slong, ap_ulong>::type;
+    SRCNN_AP_INLINE constexpr operator native() const { return (native)V; }
+    SRCNN_AP_INLINE constexpr bool to_bool() const { return V != 0; }
+    SRCNN_AP_INLINE constexpr char to_char() const { return (char)V; }
+    SRCNN_AP_INLINE constexpr signed char to_schar() const { return (signed char)V; }
+    SRCNN_AP_INLINE constexpr unsigned char to_uchar() const { return (unsigned char)V; }
+    SRCNN_AP_INLINE constexpr short to_short() const { return (short)V; }
+    SRCNN_AP_INLINE constexpr unsigned short to_ushort() const { return (unsigned short)V; }
+    SRCNN_AP_INLINE constexpr int to_int() const { return (int)V; }
+    SRCNN_AP_INLINE constexpr unsigned to_uint() const { return (unsigned)V; }
+    SRCNN_AP_INLINE constexpr long to_long() const { return (long)V; }
+    SRCNN_AP_INLINE constexpr unsigned long to_ulong() const { return (unsigned long)V; }
+    SRCNN_AP_INLINE constexpr ap_slong to_int64() const { return (ap_slong)V; }
+    SRCNN_AP_INLINE constexpr ap_ulong to_uint64() const { return (ap_ulong)V; }
+
+    SRCNN_AP_INLINE constexpr int length() const { return W; }
+    SRCNN_AP_INLINE constexpr bool iszero() const { return V == 0; }
+    SRCNN_AP_INLINE constexpr bool is_zero() const { return V == 0; }
+    SRCNN_AP_INLINE constexpr bool sign() const { return S && V < 0; }
+
+    // Single bits.
+    SRCNN_AP_INLINE constexpr bool test(int i) const { return ((bits_t)V >> i & 1) != 0; }
+    SRCNN_AP_INLINE constexpr bool get_bit(int i) const { return test(i); }
+    SRCNN_AP_INLINE constexpr void set(int i) { set_bit(i, true); }
+    SRCNN_AP_INLINE constexpr void set(int i, bool v) { set_bit(i, v); }
+    SRCNN_AP_INLINE constexpr void clear(int i) { set_bit(i, false); }
+    SRCNN_AP_INLINE constexpr void invert(int i) { set_bit(i, !test(i)); }
+    SRCNN_AP_INLINE constexpr void set_bit(int i, bool v) {
+        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t)~((bits_t)1 << i)) | (bits_t)((bits_t)v << i));
+    }
+    SRCNN_AP_INLINE constexpr void b_not() { V = srcnn_ap::wrap<W, S>(~V); }
+
+    // Bits lo to hi (hi >= lo) as an unsigned number, and written back.
+    SRCNN_AP_INLINE static constexpr bits_t mask(int hi, int lo) { return (bits_t)~(bits_t)0 >> (W - 1 - hi + lo); }
+    SRCNN_AP_INLINE constexpr bits_t get_range(int hi, int lo) const { return (bits_t)V >> lo & mask(hi, lo); }
+    template <class T> SRCNN_AP_INLINE constexpr void set_range(int hi, int lo, T x) {
+        bits_t m = mask(hi, lo);
+        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t)~(bits_t)(m << lo)) | (bits_t)(((bits_t)x & m) << lo));
+    }
+    using range_t = ap_range_ref<W, S>;
+    SRCNN_AP_INLINE constexpr range_t range(int hi, int lo) const { return {const_cast<ap_int_base*>(this), hi, lo}; }
+    SRCNN_AP_INLINE constexpr range_t range() const { return range(W - 1, 0); }
+    SRCNN_AP_INLINE constexpr range_t operator()(int hi, int lo) const { return range(hi, lo); }
+    SRCNN_AP_INLINE constexpr ap_bit_ref<W, S> bit(int i) { return {this, i}; }
+    SRCNN_AP_INLINE constexpr ap_bit_ref<W, S> operator[](int i) { return {this, i}; }
+    SRCNN_AP_INLINE constexpr bool bit(int i) const { return test(i); }
+    SRCNN_AP_INLINE constexpr bool operator[](int i) const { return test(i); }
+
+    SRCNN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t)~(bits_t)0; }
+    SRCNN_AP_INLINE constexpr bool or_reduce() const { return V != 0; }
+    SRCNN_AP_INLINE constexpr bool nand_reduce() const { return !and_reduce(); }
+    SRCNN_AP_INLINE constexpr bool nor_reduce() const { return !or_reduce(); }
+    SRCNN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
+    SRCNN_AP_INLINE constexpr bool xor_reduce() const {
+        srcnn_ap::bits<4096> x = (bits_t)V;   // folds to W bits; a power of two lets every step halve
+        for (int n = 2048; n; n >>= 1)
+            if (n < W) x ^= x >> n;
+        return (bool)(x & 1);
+    }
+
+    // Unary.
+    SRCNN_AP_INLINE constexpr bool operator!() const { return V == 0; }
+    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator+() const { return from_raw(V); }
+    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator~() const { return from_raw(~V); }
+    SRCNN_AP_INLINE constexpr auto operator-() const {   // AMD: 0 - x with a one-bit zero
+        constexpr int w = srcnn_ap::larger(1 + S, W) + 1;
+        return ap_int_base<w, true>::from_raw(-(srcnn_ap::raw<w, true>)V);
+    }
+    SRCNN_AP_INLINE constexpr ap_int_base& operator++() { V = srcnn_ap::wrap<W, S>((bits_t)V + (bits_t)1); return *this; }
+    SRCNN_AP_INLINE constexpr ap_int_base& operator--() { V = srcnn_ap::wrap<W, S>((bits_t)V - (bits_t)1); return *this; }
+    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator++(int) { auto old = from_raw(V); ++*this; return old; }
+    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator--(int) { auto old = from_raw(V); --*this; return old; }
+};
+
+#endif

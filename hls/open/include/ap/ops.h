@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Binary operators with AMD's result types. Included by ap_int.h only.
+#ifndef SRCNN_OPEN_AP_OPS_H
+#define SRCNN_OPEN_AP_OPS_H
+
+namespace srcnn_ap {
+
+// Which pairs have operators of their own. Others (two single bits, a bit and an int) are plain C integers in
+// AMD's headers too; those that AMD would silently cut to 64 bits are deleted below.
+template <class A, class B> constexpr bool has_number = operand<A>::is == number || operand<B>::is == number;
+template <class A, class B> constexpr bool any_concat = operand<A>::is == concat || operand<B>::is == concat;
+template <class A, class B> constexpr bool both = operand<A>::ok && operand<B>::ok;
+template <class A, class B> constexpr bool two_concats = operand<A>::is == concat && operand<B>::is == concat;
+template <class A, class B> constexpr bool range_and_plain =
+    (operand<A>::is == range && (operand<B>::is == range || operand<B>::is == builtin)) ||
+    (operand<B>::is == range && operand<A>::is == builtin);
+template <class A, class B> constexpr bool arithmetic =
+    both<A, B> && (two_concats<A, B> || (!any_concat<A, B> && (has_number<A, B> || range_and_plain<A, B>)));
+template <class A, class B> constexpr bool refused = both<A, B> && any_concat<A, B> && !two_concats<A, B>;
+template <class A, class B> constexpr bool relational =
+    both<A, B> && (has_number<A, B> || (operand<A>::is == range && operand<B>::is == range) ||
+                   ((operand<A>::is == range || operand<A>::is == concat) && operand<B>::is == builtin));
+template <class A, class B> constexpr bool relational_refused = both<A, B> && any_concat<A, B> && !relational<A, B>;
+template <class A, class B> constexpr bool shifts =
+    both<A, B> && operand<B>::is != concat &&
+    (operand<A>::is == number || (operand<A>::is == range && operand<B>::is != bit) ||
+     (operand<A>::is == bit && operand<B>::is == number) || (operand<A>::is == concat && operand<B>::is == builtin));
+template <class A, class B> constexpr bool shift_refused = both<A, B> && !shifts<A, B> && any_concat<A, B>;
+
+template <class A, class B> struct result {
+    using L = operand<A>;
+    using R = operand<B>;
+    static constexpr int lw = L::width + (R::sign && !L::sign), rw = R::width + (L::sign && !R::sign);
+    static constexpr bool sign = L::sign || R::sign;
+    using mult = typename ap<L::width + R::width, sign>::type;
+    using plus = typename ap<larger(lw, rw) + 1, sign>::type;
+    using minus = typename ap<larger(lw, rw) + 1, true>::type;
+    using logic = typename ap<larger(lw, rw), sign>::type;
+    using div = typename ap<L::width + R::sign, sign>::type;
+    using mod = typename ap<smaller(L::width, R::width + (!R::sign && L::sign)), L::sign>::type;
+    using arg1 = typename ap<L::width, L::sign>::type;
+    using common = raw<larger(lw, rw), sign>;            // holds both operands exactly
+    using divide = raw<larger(L::width, R::width) + 2, sign>;
+};
+
+template <int W, bool S> ap_int_base<W, S> base_of(const ap_int_base<W, S>&);
+template <class T> using raw_of = typename decltype(base_of(*(const T*)0))::raw_t;
+
+}  // namespace srcnn_ap
+
+#define SRCNN_AP_BINARY(OP, RTYPE)                                                                         \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>                          \
+    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                   \
+        using R = typename srcnn_ap::result<A, B>::RTYPE;                                                  \
+        using T = srcnn_ap::raw_of<R>;                                                                     \
+        return R::from_raw((T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b));                                \
+    }                                                                                                      \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::refused<A, B>> = 0>                             \
+    void operator OP(const A&, const B&) = delete;   /* first: ap_uint<N> x = (a, b); */
+SRCNN_AP_BINARY(*, mult)
+SRCNN_AP_BINARY(+, plus)
+SRCNN_AP_BINARY(-, minus)
+SRCNN_AP_BINARY(&, logic)
+SRCNN_AP_BINARY(|, logic)
+SRCNN_AP_BINARY(^, logic)
+#undef SRCNN_AP_BINARY
+
+#define SRCNN_AP_DIVIDE(OP, RTYPE)                                                                         \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>                          \
+    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                   \
+        using R = srcnn_ap::result<A, B>;                                                                  \
+        using T = typename R::divide;                                                                      \
+        return R::RTYPE::from_raw((T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b));                         \
+    }
+SRCNN_AP_DIVIDE(/, div)
+SRCNN_AP_DIVIDE(%, mod)
+#undef SRCNN_AP_DIVIDE
+
+#define SRCNN_AP_RELATIONAL(OP)                                                                            \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational<A, B>> = 0>                          \
+    SRCNN_AP_INLINE constexpr bool operator OP(const A& a, const B& b) {                                   \
+        using T = typename srcnn_ap::result<A, B>::common;                                                 \
+        return (T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b);                                             \
+    }                                                                                                      \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational_refused<A, B>> = 0>                  \
+    bool operator OP(const A&, const B&) = delete;
+SRCNN_AP_RELATIONAL(==)
+SRCNN_AP_RELATIONAL(!=)
+SRCNN_AP_RELATIONAL(<)
+SRCNN_AP_RELATIONAL(<=)
+SRCNN_AP_RELATIONAL(>)
+SRCNN_AP_RELATIONAL(>=)
+#undef SRCNN_AP_RELATIONAL
+
+#define SRCNN_AP_SHIFT(OP, LEFT)                                                                           \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::shifts<A, B>> = 0>                              \
+    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                   \
+        using L = srcnn_ap::operand<A>;                                                                    \
+        return srcnn_ap::result<A, B>::arg1::from_raw(                                                     \
+            srcnn_ap::shift<L::width, L::sign, LEFT>(srcnn_ap::value(a), b));                              \
+    }                                                                                                      \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::shift_refused<A, B>> = 0>                       \
+    void operator OP(const A&, const B&) = delete;                                                         \
+    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::shifts<ap_int_base<W, S>, B>> = 0>        \
+    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP##=(ap_int_base<W, S>& a, const B& b) {        \
+        a.V = srcnn_ap::shift<W, S, LEFT>(a.V, b);                                                         \
+        return a;                                                                                          \
+    }
+SRCNN_AP_SHIFT(<<, true)
+SRCNN_AP_SHIFT(>>, false)
+#undef SRCNN_AP_SHIFT
+
+#define SRCNN_AP_ASSIGN(OP)                                                                                \
+    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::arithmetic<ap_int_base<W, S>, B>> = 0>    \
+    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP##=(ap_int_base<W, S>& a, const B& b) {        \
+        a.V = srcnn_ap::wrap<W, S>((a OP b).V);                                                            \
+        return a;                                                                                          \
+    }
+SRCNN_AP_ASSIGN(*)
+SRCNN_AP_ASSIGN(+)
+SRCNN_AP_ASSIGN(-)
+SRCNN_AP_ASSIGN(/)
+SRCNN_AP_ASSIGN(%)
+SRCNN_AP_ASSIGN(&)
+SRCNN_AP_ASSIGN(|)
+SRCNN_AP_ASSIGN(^)
+#undef SRCNN_AP_ASSIGN
+
+#endif

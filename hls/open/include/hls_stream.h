@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// hls::stream with AMD's interface, twice:
+//  - with SRCNN_OPEN_RTL, every access is a call to an undefined function that carries the stream's address; the
+//    lowering turns it into a channel operation;
+//  - otherwise a native FIFO, a ring buffer that grows as needed.
+#ifndef SRCNN_OPEN_HLS_STREAM_H
+#define SRCNN_OPEN_HLS_STREAM_H
+
+#define SRCNN_HLS_INLINE __attribute__((always_inline, nodebug)) inline
+
+#ifdef SRCNN_OPEN_RTL
+
+#include "srcnn_rtl.h"
+
+namespace hls {
+
+template <class T, int DEPTH = 0>
+class stream {
+public:
+    stream() = default;
+    explicit stream(const char*) {}
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+
+    SRCNN_HLS_INLINE T read() { T x; srcnn_stream_read(this, &x); return x; }
+    SRCNN_HLS_INLINE void read(T& x) { x = read(); }
+    SRCNN_HLS_INLINE void write(const T& x) { T copy = x; srcnn_stream_write(this, &copy); }
+    SRCNN_HLS_INLINE void operator>>(T& x) { x = read(); }
+    SRCNN_HLS_INLINE void operator<<(const T& x) { write(x); }
+    // Whether data or room is there is the business of the FIFOs between stages: a step waits for its inputs and
+    // never asks. (A step that asked would behave differently in every clock cycle.)
+    SRCNN_HLS_INLINE bool empty() { return srcnn_stream_empty(this); }
+    SRCNN_HLS_INLINE bool full() { return srcnn_stream_full(this); }
+
+private:
+    char identity;
+};
+
+}  // namespace hls
+
+#else
+
+#include <stddef.h>
+#include <stdio.h>
+
+namespace hls {
+
+template <class T, int DEPTH = 0>
+class stream {
+public:
+    stream() = default;
+    explicit stream(const char* n) : name(n) {}
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+    ~stream() { delete[] ring; }
+
+    SRCNN_HLS_INLINE bool empty() const { return head == tail; }
+    SRCNN_HLS_INLINE bool full() const { return false; }
+    SRCNN_HLS_INLINE size_t size() const { return tail - head; }
+
+    SRCNN_HLS_INLINE T read() {
+        if (empty()) return read_empty();
+        return ring[head++ & (capacity - 1)];
+    }
+    SRCNN_HLS_INLINE void read(T& x) { x = read(); }
+    SRCNN_HLS_INLINE bool read_nb(T& x) {
+        bool some = !empty();
+        x = some ? read() : T();
+        return some;
+    }
+    SRCNN_HLS_INLINE void write(const T& x) {
+        if (size() == capacity) grow();
+        ring[tail++ & (capacity - 1)] = x;
+    }
+    SRCNN_HLS_INLINE bool write_nb(const T& x) { write(x); return true; }
+    SRCNN_HLS_INLINE void operator>>(T& x) { x = read(); }
+    SRCNN_HLS_INLINE void operator<<(const T& x) { write(x); }
+
+private:
+    const char* name = "";
+    T* ring = nullptr;
+    size_t capacity = 0, head = 0, tail = 0;   // head and tail count up for ever; capacity is a power of two
+
+    __attribute__((noinline)) T read_empty() {   // as AMD's: hardware would wait for ever
+        fprintf(stderr, "hls::stream '%s' is read while empty: the hardware would hang here\n", name);
+        return T();
+    }
+    __attribute__((noinline)) void grow() {
+        size_t n = size(), larger = capacity ? 2 * capacity : 64;
+        T* next = new T[larger];
+        for (size_t i = 0; i < n; i++) next[i] = ring[(head + i) & (capacity - 1)];
+        delete[] ring;
+        ring = next;
+        capacity = larger;
+        head = 0;
+        tail = n;
+    }
+};
+
+}  // namespace hls
+
+#endif
+#endif
