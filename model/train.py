@@ -23,7 +23,6 @@ from model.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
 from model.weights import DEGRADATIONS, load_float, save_float, weight_path
 
 WARMUP_STEPS = 200
-NOT_COMPARED = ("checkpoint_every",)  # settings that may change between interruption and resumption
 
 
 class Training:
@@ -35,9 +34,11 @@ class Training:
         Everything that decides the result; see the options of `main`.
     folder : pathlib.Path
         Where checkpoint and history go.
+    patches, validation, validation_files
+        What `prepare_data` returns.
     """
 
-    def __init__(self, config, folder):
+    def __init__(self, config, folder, patches, validation, validation_files):
         import keras  # here, so that `--help` and bad options don't wait for TensorFlow
 
         from model import keras_model
@@ -55,12 +56,7 @@ class Training:
         self.optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=config["ema"])
         self.optimizer.build(self.model.trainable_variables)
         self.model.compile(self.optimizer, loss=_loss(keras.ops, config["metric"]), jit_compile=False)
-        files = picture_files(pathlib.Path(config["data"])) if config["data"] else dataset_files("T91")
-        train_files, self.validation_files = split(files)
-        border = self.network.halo if config["padding"] == "valid" else 0
-        self.patches = Patches(load_pairs(train_files, config["upscale"], config["degradation"], config["rescales"]),
-                               config["size"], border, config["patches"], config["stride"], config["batch"], config["seed"], config["augment"])
-        self.validation = load_pairs(self.validation_files, config["upscale"], config["degradation"])
+        self.patches, self.validation, self.validation_files = patches, validation, validation_files
         self.step, self.seconds, self.history = 0, 0.0, []
         self.best = {"psnr": -math.inf, "step": 0, "weights": None}
 
@@ -76,6 +72,8 @@ class Training:
         """Return the mean PSNR of the averaged weights over the validation pictures, in dB; remember the best."""
         average = self.averaged()
         self.inference.set_weights(average)
+        if not all(np.isfinite(value).all() for value in average):
+            raise self._diverged("the weights are no longer numbers")
         psnr = float(np.mean([self._psnr(*pair) for pair in self.validation.pictures()]))
         if psnr > self.best["psnr"]:
             self.best = {"psnr": psnr, "step": self.step, "weights": average}
@@ -86,6 +84,10 @@ class Training:
         out = np.clip(np.round(self.lib.infer_float(self.inference, low)), 0, 255)
         inner = (slice(shave, -shave), slice(shave, -shave))
         return 10 * math.log10(255**2 / max(1e-10, float(np.mean((out[inner] - high[inner].astype(np.float64))**2))))
+
+    def _diverged(self, what):
+        return UserError(f"training diverged at step {self.step}: {what}; the last good checkpoint is kept in {self.folder}, "
+                         f"choose an --lr below {self.config['lr']:g} and another --run or --restart")
 
     def save(self):
         """Write the checkpoint, whole or not at all."""
@@ -109,7 +111,7 @@ class Training:
         except Exception as error:  # numpy raises half a dozen kinds for a damaged archive
             raise UserError(f"the checkpoint {path} is damaged; start afresh with --restart") from error
         for name, value in header["config"].items():
-            if name not in NOT_COMPARED and self.config.get(name) != value:
+            if self.config.get(name) != value:
                 raise UserError(f"the run in {self.folder} was started with {name} = {value}, not {self.config.get(name)}; "
                                 "give the same options, another --run, or --restart")
         self.model.set_weights([arrays[f"model_{i}"] for i in range(len(self.model.get_weights()))])
@@ -126,11 +128,10 @@ class Training:
         with tqdm(total=steps, initial=self.step, unit="step", smoothing=0.05, dynamic_ncols=True, mininterval=1) as bar:
             while self.step < steps:
                 loss = float(self.model.train_on_batch(*self.patches(self.step)))
-                if not math.isfinite(loss):
-                    raise UserError(f"training diverged at step {self.step + 1}: the loss is {loss}; the last good checkpoint is kept "
-                                    f"in {self.folder}, lower --lr below {self.config['lr']:g} and start with --restart or another --run")
-                losses.append(loss)
                 self.step += 1
+                if not math.isfinite(loss):
+                    raise self._diverged(f"the loss is {loss}")
+                losses.append(loss)
                 bar.update()
                 self.seconds = before + time.monotonic() - started
                 if self.step % every == 0 or self.step == steps:
@@ -139,6 +140,19 @@ class Training:
                     bar.set_postfix_str(f"loss {self.history[-1]['loss']:.3e}, validation {self.history[-1]['psnr']:.3f} dB")
                     self.save()
                     write_history(self.folder, self.history, self.config)
+
+
+def prepare_data(config):
+    """Return the training's `Patches`, the validation `Pairs` and the files they come from, never those of a test set."""
+    files = picture_files(pathlib.Path(config["data"])) if config["data"] else dataset_files("T91")
+    train, validation = split(files)
+    halo = load_network(config["network"]).halo
+    if config["padding"] == "valid" and config["size"] <= 2 * halo:
+        raise UserError(f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}")
+    patches = Patches(load_pairs(train, config["upscale"], config["degradation"], config["rescales"]), config["size"],
+                      halo if config["padding"] == "valid" else 0, config["patches"], config["stride"], config["batch"],
+                      config["seed"], config["augment"])
+    return patches, load_pairs(validation, config["upscale"], config["degradation"]), validation
 
 
 def _loss(ops, metric):
@@ -218,18 +232,15 @@ def main(run_name, restart, out, steps, epochs, rescales, **config):
     config["rescales"] = _parse_rescales(rescales)
     if steps and epochs:
         raise UserError("--steps and --epochs both set the length of the training; give one of them")
-    config["steps"] = steps or 40000
-    halo = load_network(config["network"]).halo
-    if config["padding"] == "valid" and config["size"] <= 2 * halo:
-        raise UserError(f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}")
-    out = out or weight_path(config["network"], config["upscale"], config["degradation"])
-    name = run_name or f"{config['network']}_x{config['upscale']}_{config['degradation']}"
-    folder = BUILD / "train" / name
+    out = pathlib.Path(out or weight_path(config["network"], config["upscale"], config["degradation"]))
+    if out.is_dir() or out.suffix != ".npz":
+        raise UserError(f"--out {out} has to be a file name that ends in .npz; choose another")
+    data = prepare_data(config)
+    config["steps"] = epochs * data[0].steps_per_epoch if epochs else steps or 40000
+    folder = BUILD / "train" / (run_name or f"{config['network']}_x{config['upscale']}_{config['degradation']}")
     if restart:
         (folder / "checkpoint.npz").unlink(missing_ok=True)
-    training = Training(config, folder)
-    if epochs:
-        raise NotImplementedError
+    training = Training(config, folder, *data)
     training.restore()
     print(f"seed {config['seed']}, run {folder}, from step {training.step} of {config['steps']}", flush=True)
     try:

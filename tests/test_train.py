@@ -1,0 +1,132 @@
+"""The training command on a tiny network and made-up pictures: exact resume, refusals, divergence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from model.network import list_networks
+from model.paths import ROOT
+
+pytest.importorskip("tensorflow", reason="training needs tensorflow")
+
+TINY = """name = "tiny"
+[[layers]]
+name = "conv1"
+k = 5
+out_ch = 4
+relu = true
+[[layers]]
+name = "conv2"
+k = 3
+out_ch = 1
+relu = false
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    (folder / "tiny.toml").write_text(TINY)
+    (folder / "pictures").mkdir()
+    print("picture seed 7")
+    rng = np.random.default_rng(7)
+    for i in range(4):
+        noise = cv2.GaussianBlur(rng.integers(0, 256, (48, 56, 3), np.uint8), (0, 0), 1.5)
+        cv2.imwrite(str(folder / "pictures" / f"{i}.png"), noise)
+    return folder
+
+
+def command(place, *options, steps=300):
+    return [sys.executable, "-m", "model.train", "--network", str(place / "tiny.toml"), "--data", str(place / "pictures"), "--batch", "4",
+            "--size", "12", "--steps", str(steps), "--validate-every", "20", "--seed", "3", *map(str, options)]
+
+
+def environment(place):
+    return os.environ | {"SRCNN_BUILD": str(place / "build"), "SRCNN_DATA": str(place / "nothing"), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def run(place, *options, **arguments):
+    return subprocess.run(command(place, *options, **arguments), cwd=ROOT, env=environment(place), capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def finished(place):
+    done = run(place, "--run", "whole", "--out", place / "whole.npz")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def arrays(path):
+    with np.load(path) as archive:
+        header = json.loads(str(archive["header"]))
+        return {name: archive[name] for name in archive.files if name != "header"}, header["meta"] if "meta" in header else header
+
+
+def test_seed_provenance_and_history(place, finished):
+    assert "seed 3" in finished.stdout and "validation" in finished.stdout
+    assert "step/s" in finished.stderr and "300/300" in finished.stderr  # rate and end of the progress bar
+    _, meta = arrays(place / "whole.npz")
+    assert meta["command"].startswith("python -m model.train --network") and meta["seed"] == 3 and meta["steps"] == 300
+    history = json.loads((place / "build/train/whole/history.json").read_text())["history"]
+    assert [row["step"] for row in history] == list(range(20, 301, 20))
+    assert history[-1]["psnr"] > history[0]["psnr"] and meta["validation_psnr"] == round(max(r["psnr"] for r in history), 4)
+    assert cv2.imread(str(place / "build/train/whole/history.png")) is not None
+
+
+def test_killed_and_resumed_gives_the_same_bits(place, finished):
+    options = ("--run", "killed", "--out", place / "killed.npz")
+    checkpoint = place / "build/train/killed/checkpoint.npz"
+    with open(place / "log", "w") as log:
+        process = subprocess.Popen(command(place, *options), cwd=ROOT, env=environment(place), stdout=log, stderr=log)
+        deadline = time.monotonic() + 120
+        while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert not (place / "killed.npz").exists()
+    resumed = run(place, *options)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "from step 0 " not in resumed.stdout and "from step" in resumed.stdout
+    whole, killed = arrays(place / "whole.npz")[0], arrays(place / "killed.npz")[0]
+    assert whole.keys() == killed.keys() and all(np.array_equal(whole[name], killed[name]) for name in whole)
+    last, other = (arrays(place / f"build/train/{name}/checkpoint.npz")[0] for name in ("whole", "killed"))
+    assert all(np.array_equal(last[name], other[name]) for name in last)  # optimizer state and moving average, too
+
+
+def test_another_configuration_is_refused(place, finished):
+    before = (place / "build/train/whole/checkpoint.npz").read_bytes()
+    refused = run(place, "--run", "whole", "--lr", "0.5", "--out", place / "other.npz")
+    assert refused.returncode == 2 and "started with lr = 0.001, not 0.5" in refused.stderr
+    assert "Traceback" not in refused.stderr and not (place / "other.npz").exists()
+    assert (place / "build/train/whole/checkpoint.npz").read_bytes() == before
+
+
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(place):
+    stopped = run(place, "--run", "wild", "--lr", "1e25", "--out", place / "wild.npz")
+    assert stopped.returncode == 2, stopped.stderr
+    message = stopped.stderr.strip().splitlines()[-1]
+    assert message.startswith("error: training diverged at step") and "last good checkpoint" in message
+    assert "Traceback" not in stopped.stderr and not (place / "wild.npz").exists()
+    checkpoint = place / "build/train/wild/checkpoint.npz"
+    assert not checkpoint.exists() or all(np.isfinite(value).all() for value in arrays(checkpoint)[0].values())
+
+
+@pytest.mark.parametrize("options, message", [
+    (("--size", "6"), "at least 7"), (("--steps", "3", "--epochs", "2"), "one of them"), (("--rescales", "1,2"), "(0, 1]"),
+    (("--out", "."), "ends in .npz"), (("--init", "absent.npz"), "no weight file"), (("--network", "srcnn999"), list_networks()[0]),
+    (("--data", "absent"), "folder of pictures")])
+def test_bad_options(place, options, message):
+    """Refused before the first step, with nothing written."""
+    from click.testing import CliRunner
+
+    from model import train
+
+    result = CliRunner().invoke(train.main, command(place, *options)[3:] if "--epochs" not in options else list(options))
+    assert result.exit_code == 2 and message in result.stderr and "Traceback" not in result.output
