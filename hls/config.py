@@ -98,7 +98,7 @@ class Config:
     board: str
     part: str
     clock_mhz: float
-    budget: dict
+    budget: dict = dataclasses.field(hash=False)
     tile_width: int
     stages: tuple
 
@@ -178,7 +178,7 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
         stage = Stage(layer, *folding[layer.name], in_word)
         _check_fold(stage)
         stages.append(stage)
-        in_word = stage.pe
+        in_word = layer.out_ch if stage.transposed else stage.pe  # channels per output word
     return Config(network, described["name"], described["part"], described["clock_mhz"], described["budget"],
                   tile_width or described["tile_width"], tuple(stages))
 

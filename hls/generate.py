@@ -20,8 +20,8 @@ def header_text(config):
         f"constexpr int HALO = {config.network.halo};",
         f"constexpr int PARAM_BEATS = {config.param_beats};", "",
         f"constexpr unsigned MAGIC = 0x{MAGIC:04X}u;",
-        "enum command_code {" + ", ".join(f" COMMAND_{n.upper()} = {v}" for n, v in COMMANDS.items()) + " };",
-        "enum error_code {" + ", ".join(f" ERROR_{n.upper()} = {v}" for n, v in ERRORS.items()) + " };", "",
+        "constexpr int " + ", ".join(f"COMMAND_{name.upper()} = {code}" for name, code in COMMANDS.items()) + ";",
+        *[f"constexpr int ERROR_{name.upper()} = {code};" for name, code in ERRORS.items()], "",
     ]
     width = config.max_width
     for stage in config.stages:

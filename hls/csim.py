@@ -1,0 +1,125 @@
+"""C simulation of the kernels: as an accelerator object for Python, and as the testbench behind `make csim`."""
+
+import ctypes
+import subprocess
+import sys
+
+import click
+import numpy as np
+
+from hls.build import library, testbench
+from hls.config import DEFAULT_BOARD, load_config
+from host.packets import check_tile, load_packet, parse_answers, tile_packet
+from model.errors import UserError, report_user_errors
+from model.network import DEFAULT_NETWORK, list_networks
+from model.paths import BUILD
+
+
+class CsimTop:
+    """`srcnn_top` in software: the C++ kernels, natively compiled, same source, same bits.
+
+    Parameters
+    ----------
+    config : hls.config.Config
+
+    Raises
+    ------
+    UserError
+        If the kernels cannot be compiled here.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self._model = None
+        self._library = ctypes.CDLL(str(library(config)))
+        self._library.srcnn_new.restype = ctypes.c_void_p
+        self._library.srcnn_delete.argtypes = [ctypes.c_void_p]
+        self._library.srcnn_send.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_uint64]
+        self._library.srcnn_send.restype = None
+        self._library.srcnn_receive.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_uint64]
+        self._library.srcnn_receive.restype = ctypes.c_uint64
+        self._handle = self._library.srcnn_new()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self._library.srcnn_delete(self._handle)
+
+    def beats(self, data, keep=None, last=None):
+        """Send beats, return all beats that come out.
+
+        Parameters
+        ----------
+        data : ndarray of uint64
+        keep, last : ndarray of uint8, optional
+            TKEEP and TLAST per beat; full beats and one TLAST at the end if None.
+
+        Returns
+        -------
+        data : ndarray of uint64
+        last : ndarray of uint8
+        """
+        data = np.ascontiguousarray(data, np.uint64)
+        sides = [None if s is None else np.ascontiguousarray(s, np.uint8) for s in (keep, last)]
+        self._library.srcnn_send(self._handle, data.ctypes.data, *(None if s is None else s.ctypes.data for s in sides), len(data))
+        chunks = []
+        while not chunks or len(chunks[-1][0]) == 1 << 16:
+            out, out_last = np.empty(1 << 16, np.uint64), np.empty(1 << 16, np.uint8)
+            count = self._library.srcnn_receive(self._handle, out.ctypes.data, out_last.ctypes.data, len(out))
+            chunks.append((out[:count], out_last[:count]))
+        return np.concatenate([c[0] for c in chunks]), np.concatenate([c[1] for c in chunks])
+
+    def transfer(self, words):
+        """Send one transfer, return the words of its answer (docs/architecture.md, "Packets")."""
+        data, last = self.beats(words)
+        if not len(last) or not last[-1] or last[:-1].any():
+            raise UserError("the kernels' answer did not end with TLAST; this is a bug, please report it with the input")
+        return data
+
+    def infer_valid(self, model, tile):
+        """Compute a tile: (H + 2 halo, W + 2 halo) uint8 -> (H, W) uint8.
+
+        Parameters
+        ----------
+        model : model.weights.QuantModel
+            Loaded into the accelerator when it is another one than last time.
+        tile : ndarray of uint8
+
+        Raises
+        ------
+        UserError
+            If the tile does not fit the line buffers, or the model is of another network.
+        """
+        check_tile(self.config, *tile.shape)
+        words = tile_packet(self.config, tile)
+        if model is not self._model:
+            words = np.concatenate([load_packet(self.config, model), words])
+        answers = parse_answers(self.transfer(words))
+        if answers[-1].command != "tile":
+            raise UserError(f"the kernels answered a tile with {answers[-1].command}, status {answers[-1].status}; this is a bug, please report it with the input")
+        self._model = model
+        return answers[-1].pixels.copy()
+
+
+@click.command()
+@click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="A network, or `all`.")
+@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@click.option("--types", type=click.Choice(["amd", "native", "both"]), default="both", show_default=True,
+              help="AMD's simulation types with g++, the _BitInt types with clang, or both.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the test vectors.")
+@report_user_errors
+def main(network, board, types, seed):
+    """Compare every kernel and whole transfers with the golden model; exit code 1 at the first mismatch."""
+    from hls.vectors import write_vectors
+
+    for name in list_networks() if network == "all" else [network]:
+        config = load_config(name, board)
+        folder = write_vectors(config, BUILD / "csim" / "vectors" / config.name, seed)
+        for kind in ("amd", "native") if types == "both" else (types,):
+            print(f"csim {config.name}, {'AMD types (g++)' if kind == 'amd' else '_BitInt types (clang)'}, seed {seed}", flush=True)
+            result = subprocess.run([str(testbench(config, kind)), str(folder)])
+            if result.returncode:
+                sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

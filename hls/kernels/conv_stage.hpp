@@ -1,0 +1,264 @@
+// One convolution layer: line buffer -> window -> folded MAC array -> requantise.
+//
+// step() is one clock cycle. Per output position the MAC array takes FOLD = OUT_FOLD * TAP_FOLD steps: for each
+// group of PE output channels, TAP_FOLD steps of SIMD taps. The window rotates by SIMD taps per step, so that
+// the multipliers always see its first SIMD entries and it is back in place after every pass over the taps.
+// The next column is fetched during the last steps of the current position and enters with the last one:
+// positions follow each other without a bubble.
+#pragma once
+#include "line_buffer.hpp"
+#include "requantise.hpp"
+#include "stage_command.hpp"
+
+namespace srcnn {
+
+template <class L> struct conv_stage {
+    static constexpr int TAPS = L::K * L::K * L::IN_CH;  // ordered kw, kh, channel: a column enters as a unit
+    static constexpr int COLUMN = L::K * L::IN_CH;
+    static constexpr int TAP_FOLD = TAPS / L::SIMD;
+    static constexpr int OUT_FOLD = L::OUT_CH / L::PE;
+    static constexpr int FOLD = OUT_FOLD * TAP_FOLD;
+    static constexpr int WORDS = L::IN_CH / L::IN_WORD;  // input words per position
+    static constexpr int SIMD_BITS = L::SIMD * WEIGHT_BITS;
+    static constexpr int WEIGHT_BEATS = (SIMD_BITS + 63) / 64;
+    static constexpr int OUT_BITS = L::RAW ? L::ACC_BITS : ACT_BITS;
+    static constexpr int PARAM_BEATS = FOLD * L::PE * WEIGHT_BEATS + (L::RAW ? 0 : L::OUT_CH);
+    static_assert(TAPS % L::SIMD == 0, "SIMD has to divide the taps k * k * in_ch");
+    static_assert(L::OUT_CH % L::PE == 0, "PE has to divide the output channels");
+    static_assert(L::IN_CH % L::IN_WORD == 0, "the input word has to divide the input channels");
+    static_assert(SIMD_BITS <= AP_INT_MAX_W && COLUMN * ACT_BITS <= AP_INT_MAX_W, "raise AP_INT_MAX_W or fold more");
+
+    typedef ap_uint<L::IN_WORD * ACT_BITS> in_t;
+    typedef ap_uint<L::PE * OUT_BITS> out_t;
+    typedef ap_int<L::ACC_BITS> acc_t;
+    typedef ap_uint<L::IN_CH * ACT_BITS> pixel_t;
+    typedef line_buffer<L::K, L::IN_CH * ACT_BITS, L::MAX_W> lines_t;
+    typedef ap_uint<index_bits(FOLD)> fold_t;
+    typedef ap_uint<index_bits(TAP_FOLD)> tap_t;
+    typedef ap_uint<index_bits(OUT_FOLD)> pass_t;
+
+    // Parameters. bias_shift: bias in the low BIAS_BITS, shift above.
+    ram<ap_uint<SIMD_BITS>, FOLD> weights[L::PE];
+    ram<ap_uint<BIAS_BITS + 5>, OUT_FOLD> bias_shift[L::PE];
+    lines_t lines;
+
+    bool running = false;                    // false: waiting for a command, or loading parameters
+    // Loading.
+    bool loading = false, loading_bias = false;
+    fold_t load_address = 0;
+    ap_uint<index_bits(L::PE)> load_pe = 0;
+    ap_uint<index_bits(WEIGHT_BEATS)> load_beat = 0;
+    ap_uint<WEIGHT_BEATS * 64> load_word = 0;
+    // Fetching columns: position, input word within it.
+    bool fetching = false, column_valid = false, column_yields = false;
+    coord_t width = 0, height = 0, x = 0, y = 0;
+    ap_uint<index_bits(WORDS)> word = 0;
+    pixel_t pixel = 0;
+    typename lines_t::column_t column = 0;
+    // Computing: `fold` is the step within the position and the address of its weights.
+    bool busy = false;
+    fold_t fold = 0;
+    tap_t tap_pass = 0;
+    pass_t out_pass = 0;
+    act_t window[TAPS];
+    acc_t acc[L::PE];
+
+    // True if the next step reads `in`. Fetching late leaves the early steps free of waiting.
+    bool wants_input() const {
+#pragma HLS INLINE
+        const bool late = FOLD - 1 <= WORDS || fold >= fold_t(FOLD - 1 - WORDS);
+        const bool last = fold == fold_t(FOLD - 1);
+        return running && fetching && (!busy || (!column_valid && late && !last));
+    }
+    bool wants_ctrl() const {
+#pragma HLS INLINE
+        return !running;
+    }
+    // Software only: would the next step find its inputs?
+    bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<out_t>&) const {
+        return running ? !wants_input() || !in.empty() : !ctrl.empty();
+    }
+
+    void step(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<out_t>& out) {
+#pragma HLS INLINE
+#pragma HLS ARRAY_PARTITION variable=weights complete dim=1
+#pragma HLS ARRAY_PARTITION variable=bias_shift complete dim=1
+#pragma HLS ARRAY_PARTITION variable=window complete
+#pragma HLS ARRAY_PARTITION variable=acc complete
+        if (wants_ctrl()) {
+            control(ctrl.read());
+        } else {
+            run(in, out);
+        }
+    }
+
+    void control(ctrl_t message) {
+#pragma HLS INLINE
+        if (loading) {
+            load(message);
+        } else {
+            const stage_command command = stage_command::unpack(message);
+            running = command.tile;
+            loading = !command.tile;
+            fetching = command.tile;
+            width = command.width;
+            height = command.height;
+            x = y = 0;
+            load_address = 0;
+        }
+    }
+
+    // Parameter words: weights by fold step, PE and 64-bit piece; then bias and shift by output channel.
+    void load(ctrl_t message) {
+#pragma HLS INLINE
+        const ap_uint<WEIGHT_BEATS * 64> assembled =
+            WEIGHT_BEATS == 1 ? ap_uint<WEIGHT_BEATS * 64>(message)
+                              : ap_uint<WEIGHT_BEATS * 64>((load_word >> 64) | (ap_uint<WEIGHT_BEATS * 64>(message) << (WEIGHT_BEATS * 64 - 64)));
+        const ap_uint<BIAS_BITS + 5> packed = (message.range(36, 32), message.range(BIAS_BITS - 1, 0));
+        const bool whole = loading_bias || load_beat == WEIGHT_BEATS - 1;
+    load_pe:
+        for (int p = 0; p < L::PE; p++) {
+#pragma HLS UNROLL
+            if (load_pe == p && whole) {
+                if (loading_bias) {
+                    bias_shift[p].write(load_address, packed);
+                } else {
+                    weights[p].write(load_address, assembled.range(SIMD_BITS - 1, 0));
+                }
+            }
+        }
+        load_word = assembled;
+        load_beat = next_count(load_beat, whole);
+        if (whole) {
+            const bool last_pe = load_pe == L::PE - 1;
+            load_pe = next_count(load_pe, last_pe);
+            if (last_pe) {
+                const bool last = loading_bias ? load_address == OUT_FOLD - 1 : load_address == FOLD - 1;
+                load_address = next_count(load_address, last);
+                if (last) {
+                    loading = !loading_bias && !L::RAW;
+                    loading_bias = loading;
+                }
+            }
+        }
+    }
+
+    void run(hls::stream<in_t>& in, hls::stream<out_t>& out) {
+#pragma HLS INLINE
+        const bool fetch = wants_input();
+        const bool last = fold == fold_t(FOLD - 1);
+        const bool enter = column_valid && (!busy || last);
+        if (busy) {
+            multiply(out);
+            advance_fold();
+        }
+        if (enter) {
+            busy = column_yields;
+            column_valid = false;
+            shift_window();
+        } else if (last) {
+            busy = false;
+        }
+        if (fetch) {
+            fetch_word(in.read());
+        }
+        running = fetching || column_valid || busy;
+    }
+
+    // One fold step: PE x SIMD products, accumulated; a finished group of channels leaves.
+    void multiply(hls::stream<out_t>& out) {
+#pragma HLS INLINE
+        const bool first = tap_pass == 0;
+        const bool done = tap_pass == tap_t(TAP_FOLD - 1);
+        out_t result = 0;
+    mac_pe:
+        for (int p = 0; p < L::PE; p++) {
+#pragma HLS UNROLL
+            const ap_uint<SIMD_BITS> taps = weights[p].read(fold);
+            acc_t dot = 0;
+        mac_simd:
+            for (int s = 0; s < L::SIMD; s++) {
+#pragma HLS UNROLL
+                const weight_t weight = taps.range(s * WEIGHT_BITS + WEIGHT_BITS - 1, s * WEIGHT_BITS);
+                dot += weight * window[s];
+            }
+            acc[p] = (first ? acc_t(0) : acc[p]) + dot;
+            result.range(p * OUT_BITS + OUT_BITS - 1, p * OUT_BITS) = finish(acc[p], p);
+        }
+        if (done) {
+            out.write(result);
+        }
+    }
+
+    // What leaves the stage for one channel: the accumulator itself, or its requantised value.
+    ap_uint<OUT_BITS> finish(acc_t total, int p) {
+#pragma HLS INLINE
+        if (L::RAW) {
+            return total.range(OUT_BITS - 1, 0);
+        }
+        const ap_uint<BIAS_BITS + 5> packed = bias_shift[p].read(out_pass);
+        const ap_int<BIAS_BITS> bias = packed.range(BIAS_BITS - 1, 0);
+        const shift_t shift = packed.range(BIAS_BITS + 4, BIAS_BITS);
+        const acc_t biased = total + bias;
+        return requantise<L::ACC_BITS>(biased, shift);
+    }
+
+    void advance_fold() {
+#pragma HLS INLINE
+        const bool end_of_pass = tap_pass == tap_t(TAP_FOLD - 1);
+        const bool end = fold == fold_t(FOLD - 1);
+        tap_pass = next_count(tap_pass, end_of_pass);
+        out_pass = end_of_pass ? next_count(out_pass, end) : out_pass;
+        fold = next_count(fold, end);
+        act_t rotated[L::SIMD];
+    rotate_out:
+        for (int i = 0; i < L::SIMD; i++) {
+#pragma HLS UNROLL
+            rotated[i] = window[i];
+        }
+    rotate_down:
+        for (int i = 0; i < TAPS - L::SIMD; i++) {
+#pragma HLS UNROLL
+            window[i] = window[i + L::SIMD];
+        }
+    rotate_in:
+        for (int i = 0; i < L::SIMD; i++) {
+#pragma HLS UNROLL
+            window[TAPS - L::SIMD + i] = rotated[i];
+        }
+    }
+
+    void shift_window() {
+#pragma HLS INLINE
+    shift_down:
+        for (int i = 0; i < TAPS - COLUMN; i++) {
+#pragma HLS UNROLL
+            window[i] = window[i + COLUMN];
+        }
+    shift_in:
+        for (int i = 0; i < COLUMN; i++) {
+#pragma HLS UNROLL
+            window[TAPS - COLUMN + i] = column.range(i * ACT_BITS + ACT_BITS - 1, i * ACT_BITS);
+        }
+    }
+
+    // Take one input word; the last word of a position completes a column.
+    void fetch_word(in_t value) {
+#pragma HLS INLINE
+        constexpr int KEPT = (L::IN_CH - L::IN_WORD) * ACT_BITS;
+        pixel = WORDS == 1 ? pixel_t(value) : pixel_t((pixel >> (L::IN_WORD * ACT_BITS)) | (pixel_t(value) << KEPT));
+        const bool whole = word == WORDS - 1;
+        word = next_count(word, whole);
+        if (whole) {
+            column = lines.push(x, pixel);
+            column_valid = true;
+            column_yields = x >= L::K - 1 && y >= L::K - 1;
+            const bool end_of_row = x == width - 1;
+            fetching = !(end_of_row && y == height - 1);
+            x = next_count(x, end_of_row);
+            y = end_of_row ? coord_t(y + 1) : y;
+        }
+    }
+};
+
+}  // namespace srcnn

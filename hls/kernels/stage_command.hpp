@@ -1,0 +1,29 @@
+// What the parser tells a stage before its data: load parameters, or compute a tile.
+#pragma once
+#include "types.hpp"
+
+namespace srcnn {
+
+struct stage_command {
+    bool tile;               // false: parameter words follow on the same stream
+    coord_t width, height;   // of the tile at the stage's input
+
+    ctrl_t pack() const {
+#pragma HLS INLINE
+        ctrl_t word = 0;
+        word[0] = tile;
+        word.range(31, 16) = width;
+        word.range(47, 32) = height;
+        return word;
+    }
+    static stage_command unpack(ctrl_t word) {
+#pragma HLS INLINE
+        stage_command command;
+        command.tile = word[0];
+        command.width = word.range(31, 16);
+        command.height = word.range(47, 32);
+        return command;
+    }
+};
+
+}  // namespace srcnn
