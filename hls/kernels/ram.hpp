@@ -4,7 +4,7 @@
 // from the next step on in C++; in hardware the write lands a few cycles later, so a kernel reads an address
 // it wrote only much later (a row later for line buffers, a packet later for weights).
 #pragma once
-#include <ap_int.h>
+#include "types.hpp"
 #ifdef SRCNN_OPEN_RTL
 #include <srcnn_rtl.h>  // the open route turns these accesses into RAM ports
 #endif
