@@ -194,7 +194,9 @@ class RandomCpp:
         a, width, signed = self.value(depth - 1)
         whole = f"{type_name(width, signed)}({a})"
         if kind == 3:
-            return f"{whole}.{rng.choice(['and', 'or', 'xor'])}_reduce()"
+            if rng.random() < 0.5:       # the parity of a signed number is refused: AMD's C model gets it wrong
+                return f"{type_name(width, False)}({a}).{rng.choice(['xor', 'xnor'])}_reduce()"
+            return f"{whole}.{rng.choice(['and', 'or', 'nor'])}_reduce()"
         if kind == 4:
             return f"{whole}.test({rng.randrange(width)})"
         return f"({self.condition(depth - 1)} {rng.choice(['&&', '||', '!='])} !{self.condition(depth - 1)})"

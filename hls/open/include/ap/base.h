@@ -176,10 +176,10 @@ struct ap_int_base {
 
     SRCNN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t)~(bits_t)0; }
     SRCNN_AP_INLINE constexpr bool or_reduce() const { return V != 0; }
-    SRCNN_AP_INLINE constexpr bool nand_reduce() const { return !and_reduce(); }
     SRCNN_AP_INLINE constexpr bool nor_reduce() const { return !or_reduce(); }
     SRCNN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
     SRCNN_AP_INLINE constexpr bool xor_reduce() const {
+        static_assert(!S, "AMD's C model gives the wrong parity for negative numbers: convert to ap_uint first");
         srcnn_ap::bits<4096> x = (bits_t)V;   // folds to W bits; a power of two lets every step halve
         for (int n = 2048; n; n >>= 1)
             if (n < W) x ^= x >> n;

@@ -39,7 +39,11 @@ template <class A, class B> struct result {
     using div = typename ap<L::width + R::sign, sign>::type;
     using mod = typename ap<smaller(L::width, R::width + (!R::sign && L::sign)), L::sign>::type;
     using arg1 = typename ap<L::width, L::sign>::type;
-    using common = raw<larger(lw, rw), sign>;            // holds both operands exactly
+    // Comparisons follow C, as AMD's: below 32 bits they are exact; else the wider operand decides, and where the
+    // unsigned one is at least as wide a negative number counts as the large unsigned one of the same bits.
+    static constexpr bool exact = L::width < 32 && R::width < 32;
+    static constexpr bool wide_sign = (L::sign && R::sign) || (L::sign && L::width > R::width) || (R::sign && R::width > L::width);
+    using common = raw<exact ? larger(lw, rw) : larger(L::width, R::width), exact ? sign : wide_sign>;
     using divide = raw<larger(L::width, R::width) + 2, sign>;
 };
 
