@@ -5,6 +5,7 @@ from the last checkpoint and ends with exactly the weights of an uninterrupted r
 count): weights, optimizer state and moving average are in the checkpoint, and batches depend on seed and step alone.
 """
 
+import hashlib
 import json
 import math
 import pathlib
@@ -23,6 +24,7 @@ from model.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
 from model.weights import DEGRADATIONS, load_float, save_float, weight_path
 
 WARMUP_STEPS = 200
+DEFAULT_STEPS = 60000  # a quarter of an hour to half an hour on two cores for 9-1-5
 
 
 class Training:
@@ -149,10 +151,13 @@ def prepare_data(config):
     halo = load_network(config["network"]).halo
     if config["padding"] == "valid" and config["size"] <= 2 * halo:
         raise UserError(f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}")
-    patches = Patches(load_pairs(train, config["upscale"], config["degradation"], config["rescales"]), config["size"],
-                      halo if config["padding"] == "valid" else 0, config["patches"], config["stride"], config["batch"],
-                      config["seed"], config["augment"])
-    return patches, load_pairs(validation, config["upscale"], config["degradation"]), validation
+    pairs = load_pairs(train, config["upscale"], config["degradation"], config["rescales"])
+    patches = Patches(pairs, config["size"], halo if config["padding"] == "valid" else 0, config["patches"], config["stride"],
+                      config["batch"], config["seed"], config["augment"])
+    held_out = load_pairs(validation, config["upscale"], config["degradation"])
+    if held_out.shapes.min() <= 2 * config["upscale"]:
+        raise UserError(f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than {2 * config['upscale']}")
+    return patches, held_out, validation
 
 
 def _loss(ops, metric):
@@ -209,13 +214,13 @@ def export(training, command):
 @click.option("--patches", type=click.Choice(["random", "ordered"]), default="random")
 @click.option("--stride", type=click.IntRange(1), default=14, help="Grid of the ordered patches, pixels.")
 @click.option("--metric", type=click.Choice(["mse", "psnr"]), default="mse", help="What is optimised: over the batch, or per patch.")
-@click.option("--steps", type=click.IntRange(1), help="Length of the training  [default: 40000].")
+@click.option("--steps", type=click.IntRange(1), help="Length of the training  [default: 60000].")
 @click.option("--epochs", type=click.IntRange(1), help="Length in passes over the data, instead of --steps.")
-@click.option("--batch", type=click.IntRange(1), default=64)
+@click.option("--batch", type=click.IntRange(1), default=32)
 @click.option("--size", type=click.IntRange(1), default=33, help="Side of an input patch, pixels.")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), default=1e-3, help="Adam's rate after the warm-up.")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), default=2e-3, help="Adam's rate after the warm-up.")
 @click.option("--lr-end", type=click.FloatRange(0), default=1e-5, help="Rate at the end of the cosine.")
-@click.option("--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999, help="Momentum of the weights' moving average.")
+@click.option("--ema", type=click.FloatRange(0, 1, max_open=True), default=0.9995, help="Momentum of the weights' moving average.")
 @click.option("--rescales", default=",".join(map(str, RESCALES)), help="Sizes of the copies of every picture.")
 @click.option("--augment/--no-augment", default=True, help="Flips and quarter turns.")
 @click.option("--seed", type=click.IntRange(0), default=1)
@@ -236,7 +241,10 @@ def main(run_name, restart, out, steps, epochs, rescales, **config):
     if out.is_dir() or out.suffix != ".npz":
         raise UserError(f"--out {out} has to be a file name that ends in .npz; choose another")
     data = prepare_data(config)
-    config["steps"] = epochs * data[0].steps_per_epoch if epochs else steps or 40000
+    config["steps"] = epochs * data[0].steps_per_epoch if epochs else steps or DEFAULT_STEPS
+    # What a resumption has to find unchanged beside the options:
+    config["layers"] = [[layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers]
+    config["data_sha256"] = hashlib.sha256(data[0].pairs.low.tobytes() + data[0].pairs.high.tobytes()).hexdigest()
     folder = BUILD / "train" / (run_name or f"{config['network']}_x{config['upscale']}_{config['degradation']}")
     if restart:
         (folder / "checkpoint.npz").unlink(missing_ok=True)
