@@ -39,11 +39,14 @@ template <class A, class B> struct result {
     using div = typename ap<L::width + R::sign, sign>::type;
     using mod = typename ap<smaller(L::width, R::width + (!R::sign && L::sign)), L::sign>::type;
     using arg1 = typename ap<L::width, L::sign>::type;
-    // Comparisons follow C, as AMD's: below 32 bits they are exact; else the wider operand decides, and where the
-    // unsigned one is at least as wide a negative number counts as the large unsigned one of the same bits.
+    // Comparisons as in AMD's C model: exact if both have less than 32 bits, or if the signed side is the wider one.
+    // Otherwise a negative number counts as a large unsigned one: of the same bits for == and !=, larger than
+    // anything the other side can hold for the rest. (Compare numbers of one sign, and no rule is needed.)
     static constexpr bool exact = L::width < 32 && R::width < 32;
     static constexpr bool wide_sign = (L::sign && R::sign) || (L::sign && L::width > R::width) || (R::sign && R::width > L::width);
-    using common = raw<exact ? larger(lw, rw) : larger(L::width, R::width), exact ? sign : wide_sign>;
+    static constexpr int wide = larger(L::width, R::width);
+    using equal = raw<exact ? larger(lw, rw) : wide, exact ? sign : wide_sign>;
+    using order = raw<exact ? larger(lw, rw) : wide + sign, exact ? sign : wide_sign>;
     using divide = raw<larger(L::width, R::width) + 2, sign>;
 };
 
@@ -80,20 +83,20 @@ SRCNN_AP_DIVIDE(/, div)
 SRCNN_AP_DIVIDE(%, mod)
 #undef SRCNN_AP_DIVIDE
 
-#define SRCNN_AP_RELATIONAL(OP)                                                                            \
+#define SRCNN_AP_RELATIONAL(OP, RULE)                                                                            \
     template <class A, class B, srcnn_ap::enable<srcnn_ap::relational<A, B>> = 0>                          \
     SRCNN_AP_INLINE constexpr bool operator OP(const A& a, const B& b) {                                   \
-        using T = typename srcnn_ap::result<A, B>::common;                                                 \
+        using T = typename srcnn_ap::result<A, B>::RULE;                                                 \
         return (T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b);                                             \
     }                                                                                                      \
     template <class A, class B, srcnn_ap::enable<srcnn_ap::relational_refused<A, B>> = 0>                  \
     bool operator OP(const A&, const B&) = delete;
-SRCNN_AP_RELATIONAL(==)
-SRCNN_AP_RELATIONAL(!=)
-SRCNN_AP_RELATIONAL(<)
-SRCNN_AP_RELATIONAL(<=)
-SRCNN_AP_RELATIONAL(>)
-SRCNN_AP_RELATIONAL(>=)
+SRCNN_AP_RELATIONAL(==, equal)
+SRCNN_AP_RELATIONAL(!=, equal)
+SRCNN_AP_RELATIONAL(<, order)
+SRCNN_AP_RELATIONAL(<=, order)
+SRCNN_AP_RELATIONAL(>, order)
+SRCNN_AP_RELATIONAL(>=, order)
 #undef SRCNN_AP_RELATIONAL
 
 #define SRCNN_AP_SHIFT(OP, LEFT)                                                                           \
