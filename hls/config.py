@@ -100,12 +100,18 @@ class Config:
     clock_mhz: float
     budget: dict = dataclasses.field(hash=False)
     tile_width: int
+    tile_height: int
     stages: tuple
 
     @property
     def max_width(self):
         """Widest tile, halo included: what the line buffers hold."""
         return self.tile_width + 2 * self.network.halo
+
+    @property
+    def max_height(self):
+        """Highest tile, halo included."""
+        return self.tile_height + 2 * self.network.halo
 
     @property
     def param_beats(self):
@@ -118,7 +124,7 @@ class Config:
         described = {
             "packet_version": PACKET_VERSION,
             "formats": [ACT_BITS, WEIGHT_BITS, BIAS_BITS, MAX_SHIFT],
-            "max_width": self.max_width,
+            "max_tile": [self.max_width, self.max_height],
             "layers": [[*dataclasses.astuple(s.layer), s.pe, s.simd, s.transposed] for s in self.stages],
         }
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).digest()
@@ -135,7 +141,7 @@ def list_boards():
     return sorted(path.stem for path in BOARDS.glob("*.toml"))
 
 
-def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None):
+def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None, tile_height=None):
     """Read a board file and put a network on it.
 
     Parameters
@@ -145,8 +151,8 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
         File stem in `hls/boards`, or a path to a .toml file.
     folding : dict of {layer name: (pe, simd)}, optional
         Overrides the board's folding.
-    tile_width : int, optional
-        Overrides the board's widest tile (output pixels).
+    tile_width, tile_height : int, optional
+        Override the board's largest tile (output pixels).
 
     Returns
     -------
@@ -180,7 +186,8 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
         stages.append(stage)
         in_word = layer.out_ch if stage.transposed else stage.pe  # channels per output word
     return Config(network, described["name"], described["part"], described["clock_mhz"], described["budget"],
-                  tile_width or described["tile_width"], tuple(stages))
+                  tile_width or described["tile_width"],
+                  tile_height or described["tile_height"], tuple(stages))
 
 
 def _check_fold(stage):

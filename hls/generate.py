@@ -16,7 +16,7 @@ def header_text(config):
         "#pragma once", "", "namespace srcnn {", "",
         f"constexpr unsigned CONFIG_ID = 0x{config.config_id:08X}u;",
         f"constexpr int ACT_BITS = {ACT_BITS}, WEIGHT_BITS = {WEIGHT_BITS}, BIAS_BITS = {BIAS_BITS}, MAX_SHIFT = {MAX_SHIFT};",
-        f"constexpr int MAX_WIDTH = {config.max_width};  // widest tile, halo included",
+        f"constexpr int MAX_WIDTH = {config.max_width}, MAX_HEIGHT = {config.max_height};  // largest tile, halo included",
         f"constexpr int HALO = {config.network.halo};",
         f"constexpr int PARAM_BEATS = {config.param_beats};", "",
         f"constexpr unsigned MAGIC = 0x{MAGIC:04X}u;",

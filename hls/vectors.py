@@ -17,21 +17,23 @@ def random_model(network, rng, extreme=False):
     network : Network
     rng : numpy.random.Generator
     extreme : bool
-        Only -128 and 127 as weights, largest biases.
+        Only -128 and 127 as weights; some channels with the largest biases and the extreme shifts.
     """
     layers = []
     for layer in network.layers:
+        # accumulators spread by about 128 * 75 * sqrt(taps); shifts around log2(spread / 100) keep them in range
+        spread = 128 * 75 * layer.taps**0.5
+        bias = rng.integers(-int(spread), int(spread) + 1, layer.out_ch).astype(np.int32)
+        centre = int(np.log2(spread / 100))
+        shift = rng.integers(max(0, centre - 1), centre + 2, layer.out_ch).astype(np.uint8)
+        weight = rng.integers(-128, 128, layer.weight_shape).astype(np.int8)
         if extreme:
             weight = rng.choice(np.array([-128, 127], np.int8), layer.weight_shape)
-            bias = rng.choice(np.array([-(2 ** (BIAS_BITS - 1)) + 1, 2 ** (BIAS_BITS - 1) - 1], np.int32), layer.out_ch)
-            shift = rng.choice(np.array([0, 1, 15, MAX_SHIFT], np.uint8), layer.out_ch)
-        else:
-            weight = rng.integers(-128, 128, layer.weight_shape).astype(np.int8)
-            # accumulators spread by about 128 * 75 * sqrt(taps): shifts around that keep values in range
-            spread = 128 * 75 * layer.taps**0.5
-            bias = rng.integers(-int(spread), int(spread) + 1, layer.out_ch).astype(np.int32)
-            centre = int(np.log2(spread / 100))
-            shift = rng.integers(max(0, centre - 1), centre + 2, layer.out_ch).astype(np.uint8)
+            # every fourth channel, but not the last layer's only one: the output has to stay interesting
+            some = np.arange(layer.out_ch) % 4 == 3
+            limit = 2 ** (BIAS_BITS - 1) - 1
+            bias = np.where(some, rng.choice([-limit, limit], layer.out_ch), bias).astype(np.int32)
+            shift = np.where(some, rng.choice([0, 1, MAX_SHIFT], layer.out_ch), shift).astype(np.uint8)
         layers.append(QuantLayer(weight, bias, shift))
     return QuantModel(network, 3, tuple(layers))
 
@@ -124,7 +126,7 @@ def top_beats(config, rng):
     load = load_packet(config, model, 3)
     tiny = tile_packet(config, small, 9)
     tiny_answer = top.tile_answer(model, small, 9)
-    identity = [*top.header("identify", 0, 1), config.max_width, config.param_beats]
+    identity = [*top.header("identify", 0, 1), config.max_width | config.max_height << 16, config.param_beats]
 
     def broken(words, index, clear, bits):
         changed = words.copy()
@@ -150,6 +152,7 @@ def top_beats(config, rng):
         (broken(good, 1, 0xFFFF, 2 * config.network.halo), top.error("too_small", 5)),
         (broken(good, 1, 0xFFFF0000, 0), top.error("too_small", 5)),
         (broken(good, 1, 0xFFFF, config.max_width + 1), top.error("too_large", 5)),
+        (broken(good, 1, 0xFFFF0000, (config.max_height + 1) << 16), top.error("too_large", 5)),
         (good[:1], top.error("truncated")),
         (good[:2], top.error("truncated", 5)),
         (np.concatenate([good, [np.uint64(0)]]), [*top.tile_answer(model, tile, 5), *top.error("bad_magic")]),

@@ -21,7 +21,7 @@ ERROR_TEXT = {
     3: "the packet is for another configuration than the overlay's; load the overlay that belongs to this network",
     4: "a load packet has the wrong number of parameter words; quantise and pack for this network again",
     5: "a tile is smaller than the network's window; use larger tiles",
-    6: "a tile is wider than the line buffers; use narrower tiles",
+    6: "a tile is larger than the overlay takes; use smaller tiles",
     7: "a tile came before the parameters; send a load packet first",
     8: "the transfer ended in the middle of a packet; send whole packets",
     9: "a beat of the transfer was not full; pad transfers to 8 bytes",
@@ -42,7 +42,7 @@ class Answer:
     pixels : ndarray of uint8 (H, W) or None
         Of a tile.
     info : tuple of int or None
-        Of identify: (largest tile width with halo, parameter words).
+        Of identify: (largest tile width and height with halo, parameter words).
     """
 
     command: str
@@ -147,8 +147,8 @@ def check_tile(config, height, width):
         raise UserError(f"a tile of {width}x{height} pixels with halo is too small; {config.network.name} needs at least {least}x{least}")
     if width > config.max_width:
         raise UserError(f"a tile {width} pixels wide with halo is wider than the line buffers ({config.max_width}); use narrower tiles")
-    if height >= 1 << 16:
-        raise UserError(f"a tile {height} pixels high is over the limit of 65535; use lower tiles")
+    if height > config.max_height:
+        raise UserError(f"a tile {height} pixels high with halo is over the limit of {config.max_height}; use lower tiles")
 
 
 def answer_words(config, height, width):
@@ -193,7 +193,8 @@ def parse_answers(words):
             pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
             at += count
         elif command == "identify":
-            info = tuple(int(w) & 0xFFFFFFFF for w in words[at:at + 2])
+            size, params = (int(w) for w in words[at:at + 2]) if at + 2 <= len(words) else (0, 0)
+            info = (size & 0xFFFF, size >> 16, params)
             at += 2
         answers.append(Answer(command, status, config_id, tag, pixels, info))
     return answers

@@ -58,7 +58,7 @@ struct packer_stage {
             last = !more && answer.last;
             state = answer.kind == ANSWER_TILE ? PIXELS : answer.kind == ANSWER_IDENTITY ? INFO0 : IDLE;
         } else if (state == INFO0) {
-            data = MAX_WIDTH;
+            data = MAX_WIDTH | MAX_HEIGHT << 16;
             send = true;
             state = INFO1;
         } else if (state == INFO1) {

@@ -186,11 +186,11 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
         if (command == COMMAND_LOAD) {
             wrong = count != PARAM_BEATS ? ERROR_BAD_LENGTH : last ? ERROR_TRUNCATED : 0;
         } else if (command == COMMAND_TILE) {
-            wrong = width <= 2 * HALO || height <= 2 * HALO ? ERROR_TOO_SMALL
-                    : width > MAX_WIDTH                     ? ERROR_TOO_LARGE
-                    : !loaded                               ? ERROR_NOT_LOADED
-                    : last                                  ? ERROR_TRUNCATED
-                                                            : 0;
+            wrong = width <= 2 * HALO || height <= 2 * HALO    ? ERROR_TOO_SMALL
+                    : width > MAX_WIDTH || height > MAX_HEIGHT ? ERROR_TOO_LARGE
+                    : !loaded                                  ? ERROR_NOT_LOADED
+                    : last                                     ? ERROR_TRUNCATED
+                                                               : 0;
         }
         return wrong;
     }

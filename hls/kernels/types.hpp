@@ -21,7 +21,7 @@ typedef ap_uint<16> coord_t;          // pixel coordinates and sizes
 typedef ap_uint<5> shift_t;           // 0..MAX_SHIFT
 
 static_assert(MAX_SHIFT < 32, "shift_t has 5 bits");
-static_assert(MAX_WIDTH < 65536, "coord_t has 16 bits");
+static_assert(MAX_WIDTH < 65536 && MAX_HEIGHT < 32768, "coord_t has 16 bits");
 
 // Bits that hold 0..n - 1, at least one.
 constexpr int index_bits(int n) { return n <= 2 ? 1 : 1 + index_bits((n + 1) / 2); }

@@ -1,0 +1,79 @@
+"""Hardware configurations: foldings, widths, the config id, the generated header."""
+
+import re
+
+import pytest
+from hypothesis import given, strategies as st
+
+from hls.config import list_boards, load_config
+from hls.generate import header_text
+from model.errors import UserError
+from model.network import list_networks, load_network
+
+
+@pytest.mark.parametrize("board", list_boards())
+@pytest.mark.parametrize("network", list_networks())
+def test_every_board_folds_every_network(network, board):
+    config = load_config(network, board)
+    for stage in config.stages:
+        assert stage.fold * stage.pe * stage.simd == stage.layer.macs_per_pixel
+    assert sum(stage.pe * stage.simd for stage in config.stages) <= config.budget["dsp"]
+
+
+def test_macs_of_the_default_network():
+    network = load_network("srcnn915")
+    assert network.macs_per_pixel == 8032
+    assert network.halo == 6
+    assert [layer.name for layer in network.layers] == ["conv1", "conv2", "conv3"]
+
+
+def test_reconstruction_layer_is_transposed_and_the_others_are_not():
+    config = load_config("srcnn915")
+    assert [stage.transposed for stage in config.stages] == [False, False, True]
+
+
+@given(taps=st.integers(1, 4000))
+def test_accumulator_holds_the_worst_case(taps):
+    """The extremes of the formats, summed, fit `acc_bits`, and one bit less would not do."""
+    from model.network import BIAS_BITS, MAX_SHIFT, Layer
+    bits = Layer("x", 1, taps, 1, False).acc_bits
+    worst = taps * 255 * 128 + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1)
+    assert 2 ** (bits - 2) <= worst < 2 ** (bits - 1)
+
+
+def test_config_id_depends_on_all_that_packets_depend_on():
+    base = load_config("srcnn915")
+    others = [
+        load_config("srcnn935"), load_config("srcnn915", "kv260"), load_config("srcnn915", tile_width=64),
+        load_config("srcnn915", tile_height=64),
+        load_config("srcnn915", folding={"conv1": (8, 27), "conv2": (8, 8), "conv3": (5, 4)}),
+    ]
+    ids = {config.config_id for config in (base, *others)}
+    assert len(ids) == 1 + len(others)
+    assert load_config("srcnn915").config_id == base.config_id
+
+
+@pytest.mark.parametrize("folding, message", [
+    ({"conv1": (7, 27), "conv2": (8, 8), "conv3": (5, 4)}, "pe = 7 of layer conv1 does not divide 64; the nearest legal value is 8"),
+    ({"conv1": (4, 26), "conv2": (8, 8), "conv3": (5, 4)}, "simd = 26 of layer conv1 does not divide 81; the nearest legal value is 27"),
+    ({"conv1": (4, 27), "conv2": (8, 8), "conv3": (6, 4)}, "pe = 6 of layer conv3 does not divide 25; the nearest legal value is 5"),
+    ({"conv1": (0, 27), "conv2": (8, 8), "conv3": (5, 4)}, "pe = 0 of layer conv1"),
+])
+def test_folding_that_does_not_divide_is_refused(folding, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        load_config("srcnn915", folding=folding)
+
+
+def test_unknown_board_and_network_name_the_known_ones():
+    with pytest.raises(UserError, match="pynq_z2"):
+        load_config("srcnn915", "pynq_z9")
+    with pytest.raises(UserError, match="srcnn955"):
+        load_network("srcnn999")
+
+
+def test_header_carries_the_configuration():
+    config = load_config("srcnn915")
+    text = header_text(config)
+    assert f"CONFIG_ID = 0x{config.config_id:08X}u" in text
+    assert "MAX_WIDTH = 1932" in text
+    assert header_text(config) == text
