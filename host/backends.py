@@ -1,0 +1,165 @@
+"""What computes the network: golden model, C++ kernels or board, behind one small interface. All give the same bits."""
+
+import contextlib
+import math
+
+from host import tiling
+from model import golden
+from model.errors import UserError
+
+NAMES = ("auto", "pynq", "csim", "golden")
+
+
+def untimed(step):
+    """Stand in for a `host.pipeline.Clock` where nobody asks for times."""
+    return contextlib.nullcontext()
+
+
+class Backend:
+    """One way of computing the network. Use as a context manager: it may hold a board.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line.
+    model : QuantModel
+    largest_tile : (int, int)
+        Most rows and columns of output pixels in one tile; `math.inf` where there is no limit.
+    usual_pixels : int
+        Output pixels of a tile when the user doesn't choose: large, for the halo is computed twice,
+        but a progress bar should move.
+    """
+
+    name = ""
+    largest_tile = (math.inf, math.inf)
+    usual_pixels = 1 << 20
+
+    def __init__(self, model):
+        self.model = model
+
+    def infer(self, tiles, clock=untimed):
+        """Compute tiles in order.
+
+        Parameters
+        ----------
+        tiles : iterable of ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+        clock : callable
+            `clock(step)` is a context manager that times "pack", "compute" and "unpack".
+
+        Yields
+        ------
+        ndarray of uint8, shape (H, W)
+            Valid until the next one is asked for.
+        """
+        raise NotImplementedError
+
+    def default_tile(self, height, width):
+        """Return rows and columns of the tiles for a picture: few, of one size, within `largest_tile`."""
+        columns = tiling.even(width, min(width, self.largest_tile[1]))
+        rows = min(height, self.largest_tile[0], max(1, self.usual_pixels // columns))
+        return tiling.even(height, rows), columns
+
+    def check_tile(self, rows, columns):
+        """Raise `UserError` if tiles of this size (output pixels) do not fit."""
+        most_rows, most_columns = self.largest_tile
+        if rows > most_rows or columns > most_columns:
+            raise UserError(f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a smaller --tile")
+
+    def close(self):
+        """Give back what the backend holds."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class GoldenBackend(Backend):
+    """The integer numpy model, on all cores."""
+
+    name = "golden"
+
+    def infer(self, tiles, clock=untimed):
+        for tile in tiles:
+            with clock("compute"):
+                result = golden.infer_valid(self.model, tile)
+            yield result
+
+
+class CsimBackend(Backend):
+    """The C++ kernels, compiled for this machine."""
+
+    name = "csim"
+    usual_pixels = 1 << 17  # some seconds
+
+    def __init__(self, model, board=None):
+        super().__init__(model)
+        from hls.config import DEFAULT_BOARD, load_config
+        try:
+            from hls.csim import CsimTop
+        except ImportError as error:
+            raise UserError(f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits") from error
+        config = load_config(model.network, board or DEFAULT_BOARD)
+        self.largest_tile = (65535 - 2 * model.network.halo, config.tile_width)
+        self._top = CsimTop(config)
+
+    def infer(self, tiles, clock=untimed):
+        for tile in tiles:
+            with clock("compute"):
+                result = self._top.infer_valid(self.model, tile)
+            yield result
+
+
+class PynqBackend(Backend):
+    """The overlay on the board this runs on."""
+
+    name = "pynq"
+    usual_pixels = 1 << 22  # a band of about 4 MB per transfer
+
+    def __init__(self, model, folder):
+        super().__init__(model)
+        from host.driver import Driver
+        self._driver = Driver(folder, model)
+        self.largest_tile = self._driver.largest_tile
+
+    def infer(self, tiles, clock=untimed):
+        return self._driver.infer(tiles, clock)
+
+    def close(self):
+        self._driver.close()
+
+
+def open_backend(name, model):
+    """Open a backend.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else the golden
+        model, which gives the same bits fastest.
+    model : QuantModel
+
+    Returns
+    -------
+    backend : Backend
+    why : str
+        Why "auto" chose it; empty if the user did.
+
+    Raises
+    ------
+    UserError
+        If the backend asked for cannot run here.
+    """
+    from host.overlay import find_overlay
+    if name == "golden":
+        return GoldenBackend(model), ""
+    if name == "csim":
+        return CsimBackend(model), ""
+    if name == "pynq":
+        return PynqBackend(model, find_overlay(model.network.name)), ""
+    try:
+        folder = find_overlay(model.network.name)
+    except UserError as reason:
+        return GoldenBackend(model), f"the same bits, fastest here: {str(reason).split(';')[0]}"
+    return PynqBackend(model, folder), f"overlay in {folder}"
