@@ -1,0 +1,86 @@
+"""Which board this is, and the overlay that lies in `bitstreams/<board>/` for it: .bit, .hwh and manifest.json."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+
+from hls.config import list_boards, load_config
+from model.errors import UserError
+from model.paths import ROOT
+
+OVERLAYS = ROOT / "bitstreams"
+
+
+def board_name():
+    """Return the board this runs on, as in `hls/boards`, or None. PYNQ's images set $BOARD ("Pynq-Z2", "KV260")."""
+    name = re.sub(r"\W", "_", os.environ.get("BOARD", "")).lower()
+    return name if name in list_boards() else None
+
+
+def find_overlay(network):
+    """Return the folder of this board's overlay.
+
+    Parameters
+    ----------
+    network : str
+        The network it has to compute.
+
+    Raises
+    ------
+    UserError
+        No board, no `pynq` package, no overlay for this board, or one of another network.
+    """
+    board = board_name()
+    if board is None:
+        raise UserError(f"this machine is no PYNQ board ($BOARD is {os.environ.get('BOARD') or 'not set'}, known are {', '.join(list_boards())}); "
+                        "run on a board, with `sudo -E` as root, or use --backend golden")
+    if importlib.util.find_spec("pynq") is None:
+        raise UserError(f"this is a {board} but Python finds no pynq package; use the Python of the PYNQ image")
+    manifest = read_manifest(OVERLAYS / board)
+    if manifest["network"] != network:
+        raise UserError(f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network {manifest['network']}")
+    return OVERLAYS / board
+
+
+def read_manifest(folder):
+    """Read and check what lies in an overlay folder.
+
+    Returns
+    -------
+    dict
+        "network", "board", "config_id" (int), "bit" (path of the bitstream), "dma" (name of the DMA's instance).
+
+    Raises
+    ------
+    UserError
+        Missing, unreadable or damaged files, or an overlay built from another description than this checkout's.
+    """
+    path = folder / "manifest.json"
+    rebuild = f"build or copy the overlay for {folder.name} again"
+    if not path.is_file():
+        raise UserError(f"there is no overlay for {folder.name} ({path} is missing); {rebuild}")
+    try:
+        manifest = json.loads(path.read_text())
+        found = {"network": manifest["network"], "board": manifest["board"], "config_id": int(manifest["config_id"], 16),
+                 "dma": manifest.get("dma", "axi_dma_0")}
+        files = dict(manifest["files"])  # name: sha256
+        bits = [name for name in files if name.endswith(".bit")]
+        handoffs = [name for name in files if name.endswith(".hwh")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no manifest of an overlay ({error!r}); {rebuild}") from error
+    if len(bits) != 1 or handoffs != [bits[0][:-3] + "hwh"]:
+        raise UserError(f"{path} has to name one .bit and its .hwh, it names {', '.join(files) or 'none'}; {rebuild}")
+    for name, digest in files.items():
+        try:
+            actual = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise UserError(f"{folder / name} cannot be read ({error.strerror}); {rebuild}") from error
+        if actual != digest:
+            raise UserError(f"{folder / name} is not the file that the manifest describes; {rebuild}")
+    expected = load_config(found["network"], found["board"]).config_id
+    if expected != found["config_id"]:
+        raise UserError(f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's {found['network']} on {found['board']} "
+                        f"has {expected:#010x}; {rebuild}")
+    return {**found, "bit": folder / bits[0]}
