@@ -1,0 +1,164 @@
+"""The steps from a picture to its larger self, and how long each takes.
+
+    colour    RGB -> Y, Cb, Cr (grey stays grey)
+    bicubic   each plane to the new size
+    pack      replicate-padding; on a board also the packets
+    compute   Y through the network, tile by tile
+    unpack    the tiles' outputs put together
+    merge     Y with bicubic Cb, Cr -> RGB
+"""
+
+import contextlib
+import time
+
+import numpy as np
+
+from host import tiling
+from host.image_io import Picture
+from model import color
+from model.errors import UserError
+from model.network import UPSCALES
+from model.resize import upscale_bicubic
+from model.weights import load_quant, weight_path
+
+STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
+MAX_MPIXEL = 64.0
+# Peak of the whole run per pixel of the result, measured on a 64 Mpixel colour picture with transparency (18);
+# grey ones need less. Refusing early is kinder than the kernel's out-of-memory killer.
+BYTES_PER_PIXEL = 20
+
+
+class Clock:
+    """Adds up seconds per step: `with clock("merge"): ...`.
+
+    Attributes
+    ----------
+    seconds : dict of {str: float}
+    """
+
+    def __init__(self):
+        self.seconds = {}
+
+    @contextlib.contextmanager
+    def __call__(self, step):
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - begin
+
+    def line(self):
+        """Say the time of each step, in the order of the steps."""
+        times = [(step, self.seconds[step]) for step in STEPS if step in self.seconds]
+        return ", ".join(f"{step} {_duration(seconds)}" for step, seconds in times)
+
+
+def load_model(network, upscale, weights=None):
+    """Load the integer weights of a network, the committed ones or the user's.
+
+    Parameters
+    ----------
+    network : str or None
+        None: the weights' own.
+    upscale : int or None
+        None: the weights' own.
+    weights : path-like, optional
+        A file of this project; by default the committed one, which needs `network` and `upscale`.
+
+    Raises
+    ------
+    UserError
+        No such file, or weights of another network or upscale.
+    """
+    path = weights or weight_path(network, upscale, quantised=True)
+    model = load_quant(path, network)
+    if model.upscale not in UPSCALES:
+        raise UserError(f"{path} holds weights for x{model.upscale}; known are {', '.join(f'x{s}' for s in UPSCALES)}")
+    if upscale is not None and model.upscale != upscale:
+        raise UserError(f"{path} holds weights for x{model.upscale}, not x{upscale}; choose --upscale {model.upscale} or weights for x{upscale}")
+    return model
+
+
+def check_size(width, height, upscale, max_mpixel=MAX_MPIXEL):
+    """Raise `UserError` if the result of a width x height picture is too large for the limit or the memory."""
+    pixels = width * height * upscale**2
+    if not pixels <= max_mpixel * 1e6:  # the other way round, NaN would mean no limit
+        raise UserError(f"{width}x{height} pixels x{upscale} make {width * upscale}x{height * upscale} = {pixels / 1e6:.1f} Mpixel, "
+                        f"the limit is {max_mpixel:g}; cut the picture into parts or raise --max-mpixel")
+    need, have = pixels * BYTES_PER_PIXEL, _available_memory()
+    if have is not None and need > have:
+        raise UserError(f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} MB are available; "
+                        "cut the picture into parts")
+
+
+def upscale_picture(picture, backend, tile=None, clock=None, progress=None):
+    """Upscale a picture by its backend's weights.
+
+    Parameters
+    ----------
+    picture : Picture
+    backend : host.backends.Backend
+    tile : (int, int), optional
+        Rows and columns of a tile, in pixels of the result; the backend's choice if None.
+    clock : Clock, optional
+    progress : callable, optional
+        Called after each tile with its number of pixels.
+
+    Returns
+    -------
+    Picture
+        `upscale` times as wide and high; the same bits for every backend and every tiling.
+    """
+    clock = clock or Clock()
+    upscale = backend.model.upscale
+    with clock("colour"):
+        if picture.pixels.ndim == 2:
+            planes = [picture.pixels]
+        else:
+            planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(color.rgb_to_ycbcr(picture.pixels), 2, 0)]
+    with clock("bicubic"):
+        planes = [upscale_bicubic(plane, upscale) for plane in planes]
+        alpha = None if picture.alpha is None else upscale_bicubic(picture.alpha, upscale)
+    y = infer_luma(planes[0], backend, tile, clock, progress)
+    with clock("merge"):
+        pixels = y if len(planes) == 1 else color.ycbcr_to_rgb(np.dstack([y, *planes[1:]]))
+    return Picture(pixels, alpha, picture.icc, picture.notes)
+
+
+def infer_luma(y, backend, tile=None, clock=None, progress=None):
+    """Run the network on an upscaled Y, tile by tile; parameters as for `upscale_picture`.
+
+    Returns
+    -------
+    ndarray of uint8, shape of `y`
+    """
+    clock = clock or Clock()
+    rows, columns = tile or backend.default_tile(*y.shape)
+    rows, columns = min(rows, y.shape[0]), min(columns, y.shape[1])
+    backend.check_tile(rows, columns)
+    halo = backend.model.network.halo
+    with clock("pack"):
+        padded = tiling.pad(y, halo)
+        tiles = tiling.cut(*y.shape, rows, columns)
+    out = np.empty(y.shape, np.uint8)
+    results = backend.infer(tiling.views(padded, tiles, halo), clock)
+    for place, pixels in zip(tiles, results, strict=True):
+        with clock("unpack"):
+            tiling.put(out, place, pixels)
+        if progress is not None:
+            progress(pixels.size)
+    return out
+
+
+def _duration(seconds):
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+
+
+def _available_memory():
+    """Bytes that can be had without swapping, or None where the system doesn't say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
