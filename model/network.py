@@ -121,8 +121,10 @@ def load_network(name=DEFAULT_NETWORK):
 
 
 def _check(network, path):
-    if not network.layers or network.layers[-1].out_ch != 1:
-        raise UserError(f"{path}: the last layer has to have out_ch = 1 (the Y channel)")
     for layer in network.layers:
+        if not (isinstance(layer.k, int) and isinstance(layer.out_ch, int) and isinstance(layer.relu, bool)):
+            raise UserError(f"{path}: layer {layer.name} needs a whole number for k and for out_ch, and true or false for relu")
         if layer.k < 1 or layer.k % 2 == 0 or layer.out_ch < 1:
             raise UserError(f"{path}: layer {layer.name} has k = {layer.k}, out_ch = {layer.out_ch}; k has to be odd, both positive")
+    if not network.layers or network.layers[-1].out_ch != 1:
+        raise UserError(f"{path}: the last layer has to have out_ch = 1 (the Y channel)")

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -155,14 +156,16 @@ def _load(path, network, kind):
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        header = {name: header[name] for name in ("kind", "network", "upscale", "meta")}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
-    if header.get("kind") != kind:
-        raise UserError(f"{path} holds {header.get('kind')} weights where {kind} weights are needed; choose the other file of the pair")
+    if header["kind"] != kind:
+        raise UserError(f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair")
     if network is not None and header["network"] != network:
         raise UserError(f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}")
     described = load_network(header["network"])
-    needed = [f"{layer.name}_{part}" for layer in described.layers for part in ("weight", "bias")]
+    parts = ("weight", "bias", "shift") if kind == "int8" else ("weight", "bias")
+    needed = [f"{layer.name}_{part}" for layer in described.layers for part in parts]
     missing = [name for name in needed if name not in arrays]
     if missing:
         raise UserError(f"{path} lacks {missing[0]}; it was written for another description of {header['network']}")
