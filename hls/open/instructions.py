@@ -1,0 +1,303 @@
+"""What each LLVM instruction means in the dataflow form."""
+
+import re
+
+from hls.open.debug_info import Array
+from hls.open.errors import Refused
+from hls.open.intrinsics import Intrinsics
+from hls.open.memory import Address, Cell, Memory
+
+IGNORED = ("llvm.lifetime", "llvm.dbg", "llvm.assume", "llvm.experimental.noalias", "llvm.invariant", "llvm.donothing")
+MAX_TABLE = 1 << 16      # bits of a constant table: larger ones belong in a ram
+
+
+class Choice:
+    """A pointer that depends on control flow: `a` if `condition`, else `b`."""
+
+    def __init__(self, condition, a, b):
+        self.condition, self.a, self.b = condition, a, b
+
+
+class Stream:
+    """The value of a stream parameter: it can only be handed to an access."""
+
+    def __init__(self, name, layout):
+        self.name, self.layout = name, layout
+
+
+class Instructions:
+    """Lowers instructions one by one into the graph of a `Lowering`."""
+
+    def __init__(self, lowering):
+        self.low, self.graph, self.memory = lowering, lowering.graph, lowering.memory
+        self.intrinsics = Intrinsics(self)
+        self.values = {lowering.function.parameters[0][1]: Address(lowering.this, 0)}
+        for value, (name, layout) in lowering.streams.items():
+            self.values[value] = Stream(name, layout)
+
+    # -- operands
+
+    def operand(self, text, kind):
+        """Return the node, address or aggregate that an operand stands for."""
+        if text in self.values:
+            return self.values[text]
+        if kind == "ptr":
+            return self._pointer(text)
+        if kind[0] in "{[":
+            return [None] * len(self.low.types.members(kind)[0])
+        width = int(kind[1:]) if re.fullmatch(r"i\d+", kind) else None
+        if width is None:
+            raise Refused(f"a value of type {kind} in a step: only integers (vectors and floats have no place here)")
+        if text in ("undef", "poison"):
+            return self.graph.literal(0, width)
+        if text in ("true", "false"):
+            return self.graph.literal(text == "true", 1)
+        if re.fullmatch(r"-?\d+", text):
+            return self.graph.literal(int(text), width)
+        raise Refused(f"the constant {text[:60]} in a step: addresses can't be computed with")
+
+    def _pointer(self, text):
+        if text.startswith("@"):
+            return Address(self._table(text[1:].strip('"')), 0)
+        expression = re.fullmatch(r"getelementptr(?: inbounds| nuw| nusw)* ?\((.*)\)", text)
+        if expression:
+            from hls.open.llvm_text import split, value_of
+            parts = split(expression.group(1))
+            return self._offset(self._pointer(value_of(parts[1])[1]), parts[0], [value_of(p)[1] for p in parts[2:]])
+        return Address(Memory("nowhere", 0, [], []), 0)      # null, undef: only on paths that are not taken
+
+    def _table(self, name):
+        key = "@" + name
+        if key not in self.values:
+            if name not in self.low.module.globals:
+                raise Refused(f"'{name}' is a global variable: a kernel's state lives in its members")
+            kind, text = self.low.module.globals[name]
+            if self.low.types.size(kind) * 8 > MAX_TABLE:
+                raise Refused(f"the constant table '{name}' has more than {MAX_TABLE} bits: keep it in a ram<T, DEPTH>")
+            places = sorted(self.low.types.constants(kind, text).items())
+            cells = [Cell(offset, size, 8 * size) for offset, (size, _) in places]
+            nodes = [self.graph.literal(value, 8 * size) for _, (size, value) in places]
+            arrays = [Array(*a) for a in self.low.types.arrays(kind)]
+            self.values[key] = self._know(Memory(key, self.low.types.size(kind), cells, nodes, arrays, constant=True))
+        return self.values[key]
+
+    def _know(self, memory):
+        self.low.memories.append(memory)
+        self.memory.know(self.low.memories)
+        return memory
+
+    # -- dispatch
+
+    def lower(self, instruction, block, state):
+        """Lower one instruction; memory `state` is changed in place."""
+        self.block, self.state, self.at = block, state, instruction
+        method = getattr(self, "_" + instruction.op, None)
+        try:
+            if instruction.op in _BINARY:
+                kind = instruction.type
+                a, b = (self.operand(o, kind) for o in instruction.operands)
+                result = self._binary(instruction.op, a, b)
+            elif method:
+                result = method(instruction)
+            else:
+                raise Refused(f"the LLVM instruction '{instruction.op}' has no place in a step")
+        except Refused as refusal:
+            if refusal.where:
+                raise
+            raise Refused(refusal.what, self.low.where(instruction)) from None
+        if instruction.name:
+            self.values[instruction.name] = result
+
+    def branch_conditions(self, last):
+        """Return one condition per successor of a block that ends in `last`."""
+        if last.op == "br" and last.operands:
+            condition = self.operand(last.operands[0], "i1")
+            return [condition, self.graph.not_(condition)]
+        if last.op == "br":
+            return [self.graph.true]
+        if last.op == "switch":
+            value = self.operand(last.operands[0], last.type)
+            hits = [self.graph.compare("eq", value, self.operand(v, last.type)) for v in last.extra["values"]]
+            other = self.graph.true
+            for hit in hits:
+                other = self.graph.and_(other, self.graph.not_(hit))
+            return [other, *hits]
+        return []
+
+    # -- arithmetic
+
+    def _binary(self, op, a, b):
+        g = self.graph
+        if op in ("udiv", "urem", "sdiv", "srem"):
+            return self._divide(op, a, b)
+        return {"add": g.add, "sub": g.sub, "mul": g.mul, "and": g.and_, "or": g.or_, "xor": g.xor_,
+                "shl": g.shl, "lshr": g.shr, "ashr": g.sra}[op](a, b)
+
+    def _divide(self, op, a, b):
+        g = self.graph
+        if b.op != "literal" or b.attr == 0 or b.attr & (b.attr - 1) or (op[0] == "s" and b.attr >> (b.width - 1)):
+            raise Refused("a division or remainder by something other than a constant power of two: "
+                          "use a shift, a mask or a counter")
+        k = g.literal(b.attr.bit_length() - 1, b.width)
+        low = g.literal(b.attr - 1, b.width)
+        if op == "udiv":
+            return g.shr(a, k)
+        if op == "urem":
+            return g.and_(a, low)
+        negative = g.slice(a, a.width - 1, 1)               # C rounds towards zero
+        biased = g.add(a, g.and_(g.sext(negative, a.width), low))
+        quotient = g.sra(biased, k)
+        return quotient if op == "sdiv" else g.sub(a, g.shl(quotient, k))
+
+    def _icmp(self, i):
+        if i.extra["from"] == "ptr":
+            raise Refused("a comparison of addresses: compare indices instead")
+        a, b = (self.operand(o, i.extra["from"]) for o in i.operands)
+        predicate = i.extra["predicate"]
+        if predicate in ("ugt", "uge", "sgt", "sge"):
+            a, b, predicate = b, a, predicate[0] + {"gt": "lt", "ge": "le"}[predicate[1:]]
+        return self.graph.compare(predicate, a, b)
+
+    def _zext(self, i):
+        return self.graph.zext(self.operand(i.operands[0], i.extra["from"]), int(i.type[1:]))
+
+    def _sext(self, i):
+        return self.graph.sext(self.operand(i.operands[0], i.extra["from"]), int(i.type[1:]))
+
+    def _trunc(self, i):
+        return self.graph.slice(self.operand(i.operands[0], i.extra["from"]), 0, int(i.type[1:]))
+
+    def _freeze(self, i):
+        return self.operand(i.operands[0], i.type)
+
+    _bitcast = _freeze
+
+    # -- selection
+
+    def choose(self, condition, a, b):
+        if condition.op == "literal":
+            return a if condition.attr else b
+        if isinstance(a, (Address, Choice)) or isinstance(b, (Address, Choice)):
+            return a if a == b else Choice(condition, a, b)
+        if isinstance(a, list):
+            return [y if x is None else x if y is None else self.choose(condition, x, y) for x, y in zip(a, b)]
+        if isinstance(a, Stream):
+            raise Refused("a stream chosen at run time: read each stream in an if of its own")
+        return self.graph.select(condition, a, b)
+
+    def _select(self, i):
+        condition = self.operand(i.operands[0], "i1")
+        return self.choose(condition, *(self.operand(o, i.type) for o in i.operands[1:]))
+
+    def _phi(self, i):
+        by_block = dict(zip(i.extra["from"], i.operands))
+        edges = self.low.control.edges[self.block]
+        return self.low.control.merge(self.block, [self.operand(by_block[p], i.type) for p, _ in edges], self.choose)
+
+    # -- memory
+
+    def _alloca(self, i):
+        types, kind = self.low.types, i.type
+        whole = re.fullmatch(r"\[\d+ x i8\]|i\d+", types.body(kind))
+        cells = [Cell(0, types.size(kind), 8 * types.size(kind))] if whole else types.cells(kind)
+        nodes = [self.graph.literal(0, c.width) for c in cells]
+        arrays = [] if whole else [Array(*a) for a in types.arrays(kind)]
+        return Address(self._know(Memory(i.name, types.size(kind), cells, nodes, arrays)), 0)
+
+    def _getelementptr(self, i):
+        return self._offset(self.operand(i.operands[0], "ptr"), i.extra["element"], i.operands[1:])
+
+    def _offset(self, base, element, indices):
+        if isinstance(base, Choice):
+            return Choice(base.condition, self._offset(base.a, element, indices), self._offset(base.b, element, indices))
+        if isinstance(base, Stream):
+            raise Refused("an array of streams: name each stream")
+        offset, terms, kind, types = 0, [], element, self.low.types
+        for level, text in enumerate(indices):
+            body = types.body(kind)
+            if level and body[0] in "{<":
+                place, kind = types.members(body)[0][int(text)]
+                offset += place
+                continue
+            if level:
+                kind = types.array(body)[1]
+            stride = types.size(kind)
+            if re.fullmatch(r"-?\d+", text):
+                offset += int(text) * stride
+            else:
+                terms += self._terms(self.operand(text, "i64"), stride)
+        more = sum(n.attr * s for n, s in terms if n.op == "literal")
+        return base.plus(offset + more, [t for t in terms if t[0].op != "literal"])
+
+    def _terms(self, node, stride):
+        """Split an index into a node with known bounds and a stride: x * 4 + 3 is 4 strides of x."""
+        g = self.graph
+        if node.op == "add" and any(a.op == "literal" for a in node.args):
+            constant, rest = sorted(node.args, key=lambda a: a.op != "literal")
+            low, high = g.bounds(rest)
+            value = constant.attr - (1 << constant.width) if constant.attr >> (constant.width - 1) else constant.attr
+            if low + value >= -(1 << (node.width - 1)) and high + value < 1 << (node.width - 1):
+                return [(constant, stride), *self._terms(rest, stride)] if value >= 0 else \
+                    [(g.literal(-value, node.width), -stride), *self._terms(rest, stride)]
+        scaled, zeros = node, 0
+        while scaled.op in ("zext", "concat"):
+            if scaled.op == "zext":
+                scaled = scaled.args[0]
+                continue
+            if scaled.args[-1].op != "literal" or scaled.args[-1].attr:
+                break
+            zeros += scaled.args[-1].width
+            scaled = g.concat(*scaled.args[:-1])
+        if zeros:
+            return [(g.zext(scaled, scaled.width + 1), stride << zeros)]
+        return [(node, stride)]
+
+    def load(self, address, size):
+        if isinstance(address, Choice):
+            return self.graph.select(address.condition, self.load(address.a, size), self.load(address.b, size))
+        return self.memory.load(self.state, address, size, self.low.where(self.at))
+
+    def store(self, address, node, condition=None):
+        if isinstance(address, Choice):
+            here = address.condition if condition is None else self.graph.and_(condition, address.condition)
+            other = self.graph.not_(address.condition)
+            self.store(address.a, node, here)
+            self.store(address.b, node, other if condition is None else self.graph.and_(condition, other))
+            return
+        self.memory.store(self.state, address, node, self.low.where(self.at), condition)
+
+    def _load(self, i):
+        if i.type == "ptr":
+            raise Refused("a pointer kept in memory: a kernel's data is found by member and index")
+        width = int(i.type[1:])
+        return self.graph.slice(self.load(self.operand(i.operands[0], "ptr"), -(-width // 8)), 0, width)
+
+    def _store(self, i):
+        if i.type == "ptr":
+            raise Refused("a pointer kept in memory: a kernel's data is found by member and index")
+        node = self.operand(i.operands[0], i.type)
+        self.store(self.operand(i.operands[1], "ptr"), self.graph.zext(node, -(-node.width // 8) * 8))
+
+    # -- aggregates, calls, ends
+
+    def _extractvalue(self, i):
+        return self.operand(i.operands[0], i.extra["from"])[i.extra["index"][0]]
+
+    def _insertvalue(self, i):
+        value = list(self.operand(i.operands[0], i.type))
+        kind = self.low.types.members(i.type)[0][i.extra["index"][0]][1]
+        value[i.extra["index"][0]] = self.operand(i.operands[1], kind)
+        return value
+
+    def _call(self, i):
+        if i.extra["callee"].startswith(IGNORED):
+            return None
+        return self.intrinsics.call(i)
+
+    def _br(self, i):
+        return None
+
+    _switch = _ret = _unreachable = _br
+
+
+_BINARY = {"add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"}
