@@ -100,7 +100,7 @@ def main(arguments=None):
         command.main(arguments, prog_name="run_pynq.py", standalone_mode=False)
     except click.ClickException as error:
         raise UserError(f"{error.format_message().rstrip('.')} (see --help)") from error
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:  # Ctrl-C, in click's words
         print("interrupted; nothing was written", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 

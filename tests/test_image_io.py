@@ -114,10 +114,10 @@ def test_big_endian_sixteen_bit_grey_tif(tmp_path):
 
 
 def test_sixteen_bit_per_pixel_bmp_is_not_deep(tmp_path):
-    # a 5-5-5 bitmap of one row: red, green
-    pixels = struct.pack("<HH", 31 << 10, 31 << 5)
-    header = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 0, 4, 0, 0, 0, 0)
-    picture = read_bytes(b"BM" + struct.pack("<IHHI", 58, 0, 0, 54) + header + pixels, tmp_path)
+    # a 5-6-5 bitmap of one row: red, green
+    pixels = struct.pack("<HH", 31 << 11, 63 << 5)
+    header = struct.pack("<IiiHHIIiiIIIII", 40, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0, 31 << 11, 63 << 5, 31)
+    picture = read_bytes(b"BM" + struct.pack("<IHHI", 70, 0, 0, 66) + header + pixels, tmp_path)
     assert picture.pixels.tolist() == [[[255, 0, 0], [0, 255, 0]]] and picture.notes == ()
 
 
@@ -185,7 +185,7 @@ def test_size_is_checked_before_decoding(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("prepare, says", [
     (lambda path: None, "there is no file .*check the name"),
-    (lambda path: path.touch(), "empty"),
+    (lambda path: path.touch(), "is empty"),
     (lambda path: path.mkdir(), "is a folder"),
     (lambda path: path.write_text("hello"), "not a readable bmp, png, jpg or tif"),
     (lambda path: path.write_bytes(encoded(COLOUR, "GIF")), "not a readable"),
