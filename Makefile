@@ -12,7 +12,7 @@ DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test csim train quantise evaluate compare bench download clean
+.PHONY: help setup demo test spec csim train quantise evaluate compare bench download clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figur
 
 test: $(READY)  ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal tests
+
+spec: $(READY)  ## modelled cycles and rates of every network on every board
+	$(PY) -m hls.spec
 
 csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively
 	$(PY) -m hls.csim --network $(NETWORK) --board $(BOARD)

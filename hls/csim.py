@@ -31,11 +31,12 @@ class CsimTop:
     def __init__(self, config):
         self.config = config
         self._model = None
+        self.cycles = 0
         self._library = ctypes.CDLL(str(library(config)))
         self._library.srcnn_new.restype = ctypes.c_void_p
         self._library.srcnn_delete.argtypes = [ctypes.c_void_p]
-        self._library.srcnn_send.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_uint64]
-        self._library.srcnn_send.restype = None
+        self._library.srcnn_send.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_uint64, ctypes.c_int]
+        self._library.srcnn_send.restype = ctypes.c_uint64
         self._library.srcnn_receive.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_uint64]
         self._library.srcnn_receive.restype = ctypes.c_uint64
         self._handle = self._library.srcnn_new()
@@ -44,7 +45,7 @@ class CsimTop:
         if getattr(self, "_handle", None):
             self._library.srcnn_delete(self._handle)
 
-    def beats(self, data, keep=None, last=None):
+    def beats(self, data, keep=None, last=None, clocked=False):
         """Send beats, return all beats that come out.
 
         Parameters
@@ -52,6 +53,9 @@ class CsimTop:
         data : ndarray of uint64
         keep, last : ndarray of uint8, optional
             TKEEP and TLAST per beat; full beats and one TLAST at the end if None.
+        clocked : bool
+            Let all stages step together, cycle by cycle, with the hardware's FIFO depths, and count the cycles
+            in `self.cycles`. Slower; the same bits.
 
         Returns
         -------
@@ -60,7 +64,8 @@ class CsimTop:
         """
         data = np.ascontiguousarray(data, np.uint64)
         sides = [None if s is None else np.ascontiguousarray(s, np.uint8) for s in (keep, last)]
-        self._library.srcnn_send(self._handle, data.ctypes.data, *(None if s is None else s.ctypes.data for s in sides), len(data))
+        self.cycles = self._library.srcnn_send(self._handle, data.ctypes.data, *(None if s is None else s.ctypes.data for s in sides),
+                                               len(data), clocked)
         chunks = []
         while not chunks or len(chunks[-1][0]) == 1 << 16:
             out, out_last = np.empty(1 << 16, np.uint64), np.empty(1 << 16, np.uint8)
@@ -68,9 +73,9 @@ class CsimTop:
             chunks.append((out[:count], out_last[:count]))
         return np.concatenate([c[0] for c in chunks]), np.concatenate([c[1] for c in chunks])
 
-    def transfer(self, words):
+    def transfer(self, words, clocked=False):
         """Send one transfer, return the words of its answer (docs/architecture.md, "Packets")."""
-        data, last = self.beats(words)
+        data, last = self.beats(words, clocked=clocked)
         if not len(last) or not last[-1] or last[:-1].any():
             raise UserError("the kernels' answer did not end with TLAST; this is a bug, please report it with the input")
         return data

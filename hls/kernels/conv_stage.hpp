@@ -68,7 +68,9 @@ template <class L> struct conv_stage {
 #pragma HLS INLINE
         const bool late = FOLD - 1 <= WORDS || fold >= fold_t(FOLD - 1 - WORDS);
         const bool last = fold == fold_t(FOLD - 1);
-        return running && fetching && (!busy || (!column_valid && late && !last));
+        // With as many words as steps, the step in which a column enters has to fetch for the next one too.
+        const bool room = WORDS < FOLD ? !column_valid && !last : !column_valid || last;
+        return running && fetching && (!busy || (late && room));
     }
     bool wants_ctrl() const {
 #pragma HLS INLINE

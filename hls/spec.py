@@ -1,0 +1,85 @@
+"""What a configuration will do, from data alone: `make spec`. All figures are modelled.
+
+Cycles: a direct stage spends `fold` cycles on every position that gives an output, and one cycle per input word
+on the others (the first k - 1 rows, and k - 1 positions of every further row). Stages overlap, so a tile takes as
+long as its busiest stage. `tests/test_spec.py` holds this against the kernels, clock by clock.
+"""
+
+import click
+
+from hls.config import list_boards, load_config
+from model.errors import report_user_errors
+from model.network import list_networks
+from model.report import table, write_report
+
+FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920)}
+
+
+def steady_cycles_per_pixel(config):
+    """Cycles per output pixel far from any edge: the largest fold, or one cycle per word of a stream."""
+    words = [stage.mac_out_ch // stage.pe for stage in config.stages]
+    return max(*(stage.fold for stage in config.stages), *words)
+
+
+def tile_cycles(config, height, width):
+    """Cycles of one tile of (height, width) output pixels in a queue of tiles: those of its busiest stage.
+
+    Parameters
+    ----------
+    config : Config
+    height, width : int
+        Output pixels.
+    """
+    rows, columns = height + 2 * config.network.halo, width + 2 * config.network.halo
+    busiest = rows * columns  # the parser: a pixel per cycle
+    for stage in config.stages:
+        words = stage.layer.in_ch // stage.in_word
+        positions = rows * columns
+        yields = (rows - stage.mac_k + 1) * (columns - stage.mac_k + 1)
+        busiest = max(busiest, yields * max(stage.fold, words) + (positions - yields) * words)
+        if stage.transposed:
+            busiest = max(busiest, positions * (stage.mac_out_ch // stage.pe))
+        rows, columns = rows - stage.layer.k + 1, columns - stage.layer.k + 1
+    return busiest
+
+
+def frame_rate(config, height, width):
+    """Frames per second of results of this size, cut into the widest tiles the line buffers hold."""
+    strips = -(-width // config.tile_width)
+    cycles = strips * tile_cycles(config, height, -(-width // strips))
+    return config.clock_mhz * 1e6 / cycles
+
+
+def multipliers(config):
+    """Multipliers of the MAC arrays; one DSP each, as long as nothing is packed."""
+    return sum(stage.pe * stage.simd for stage in config.stages)
+
+
+def spec_rows(configs):
+    """Return the rows of `spec.json`."""
+    rows = []
+    for config in configs:
+        steady = steady_cycles_per_pixel(config)
+        rows.append({
+            "board": config.board, "network": config.network.name,
+            "cycles_per_pixel": steady,
+            "mpixel_per_s": config.clock_mhz / steady,
+            "fps_720p": frame_rate(config, *FRAMES["720p"]),
+            "fps_1080p": frame_rate(config, *FRAMES["1080p"]),
+            "multipliers": multipliers(config),
+            "products_per_dsp_cycle": config.network.macs_per_pixel / (steady * multipliers(config)),
+        })
+    return rows
+
+
+@click.command()
+@report_user_errors
+def main():
+    """Print cycles and rates of every network on every board; write build/reports/spec.json."""
+    rows = spec_rows(load_config(network, board) for board in list_boards() for network in list_networks())
+    print(table(rows))
+    print(f"modelled; written to {write_report('spec', rows)}")
+
+
+if __name__ == "__main__":
+    main()
