@@ -48,6 +48,10 @@ class Training:
         self.config, self.folder, self.lib = config, folder, keras_model
         self.network = load_network(config["network"])
         keras.utils.set_random_seed(config["seed"])
+        if keras.backend.backend() == "tensorflow":  # sums in a fixed order on a GPU too; a CPU gives the same bits without
+            import tensorflow
+
+            tensorflow.config.experimental.enable_op_determinism()
         self.model = keras_model.build(self.network, config["padding"])
         start = load_float(config["init"], self.network.name) if config["init"] else None
         keras_model.set_weights(self.model, *((start.weights, start.biases) if start
