@@ -1,8 +1,8 @@
 """What a configuration will do, from data alone: `make spec`. All figures are modelled.
 
-Cycles: a direct stage spends `fold` cycles on every position that gives an output, and one cycle per input word
-on the others (the first k - 1 rows, and k - 1 positions of every further row). Stages overlap, so a tile takes as
-long as its busiest stage. `tests/test_spec.py` holds this against the kernels, clock by clock.
+Cycles: a direct stage spends `fold` cycles on every position that gives an output. On the others (the first k - 1
+rows, and k - 1 positions of every further row) it spends one cycle per input word, or waits for the stage before it:
+FIFOs hold two positions, not a row. Stages overlap, so a tile takes as long as its busiest stage. `tests/test_spec.py` holds this against the kernels, clock by clock.
 """
 
 import click
@@ -32,11 +32,13 @@ def tile_cycles(config, height, width):
     """
     rows, columns = height + 2 * config.network.halo, width + 2 * config.network.halo
     busiest = rows * columns  # the parser: a pixel per cycle
+    before = 1  # cycles in which the stage before brings a position
     for stage in config.stages:
         words = stage.layer.in_ch // stage.in_word
         positions = rows * columns
         yields = (rows - stage.mac_k + 1) * (columns - stage.mac_k + 1)
-        busiest = max(busiest, yields * max(stage.fold, words) + (positions - yields) * words)
+        busiest = max(busiest, yields * max(stage.fold, words) + (positions - yields) * max(words, before))
+        before = max(stage.fold, words)
         if stage.transposed:
             busiest = max(busiest, positions * (stage.mac_out_ch // stage.pe))
         rows, columns = rows - stage.layer.k + 1, columns - stage.layer.k + 1
