@@ -1,8 +1,8 @@
 """What a configuration will do, from data alone: `make spec`. All figures are modelled.
 
 Cycles: a direct stage spends `fold` cycles on every position that gives an output. On the others (the first k - 1
-rows, and k - 1 positions of every further row) it spends one cycle per input word, or waits for the stage before it:
-FIFOs hold two positions, not a row. Stages overlap, so a tile takes as long as its busiest stage. `tests/test_spec.py` holds this against the kernels, clock by clock.
+rows, and k - 1 positions of every further row) it spends one cycle per input word, or waits for the stage before it,
+once the two positions that the FIFO holds are used up. Stages overlap, so a tile takes as long as its busiest stage. `tests/test_spec.py` holds this against the kernels, clock by clock.
 """
 
 import click
@@ -12,6 +12,7 @@ from model.errors import report_user_errors
 from model.network import list_networks
 from model.report import table, write_report
 
+FIFO_POSITIONS = 2  # depth of the FIFOs between stages (srcnn_top.hpp)
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 
 
@@ -35,12 +36,13 @@ def tile_cycles(config, height, width):
     before = 1  # cycles in which the stage before brings a position
     for stage in config.stages:
         words = stage.layer.in_ch // stage.in_word
-        positions = rows * columns
-        yields = (rows - stage.mac_k + 1) * (columns - stage.mac_k + 1)
-        busiest = max(busiest, yields * max(stage.fold, words) + (positions - yields) * max(words, before))
+        edge, waits = stage.mac_k - 1, max(words, before)
+        stored = min(edge, FIFO_POSITIONS)
+        row = (columns - edge) * max(stage.fold, words) + stored * words + (edge - stored) * waits
+        busiest = max(busiest, (rows - edge) * row + edge * columns * waits)
         before = max(stage.fold, words)
         if stage.transposed:
-            busiest = max(busiest, positions * (stage.mac_out_ch // stage.pe))
+            busiest = max(busiest, rows * columns * (stage.mac_out_ch // stage.pe))
         rows, columns = rows - stage.layer.k + 1, columns - stage.layer.k + 1
     return busiest
 
