@@ -101,7 +101,7 @@ class CsimBackend(Backend):
         except ImportError as error:
             raise UserError(f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits") from error
         config = load_config(model.network, board or DEFAULT_BOARD)
-        self.largest_tile = (65535 - 2 * model.network.halo, config.tile_width)
+        self.largest_tile = (config.tile_height, config.tile_width)
         self._top = CsimTop(config)
 
     def infer(self, tiles, clock=untimed):

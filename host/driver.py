@@ -62,6 +62,9 @@ class Driver:
             self._most_words = int(self._dma.buffer_max_size) // _WORD
         except Exception as error:  # PYNQ raises many kinds: no root, no FPGA manager, no such IP, ...
             raise UserError(f"the overlay {manifest['bit']} cannot be loaded ({error!r}); run as root on the board, with its PYNQ image") from error
+        if self.largest_tile[0] < 1:
+            raise UserError(f"the DMA of {manifest['bit']} transfers {self._dma.buffer_max_size} bytes at most, too few for a tile; "
+                            "build the overlay with the widest length register (26 bits)")
         self._batch_words = min(batch_bytes // _WORD, self._most_words)
         self._slots = (_Slot(pynq.allocate), _Slot(pynq.allocate))
         self._tag = 0
@@ -75,9 +78,9 @@ class Driver:
 
     @property
     def largest_tile(self):
-        """Most rows and columns of output pixels: the 16-bit height, the DMA's length register, the line buffers."""
+        """Most rows and columns of output pixels: what the overlay takes and the DMA's length register holds."""
         halo, width = self._config.network.halo, self._config.max_width
-        rows = min((1 << 16) - 1, (self._most_words - 2) * _WORD // width)
+        rows = min(self._config.max_height, (self._most_words - 2) * _WORD // width)
         return rows - 2 * halo, width - 2 * halo
 
     def infer(self, tiles, clock=lambda step: contextlib.nullcontext()):

@@ -219,7 +219,7 @@ class FakePynq:
                 return self._header(0xFF, ERRORS["bad_magic"], 0, tag)
             at += 2
             if command == 1:
-                answers += [self._header(0x81, 0, 0, tag), np.array([self.config.max_width, self.config.param_beats], np.uint64)]
+                answers += [self._header(0x81, 0, 0, tag), np.array([self.config.max_width | self.config.max_height << 16, self.config.param_beats], np.uint64)]
             elif command == 2:
                 if not np.array_equal(words[at:at + low], load_packet(self.config, self.model)[2:]):
                     self.violations.append("wrong parameters were loaded")

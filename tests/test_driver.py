@@ -180,16 +180,26 @@ def test_out_of_contiguous_memory(open_driver, models):
 
 def test_tiles_that_do_not_fit(open_driver, overlay, models):
     board, driver = open_driver()
-    assert driver.largest_tile == (65535 - 2 * HALO, CONFIG.tile_width) or driver.largest_tile[0] < 65535 - 2 * HALO
+    assert driver.largest_tile == (CONFIG.tile_height, CONFIG.tile_width)
     rows, columns = driver.largest_tile
     with pytest.raises(UserError, match="wider than the line buffers"):
         list(driver.infer([np.zeros((20, columns + 2 * HALO + 1), np.uint8)]))
-    board.axi_dma_0.buffer_max_size = 16383  # PYNQ's default of a 14-bit length register
+    with pytest.raises(UserError, match="over the limit"):
+        list(driver.infer([np.zeros((rows + 2 * HALO + 1, 20), np.uint8)]))
+    board.axi_dma_0.buffer_max_size = (1 << 16) - 1
     driver = Driver(overlay, models["srcnn915"], pynq=board)
-    with pytest.raises(UserError, match="one DMA transfer at most 16376; choose a smaller --tile"):
-        list(driver.infer([np.zeros((128, 128), np.uint8)]))
-    assert driver.largest_tile[1] == CONFIG.tile_width
+    with pytest.raises(UserError, match="one DMA transfer at most 65528; choose a smaller --tile"):
+        list(driver.infer([np.zeros((256, 256), np.uint8)]))
+    check(driver, models["srcnn915"], make_tiles(15))
     driver.close()
+
+
+def test_dma_with_a_short_length_register(overlay, models):
+    board = FakePynq(CONFIG, models["srcnn915"])
+    board.axi_dma_0.buffer_max_size = (1 << 14) - 1  # Vivado's default
+    with pytest.raises(UserError, match="transfers 16383 bytes at most, too few for a tile; build the overlay with the widest"):
+        Driver(overlay, models["srcnn915"], pynq=board)
+    assert board.live_buffers == 0
 
 
 def test_overlay_that_cannot_be_loaded(overlay, models):
