@@ -154,8 +154,18 @@ class Lowering:
         return port
 
 
-def lower_kernel(module, debug, name):
-    """Return the `Step` of kernel `name`, whose functions `frontend.translation_unit` has named."""
+def lower_kernel(module, debug, name, keep_unused=False):
+    """Return the `Step` of a kernel.
+
+    Parameters
+    ----------
+    module : llvm_text.Module
+    debug : DebugInfo
+    name : str
+        As given to `frontend.translation_unit`, which has named the kernel's functions after it.
+    keep_unused : bool
+        Accept streams that are never accessed; otherwise they are refused.
+    """
     pointer = next((text for key, (_, text) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), "")
     target = re.search(r'@("[^"]*"|[\w.$]+)', pointer)
     if not target:
@@ -171,7 +181,7 @@ def lower_kernel(module, debug, name):
     step.ports = lowering.ports()
     streams = {stream for stream, _ in lowering.streams.values()}
     unused = streams - {p.name for p in step.ports if p.direction in ("in", "out")}
-    if unused:
+    if unused and not keep_unused:
         raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
     return step
 

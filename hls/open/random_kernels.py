@@ -1,0 +1,156 @@
+"""Random step kernels in C++, and the C++ program that runs them with AMD's headers as the reference.
+
+Every kernel has up to two input and two output streams, scalars and arrays as members, sometimes a RAM. Streams
+are accessed under random conditions, at most once per step. The reference prints, for every step, what was read,
+what was written and the whole state.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from hls.open.random_cpp import RandomCpp, Var, type_name
+
+RAM_CLASS = """
+#ifdef SRCNN_OPEN_RTL
+#include <srcnn_rtl.h>
+#endif
+template <class T, int DEPTH> struct ram {
+    T data[DEPTH];
+#ifdef SRCNN_OPEN_RTL
+    T read(ap_uint<32> address) const { T value; srcnn_ram_read(this, address.to_uint(), &value); return value; }
+    void write(ap_uint<32> address, T value) { srcnn_ram_write(this, address.to_uint(), &value); }
+#else
+    ram() { for (int i = 0; i < DEPTH; i++) data[i] = 0; }
+    T read(ap_uint<32> address) const { return data[address.to_uint()]; }
+    void write(ap_uint<32> address, T value) { data[address.to_uint()] = value; }
+#endif
+};
+"""
+PRINT = """
+#include <stdio.h>
+template <class T> static void show(T x) {
+    for (int i = (T::width + 3) / 4 - 1; i >= 0; i--) {
+        int digit = 0;
+        for (int j = 3; j >= 0; j--) digit = 2 * digit + (4 * i + j < T::width && x.test(4 * i + j));
+        putchar("0123456789abcdef"[digit]);
+    }
+    putchar(' ');
+}
+"""
+
+
+@dataclass
+class RandomKernel:
+    """A kernel: its class, and what the harnesses need to know of it."""
+
+    name: str
+    members: list                                  # Var
+    inputs: list                                   # Var per stream
+    outputs: list
+    text: str = ""
+    rams: list = field(default_factory=list)       # (name, width, depth)
+
+    @property
+    def type(self):
+        return f"struct_{self.name}"
+
+
+def random_kernel(seed, max_width=200):
+    """Return the `RandomKernel` of a seed."""
+    rng = random.Random(seed)
+    name = f"k{seed}"
+    width = rng.choice([16, 40, 70, max_width])
+    members = [Var(f"s{i}", rng.randint(1, width), rng.random() < 0.5) for i in range(rng.randint(1, 4))]
+    members += [Var(f"a{i}", rng.randint(1, min(width, 40)), rng.random() < 0.5, rng.choice([2, 4, 4, 3, 5])) for i in range(rng.randint(0, 2))]
+    inputs = [Var(f"in{i}", rng.randint(1, width), rng.random() < 0.5) for i in range(rng.randint(1, 2))]
+    outputs = [Var(f"out{i}", rng.randint(1, width), rng.random() < 0.5) for i in range(rng.randint(1, 2))]
+    local = [Var(f"x{i}", v.width, v.signed) for i, v in enumerate(inputs)]
+    kernel = RandomKernel(name, members, inputs, outputs)
+    source = RandomCpp(rng, members, max_width=width)
+    lines = [f"{v.type} {v.name} = 0;" for v in local]
+    for v, stream in zip(local, inputs):
+        access = f"{v.name} = {stream.name}.read();"
+        lines += [access] if rng.random() < 0.4 else [f"if ({source.condition(2)}) {{", f"    {access}", "}"]
+    source.variables += local
+    if rng.random() < 0.4:
+        lines += _ram(rng, source, kernel)
+    for _ in range(rng.randint(1, 4)):
+        lines += source.statement(rng.randint(1, 3))
+    for stream in outputs:
+        lines += _write(rng, source, stream.name)
+    if kernel.rams:
+        ram, bits, depth = kernel.rams[0]
+        address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
+        lines += [f"if ({source.condition(1)}) {{", f"    {ram}.write({address}, {type_name(bits, False)}({source.value(2)[0]}));", "}"]
+    kernel.text = _class(rng, kernel, lines)
+    return kernel
+
+
+def _ram(rng, source, kernel):
+    bits, depth = rng.randint(1, 100), rng.choice([2, 8, 32])
+    kernel.rams.append(("mem", bits, depth))
+    address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
+    source.variables.append(Var("m", bits, False))
+    lines = [f"{type_name(bits, False)} m = 0;"]
+    read = f"m = mem.read({address});"
+    return lines + ([read] if rng.random() < 0.5 else [f"if ({source.condition(1)}) {{", f"    {read}", "}"])
+
+
+def _write(rng, source, stream):
+    if rng.random() < 0.3:
+        return [f"{stream}.write({source.value(2)[0]});"]
+    lines = [f"if ({source.condition(2)}) {{", f"    {stream}.write({source.value(2)[0]});"]
+    if rng.random() < 0.4:
+        lines += ["} else {", f"    {stream}.write({source.value(2)[0]});"]
+    return lines + ["}"]
+
+
+def _class(rng, kernel, lines):
+    members = [f"{v.type} {v.name}[{v.count}] = {{{', '.join(str(rng.randint(-3, 99)) for _ in range(v.count))}}};" if v.count
+               else f"{v.type} {v.name} = {rng.choice(['0', '1', '-1', '77'])};" for v in kernel.members]
+    members += [f"ram<{type_name(bits, False)}, {depth}> {name};" for name, bits, depth in kernel.rams]
+    streams = ", ".join(f"hls::stream<{v.type}>& {v.name}" for v in kernel.inputs + kernel.outputs)
+    body = "\n".join("        " + line for line in lines)
+    inside = "\n".join("    " + m for m in members)
+    return f"struct {kernel.type} {{\n{inside}\n    void step({streams}) {{\n{body}\n    }}\n}};\n"
+
+
+def stimulus(kernel, steps):
+    """Return one list of unsigned values per input stream, enough for `steps` steps."""
+    rng = random.Random(kernel.name)
+    return [[rng.choice([0, (1 << v.width) - 1, rng.getrandbits(v.width), rng.getrandbits(v.width)]) for _ in range(steps)]
+            for v in kernel.inputs]
+
+
+def kernels_source(kernels):
+    """Return the C++ of the kernels alone, for the route."""
+    return "#include <ap_int.h>\n#include <hls_stream.h>\n" + RAM_CLASS + "\n".join(k.text for k in kernels)
+
+
+def reference_source(kernels, steps):
+    """Return a C++ program that prints every kernel's behaviour, one line per step."""
+    runs = []
+    for kernel in kernels:
+        streams = kernel.inputs + kernel.outputs
+        lines = [f"static void run_{kernel.name}() {{", f"    {kernel.type} kernel;"]
+        lines += [f"    hls::stream<{v.type}> {v.name};" for v in streams]
+        for v, values in zip(kernel.inputs, stimulus(kernel, steps)):
+            lines.append("    " + " ".join(f'{v.name}.write({_from_hex(v, x)});' for x in values))
+        lines += [f"    for (int i = 0; i < {steps}; i++) {{", f"        kernel.step({', '.join(v.name for v in streams)});",
+                  f'        printf("{kernel.name} ");']
+        lines += [f'        printf("%d ", (int){v.name}.size());' for v in kernel.inputs]
+        for v in kernel.outputs:
+            lines.append(f'        if ({v.name}.empty()) printf("- "); else show({v.name}.read());')
+        for v in kernel.members:
+            lines += [f"        show(kernel.{v.name});"] if not v.count else [f"        for (int j = 0; j < {v.count}; j++) show(kernel.{v.name}[j]);"]
+        lines += ["        putchar('\\n');", "    }"]
+        lines += [f"    while (!{v.name}.empty()) {v.name}.read();" for v in kernel.inputs]
+        runs.append("\n".join(lines + ["}"]))
+    calls = "\n".join(f"    run_{k.name}();" for k in kernels)
+    return kernels_source(kernels) + PRINT + "\n".join(runs) + f"\nint main() {{\n{calls}\n}}\n"
+
+
+def _from_hex(v, value):
+    """An AMD constructor call with all bits of `value`."""
+    parts = [f"(ap_uint<{v.width + 64}>(0x{value >> 32 * i & 0xffffffff:x}u) << {32 * i})" for i in range(-(-v.width // 32))]
+    return f"{v.type}({' | '.join(parts)})"
