@@ -91,7 +91,7 @@ class CsimBackend(Backend):
     """The C++ kernels, compiled for this machine."""
 
     name = "csim"
-    usual_pixels = 1 << 17  # some seconds
+    usual_pixels = 1 << 18  # a few seconds
 
     def __init__(self, model, board=None):
         super().__init__(model)

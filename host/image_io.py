@@ -121,6 +121,8 @@ def check_output(path, source, size=None):
             raise UserError(f"cannot write {path}: it is a folder; give a file name in it")
         if path.exists() and os.path.samefile(path, source):
             raise UserError(f"the output {path} is the input; choose another output, the original would be lost")
+        if path.exists() and not os.access(path, os.W_OK):  # a rename would replace it all the same
+            raise UserError(f"cannot write {path}: it is write-protected; choose another output")
         if not path.parent.exists():
             raise UserError(f"cannot write {path}: the folder {path.parent} does not exist; create it or choose another output")
         with tempfile.TemporaryFile(dir=path.parent):  # the only test that tells the truth to root, and on any file system

@@ -300,6 +300,15 @@ def test_outputs_that_cannot_be(tmp_path):
     assert source.read_bytes() == FILES["png"]
 
 
+def test_write_protected_output(tmp_path, monkeypatch):
+    (tmp_path / "source.png").touch()
+    (tmp_path / "result.png").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write everywhere
+    with pytest.raises(UserError, match="write-protected"):
+        check_output(tmp_path / "result.png", tmp_path / "source.png")
+    check_output(tmp_path / "other.png", tmp_path / "source.png")
+
+
 def test_a_failing_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "p.png"
     path.write_text("old")
