@@ -98,8 +98,7 @@ def fuzz(count, seed, directory=None, batch=25, verilog=0.1, progress=lambda tex
         chosen = [i for i in range(len(kernels)) if int((first + i + 1) * verilog) > int((first + i) * verilog)]
         if chosen:
             from hls.open.fuzz_verilog import compare_simulated
-            compare_simulated([(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder)
-            done["simulated"] += len(chosen)
+            done["simulated"] += compare_simulated([(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder)
         progress(f"{done['interpreted']} of {count} kernels, {done['simulated']} of them in Verilog, no difference")
     return done
 

@@ -72,10 +72,16 @@ def random_kernel(seed, max_width=200):
         access = f"{v.name} = {stream.name}.read();"
         lines += [access] if rng.random() < 0.4 else [f"if ({source.condition(2)}) {{", f"    {access}", "}"]
     source.variables += local
-    if rng.random() < 0.4:
+    has_ram = rng.random() < 0.4
+    if has_ram:
         lines += _ram(rng, source, kernel)
+    feeds_back = rng.random() < 0.3      # RAM data in the state: right, but no pipeline has one step per cycle then
+    if has_ram and not feeds_back:
+        data = source.variables.pop()
     for _ in range(rng.randint(1, 4)):
         lines += source.statement(rng.randint(1, 3))
+    if has_ram and not feeds_back:
+        source.variables.append(data)
     for stream in outputs:
         lines += _write(rng, source, stream.name)
     if kernel.rams:

@@ -47,7 +47,9 @@ template <class A, class B> struct result {
     static constexpr int wide = larger(L::width, R::width);
     using equal = raw<exact ? larger(lw, rw) : wide, exact ? sign : wide_sign>;
     using order = raw<exact ? larger(lw, rw) : wide + sign, exact ? sign : wide_sign>;
-    using divide = raw<larger(L::width, R::width) + 2, sign>;
+    // A division has the sign of its wider operand, as in AMD's C model.
+    static constexpr bool divide_sign = L::width > R::width ? L::sign : R::width > L::width ? R::sign : sign;
+    using divide = raw<wide + sign, divide_sign>;
 };
 
 template <int W, bool S> ap_int_base<W, S> base_of(const ap_int_base<W, S>&);

@@ -1,0 +1,43 @@
+// First-word-fall-through FIFO behind a stage. A stage never stalls once a step has begun, so it asks before:
+// `room` is registered and true while ROOM words still fit: those in flight and one for the register.
+`default_nettype none
+module srcnn_fifo #(
+    parameter int WIDTH = 8,
+    parameter int DEPTH = 16,
+    parameter int ROOM = 4
+) (
+    input  wire             clk,
+    input  wire             rst,
+    output reg              room,
+    input  wire [WIDTH-1:0] in_data,
+    input  wire             in_valid,
+    output wire [WIDTH-1:0] out_data,
+    output wire             out_valid,
+    input  wire             out_ready
+);
+    localparam int BITS = $clog2(DEPTH + 1);
+    localparam int PTR = DEPTH > 1 ? $clog2(DEPTH) : 1;
+    reg [WIDTH-1:0] mem [0:DEPTH-1];
+    reg [PTR-1:0] head, tail;
+    reg [BITS-1:0] count;
+    wire take = out_valid && out_ready;
+    wire [BITS-1:0] next = count + BITS'(in_valid) - BITS'(take);
+
+    assign out_valid = count != 0;
+    assign out_data = mem[head];
+    always_ff @(posedge clk) begin
+        if (in_valid) mem[tail] <= in_data;
+        if (rst) begin
+            head <= '0;
+            tail <= '0;
+            count <= '0;
+            room <= 1'b0;
+        end else begin
+            if (in_valid) tail <= tail == PTR'(DEPTH - 1) ? '0 : tail + 1'b1;
+            if (take) head <= head == PTR'(DEPTH - 1) ? '0 : head + 1'b1;
+            count <= next;
+            room <= 32'(next) + ROOM <= DEPTH;
+        end
+    end
+endmodule
+`default_nettype wire

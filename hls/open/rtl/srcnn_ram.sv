@@ -1,0 +1,34 @@
+// Simple dual-port RAM, read latency of one or two cycles: inferred as block RAM.
+`default_nettype none
+module srcnn_ram #(
+    parameter int WIDTH = 8,
+    parameter int DEPTH = 16,
+    parameter int BITS = 4,
+    parameter int LATENCY = 1
+) (
+    input  wire             clk,
+    input  wire [BITS-1:0]  rd_addr,
+    output wire [WIDTH-1:0] rd_data,
+    input  wire             wr_en,
+    input  wire [BITS-1:0]  wr_addr,
+    input  wire [WIDTH-1:0] wr_data
+);
+    (* ram_style = "block" *) reg [WIDTH-1:0] mem [0:DEPTH-1];
+    reg [WIDTH-1:0] first;
+
+    initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
+    always_ff @(posedge clk) begin
+        if (wr_en) mem[wr_addr] <= wr_data;
+        first <= mem[rd_addr];
+    end
+    generate
+        if (LATENCY == 1) begin : g_direct
+            assign rd_data = first;
+        end else begin : g_registered
+            reg [WIDTH-1:0] second;
+            always_ff @(posedge clk) second <= first;
+            assign rd_data = second;
+        end
+    endgenerate
+endmodule
+`default_nettype wire
