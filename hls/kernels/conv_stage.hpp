@@ -122,7 +122,7 @@ template <class L> struct conv_stage {
         for (int p = 0; p < L::PE; p++) {
 #pragma HLS UNROLL
             if (load_pe == p && whole) {
-                if (loading_bias) {
+                if (loading_bias && !L::RAW) {
                     bias_shift[p].write(load_address, packed);
                 } else {
                     weights[p].write(load_address, assembled.range(SIMD_BITS - 1, 0));
