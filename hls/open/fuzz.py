@@ -10,13 +10,9 @@ from pathlib import Path
 
 import click
 
-from hls.open.debug_info import DebugInfo
 from hls.open.errors import Refused
-from hls.open.frontend import compile_cpp
-from hls.open.llvm_text import parse_module
-from hls.open.lower import lower_kernel
-from hls.open.passes import optimise
 from hls.open.random_kernels import kernels_source, random_kernel, reference_source, stimulus
+from hls.open.route import lower_source
 from hls.open.xls_run import StepFunction
 from model.errors import report_user_errors
 from model.paths import BUILD
@@ -46,10 +42,8 @@ def reference(kernels, directory, steps=STEPS):
 
 def lower(kernels, directory):
     """Return the lowered `Step` of every kernel."""
-    ir = compile_cpp(kernels_source(kernels), {k.name: k.type for k in kernels}, directory=directory)
-    module = parse_module(optimise(ir))
-    debug = DebugInfo(module.metadata)
-    return [lower_kernel(module, debug, k.name, keep_unused=True) for k in kernels]
+    steps = lower_source(kernels_source(kernels), {k.name: k.type for k in kernels}, directory=directory, keep_unused=True)
+    return [steps[k.name] for k in kernels]
 
 
 def compare_interpreted(kernel, step, rows):

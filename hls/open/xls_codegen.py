@@ -5,11 +5,14 @@ meet a stall. Options are passed as text, which alone reaches all of them.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hls.open.errors import Refused
 from hls.open.xls_ir import GO, proc_text
 from hls.open.xls_run import load_xls
+
+
+RELAX = (1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 4)
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,31 @@ def codegen_flags(name):
 
 
 def generate(step, timing=Timing()):
-    """Return the `Stage` of a `Step`.
+    """Return the `Stage` of a `Step`, at the smallest period from `timing.period_ps` on that its feedback allows.
+
+    What feeds state back has to fit into one stage. Where it doesn't, the period of this kernel is raised step by
+    step to `RELAX` times the one asked for; `Stage.timing` tells the one used.
 
     Raises
     ------
     Refused
-        If XLS can't meet the period with one step per cycle; the message is XLS's own.
+        If no such period allows one step per cycle, or RAM data decides the next step; the message is XLS's own.
     """
     xls = load_xls()
     raw = xls.raw.c_api
-    try:
-        package = xls.Package.parse_ir(xls.optimize_ir(proc_text(step), step.name))
-        result = raw.xls_schedule_and_codegen_package(package._raw, scheduling_options(step, timing), codegen_flags(step.name), True)
-    except RuntimeError as error:
-        raise Refused(f"XLS can't pipeline '{step.name}' at {timing.period_ps} ps of {timing.model}: {str(error)[:1500]}; "
-                      "shorten what feeds state back within one step, or raise the period") from None
-    text = raw.xls_schedule_and_codegen_result_get_verilog_text(result)
-    numbers = [int(n) for n in re.findall(r"\bp(\d+)_", text)]
-    return Stage(step, text, max(numbers, default=0) + 1, timing)
+    optimised = xls.optimize_ir(proc_text(step), step.name)
+    for factor in RELAX:
+        used = replace(timing, period_ps=int(timing.period_ps * factor))
+        try:
+            package = xls.Package.parse_ir(optimised)
+            result = raw.xls_schedule_and_codegen_package(package._raw, scheduling_options(step, used), codegen_flags(step.name), True)
+        except RuntimeError as error:
+            last = str(error)
+            if any(p.direction == "read" for p in step.ports) and "full throughput" in last and factor >= 4:
+                break
+            continue
+        text = raw.xls_schedule_and_codegen_result_get_verilog_text(result)
+        numbers = [int(n) for n in re.findall(r"\bp(\d+)_", text)]
+        return Stage(step, text, max(numbers, default=0) + 1, used)
+    raise Refused(f"XLS can't pipeline '{step.name}' with one step per cycle at {used.period_ps} ps of {timing.model}: "
+                  f"{last[:600]}; shorten what feeds state back within one step; RAM data can't decide the next step")

@@ -82,6 +82,11 @@ template <class A, class B> struct operand<ap_concat_ref<A, B>>
 template <class T> struct operand<const T> : operand<T> {};
 template <class T> SRCNN_AP_INLINE constexpr auto value(const T& x) { return operand<T>::value(x); }
 
+template <int W> SRCNN_AP_INLINE constexpr bool parity(bits<W> x) {
+    if constexpr (W == 1) return (bool)x;
+    else return parity<(W + 1) / 2>((bits<(W + 1) / 2>)(x ^ (x >> ((W + 1) / 2))));
+}
+
 // AMD's shifts: an amount of W or more empties the value (or fills it with its sign), a negative one turns round.
 template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> left(raw<W, S> v, T n) {
     return n >= W ? (raw<W, S>)0 : wrap<W, S>(v << n);
@@ -180,10 +185,7 @@ struct ap_int_base {
     SRCNN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
     SRCNN_AP_INLINE constexpr bool xor_reduce() const {
         static_assert(!S, "AMD's C model gives the wrong parity for negative numbers: convert to ap_uint first");
-        srcnn_ap::bits<4096> x = (bits_t)V;   // folds to W bits; a power of two lets every step halve
-        for (int n = 2048; n; n >>= 1)
-            if (n < W) x ^= x >> n;
-        return (bool)(x & 1);
+        return srcnn_ap::parity<W>((bits_t)V);
     }
 
     // Unary.

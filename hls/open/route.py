@@ -1,0 +1,46 @@
+"""The whole route for a set of kernels: C++ in, SystemVerilog files out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hls.open.debug_info import DebugInfo
+from hls.open.frontend import compile_cpp
+from hls.open.llvm_text import parse_module
+from hls.open.lower import lower_kernel
+from hls.open.netlist import write_stage
+from hls.open.passes import optimise
+from hls.open.xls_codegen import Timing, generate
+
+
+@dataclass
+class Built:
+    """A kernel's stage and the files that a simulator or a synthesiser needs for it."""
+
+    stage: object
+    files: list
+
+
+def lower_source(source, kernels, include=(), directory="build/open", keep_unused=False):
+    """Return {name: Step} of the kernels that `source` (C++ text) defines.
+
+    Parameters are those of `frontend.compile_cpp`; `keep_unused` is `lower_kernel`'s.
+    """
+    module = parse_module(optimise(compile_cpp(source, kernels, include, directory)))
+    debug = DebugInfo(module.metadata)
+    return {name: lower_kernel(module, debug, name, keep_unused) for name in kernels}
+
+
+def build(source, kernels, include=(), directory="build/open", timing=Timing(), depths=None):
+    """Write the Verilog of kernels into `directory`; return {name: Built}.
+
+    Parameters
+    ----------
+    depths : dict, optional
+        (kernel, output stream) -> words in the FIFO behind it.
+    """
+    result = {}
+    for name, step in lower_source(source, kernels, include, directory).items():
+        stage = generate(step, timing)
+        mine = {stream: words for (kernel, stream), words in (depths or {}).items() if kernel == name}
+        result[name] = Built(stage, write_stage(stage, Path(directory), mine))
+    return result
