@@ -38,22 +38,13 @@ void srcnn_top(hls::stream<beat_t>& in, hls::stream<beat_t>& out) {
 #pragma HLS INTERFACE axis port=out
 #pragma HLS INTERFACE ap_ctrl_none port=return
 #pragma HLS DATAFLOW
-    hls::stream<ctrl_t> ctrl0("ctrl0"), ctrl1("ctrl1"), ctrl2("ctrl2"), ctrl3("ctrl3");
-    hls::stream<act_t> pixels("pixels"), result("result");
-    hls::stream<conv1_stage::out_t> features1("features1");
-    hls::stream<conv2_stage::out_t> features2("features2");
-    hls::stream<conv3_stage::out_t> products("products");
-    hls::stream<answer_t> answers("answers");
-#pragma HLS STREAM variable=ctrl0 depth=CTRL_DEPTH
-#pragma HLS STREAM variable=ctrl1 depth=CTRL_DEPTH
-#pragma HLS STREAM variable=ctrl2 depth=CTRL_DEPTH
-#pragma HLS STREAM variable=ctrl3 depth=CTRL_DEPTH
-#pragma HLS STREAM variable=pixels depth=PIXEL_DEPTH
-#pragma HLS STREAM variable=features1 depth=FEATURES1_DEPTH
-#pragma HLS STREAM variable=features2 depth=FEATURES2_DEPTH
-#pragma HLS STREAM variable=products depth=PRODUCTS_DEPTH
-#pragma HLS STREAM variable=result depth=RESULT_DEPTH
-#pragma HLS STREAM variable=answers depth=ANSWER_DEPTH
+    hls::stream<ctrl_t, CTRL_DEPTH> ctrl0("ctrl0"), ctrl1("ctrl1"), ctrl2("ctrl2"), ctrl3("ctrl3");
+    hls::stream<act_t, PIXEL_DEPTH> pixels("pixels");
+    hls::stream<conv1_stage::out_t, FEATURES1_DEPTH> features1("features1");
+    hls::stream<conv2_stage::out_t, FEATURES2_DEPTH> features2("features2");
+    hls::stream<conv3_stage::out_t, PRODUCTS_DEPTH> products("products");
+    hls::stream<act_t, RESULT_DEPTH> result("result");
+    hls::stream<answer_t, ANSWER_DEPTH> answers("answers");
     parser(in, pixels, ctrl0, ctrl1, ctrl2, ctrl3, answers);
     conv1(ctrl0, pixels, features1);
     conv2(ctrl1, features1, features2);

@@ -116,6 +116,13 @@ class DebugInfo:
             key = node.get("baseType")
         return key
 
+    def type_name(self, key):
+        """Return the C++ name of a class or typedef, namespaces included."""
+        node = self.node(key)
+        scope = self.node(node["scope"]) if node.get("scope") in self.metadata else {}
+        prefix = self.type_name(node["scope"]) + "::" if scope.get("kind") == "DINamespace" else ""
+        return prefix + node["name"]
+
     def parameters(self, subprogram):
         """Return (name, type id) of a function's parameters, `this` first."""
         if self._locals is None:

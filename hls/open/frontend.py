@@ -63,15 +63,21 @@ def compile_cpp(source, kernels, include=(), directory="build/open"):
     Refused
         With clang's own messages, if the C++ is wrong or uses what the models of ap_int and stream don't offer.
     """
-    if importlib.util.find_spec("ziglang") is None:
-        raise Refused("the open route needs clang: pip install ziglang==0.17.1")
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     unit = directory / "kernels.cpp"
     unit.write_text(translation_unit(source, kernels))
-    output = directory / "kernels.ll"
-    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, *(f"-I{folder}" for folder in include),
-               f"-I{INCLUDE}", "-S", "-emit-llvm", "-o", str(output), str(unit)]
+    return emit_llvm(unit, include, directory)
+
+
+def emit_llvm(source, include=(), directory="build/open", flags=()):
+    """Return clang's unoptimised LLVM IR (text) of a C++ file; `flags` are added to `FLAGS`."""
+    if importlib.util.find_spec("ziglang") is None:
+        raise Refused("the open route needs clang: pip install ziglang==0.17.1")
+    output = Path(directory) / (Path(source).stem + ".ll")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, *flags, *(f"-I{folder}" for folder in include),
+               f"-I{INCLUDE}", "-S", "-emit-llvm", "-o", str(output), str(source)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise Refused("clang refuses the kernels:\n" + result.stderr[:4000])

@@ -50,6 +50,7 @@ class Step:
     graph: Graph
     registers: list = field(default_factory=list)
     ports: list = field(default_factory=list)
+    streams: tuple = ()          # names of the parameters of `step`, in order
 
     def port(self, name, direction):
         return next((p for p in self.ports if (p.name, p.direction) == (name, direction)), None)
@@ -179,8 +180,8 @@ def lower_kernel(module, debug, name, keep_unused=False):
         value = lowering.this.initial[i]
         step.registers.append(Register(leaf.name, leaf.width, value, final.get(("this", i), value), reset[i]))
     step.ports = lowering.ports()
-    streams = {stream for stream, _ in lowering.streams.values()}
-    unused = streams - {p.name for p in step.ports if p.direction in ("in", "out")}
+    step.streams = tuple(stream for stream, _ in lowering.streams.values())
+    unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
     if unused and not keep_unused:
         raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
     return step

@@ -14,8 +14,17 @@
 
 namespace hls {
 
-template <class T, int DEPTH = 0>
-class stream {
+template <class T, int DEPTH = 0> class stream;
+
+// The depth is what the netlist of a top reads from a stream's type; a kernel takes streams of any depth.
+template <class T, int DEPTH>
+class stream : public stream<T, 0> {
+public:
+    explicit stream(const char* name) : stream<T, 0>(name) {}
+};
+
+template <class T>
+class stream<T, 0> {
 public:
     stream() = default;
     explicit stream(const char*) {}
