@@ -1,16 +1,14 @@
 """The `ap_int.h` of the open route against AMD's own headers: random programs must give the same bits."""
 
-import importlib.util
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from test_open_tools import need, need_reference
 
 from hls.open.random_cpp import RandomCpp, Var, type_name
-from model.errors import UserError
 
 BLOCKS = 8                      # AMD's templates take g++ a second per block
 INCLUDE = Path(__file__).resolve().parents[1] / "hls" / "open" / "include"
@@ -60,15 +58,8 @@ def build_and_run(command, source, executable):
 @pytest.fixture(scope="module")
 def compilers():
     """The two compilers' command lines, or a skip that says what is missing."""
-    if importlib.util.find_spec("ziglang") is None:
-        pytest.skip("ziglang is not installed: pip install ziglang==0.17.1")
-    if shutil.which("g++") is None:
-        pytest.skip("g++ is not installed")
-    try:
-        from hls.ap_types import ap_types_dir
-        amd = ap_types_dir()
-    except (ImportError, UserError) as error:
-        pytest.skip(f"AMD's headers are not there: {error}")
+    need("ziglang")
+    amd = need_reference()
     ours = [sys.executable, "-m", "ziglang", "c++", "-std=c++17", "-O0", "-fno-sanitize=all", "-w", f"-I{INCLUDE}"]
     return ours, ["g++", "-std=c++17", "-O0", "-w", f"-I{amd}"]
 

@@ -31,6 +31,7 @@ class Instructions:
     def __init__(self, lowering):
         self.low, self.graph, self.memory = lowering, lowering.graph, lowering.memory
         self.intrinsics = Intrinsics(self)
+        self.tables = {}
         self.values = {lowering.function.parameters[0][1]: Address(lowering.this, 0)}
         for value, (name, layout) in lowering.streams.items():
             self.values[value] = Stream(name, layout)
@@ -67,19 +68,18 @@ class Instructions:
         return Address(Memory("nowhere", 0, [], []), 0)      # null, undef: only on paths that are not taken
 
     def _table(self, name):
-        key = "@" + name
-        if key not in self.values:
-            if name not in self.low.module.globals:
-                raise Refused(f"'{name}' is a global variable: a kernel's state lives in its members")
-            kind, text = self.low.module.globals[name]
+        if name not in self.tables:
+            kind, text, constant = self.low.module.globals.get(name, ("i8", "0", False))
+            if not constant:
+                raise Refused(f"'{name}' is a global or static variable: a kernel's state lives in its members")
             if self.low.types.size(kind) * 8 > MAX_TABLE:
                 raise Refused(f"the constant table '{name}' has more than {MAX_TABLE} bits: keep it in a ram<T, DEPTH>")
             places = sorted(self.low.types.constants(kind, text).items())
             cells = [Cell(offset, size, 8 * size) for offset, (size, _) in places]
             nodes = [self.graph.literal(value, 8 * size) for _, (size, value) in places]
             arrays = [Array(*a) for a in self.low.types.arrays(kind)]
-            self.values[key] = self._know(Memory(key, self.low.types.size(kind), cells, nodes, arrays, constant=True))
-        return self.values[key]
+            self.tables[name] = self._know(Memory("@" + name, self.low.types.size(kind), cells, nodes, arrays, constant=True))
+        return self.tables[name]
 
     def _know(self, memory):
         self.low.memories.append(memory)

@@ -50,7 +50,7 @@ class Function:
 @dataclass
 class Module:
     functions: dict
-    globals: dict                                      # name -> (type, initialiser text)
+    globals: dict                                      # name -> (type, initialiser text, constant)
     types: dict                                        # %struct name -> body text
     metadata: dict                                     # id -> text
 
@@ -256,11 +256,11 @@ def parse_module(text):
             module.metadata[key] = value.removeprefix("distinct ")
         elif line.startswith("@"):
             key, _, value = line.partition(" = ")
-            match = re.search(r"\b(?:global|constant) (.*)", value)
+            match = re.search(r"\b(global|constant) (.*)", value)
             if match:
-                kind, rest = take_type(match.group(1))
+                kind, rest = take_type(match.group(2))
                 rest = split(rest)[0] if rest else ""
-                module.globals[key[1:].strip('"')] = (kind, rest)
+                module.globals[key[1:].strip('"')] = (kind, rest, match.group(1) == "constant")
         elif line.startswith("%") and " = type " in line:
             key, _, value = line.partition(" = type ")
             module.types[key] = value

