@@ -103,7 +103,7 @@ def test_killed_and_resumed_gives_the_same_bits(place, finished):
 def test_another_configuration_is_refused(place, finished):
     before = (place / "build/train/whole/checkpoint.npz").read_bytes()
     refused = run(place, "--run", "whole", "--lr", "0.5", "--out", place / "other.npz")
-    assert refused.returncode == 2 and "started with lr = 0.002, not 0.5" in refused.stderr
+    assert refused.returncode == 2 and "started with lr = 0.003, not 0.5" in refused.stderr
     assert "Traceback" not in refused.stderr and not (place / "other.npz").exists()
     assert (place / "build/train/whole/checkpoint.npz").read_bytes() == before
 
