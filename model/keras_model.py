@@ -1,10 +1,37 @@
 """SRCNN in Keras 3: the float reference. Nothing here names a backend; TensorFlow is the one tested."""
 
+import contextlib
 import os
+import sys
+import tempfile
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded: no banner in front of every table
 
-import keras
+@contextlib.contextmanager
+def _quiet():
+    """Hold back what is written to stderr, and show it only if the block fails.
+
+    TensorFlow's C++ side greets with a dozen lines that none of its own settings silences.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+with _quiet():
+    import keras
+
+    keras.ops.zeros(1)  # wakes the device, the second half of the greeting
+
 import numpy as np
 
 from model.errors import UserError
