@@ -2,6 +2,7 @@
 
 import click
 
+from hls.open.feedback import longest_feedback
 from hls.open.route import build
 from hls.open.xls_codegen import Timing
 from model.errors import UserError, report_user_errors
@@ -16,8 +17,9 @@ from model.paths import BUILD
 @click.option("--model", default=Timing.model, show_default=True, help="XLS's delay model: sky130, asap7 or unit.")
 @click.option("--period", default=Timing.period_ps, show_default=True, help="Delay that fits into a stage, in ps of the model.")
 @click.option("--ram-latency", default=1, show_default=True, type=click.IntRange(1, 2), help="Cycles from RAM address to data.")
+@click.option("--feedback", is_flag=True, help="Name the longest paths that feed state back.")
 @report_user_errors
-def main(header, kernels, include, output, model, period, ram_latency):
+def main(header, kernels, include, output, model, period, ram_latency, feedback):
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
     python -m hls.open hls/kernels/srcnn_top.hpp conv1=srcnn::conv1_stage -I hls/kernels -I build/gen/srcnn915-pynq_z2
@@ -35,6 +37,9 @@ def main(header, kernels, include, output, model, period, ram_latency):
         click.echo(f"{name}: {result.stage.depth} pipeline stages at {result.stage.timing.period_ps} ps, {state} state bits, RAMs " +
                    (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none"))
         click.echo("  " + " ".join(str(f) for f in result.files))
+        if feedback:
+            for path in longest_feedback(result.stage.step):
+                click.echo(f"  {path}")
 
 
 if __name__ == "__main__":

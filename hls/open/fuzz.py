@@ -70,7 +70,7 @@ def compare_interpreted(kernel, step, rows):
                            f"again with: python -m hls.open.fuzz -n 1 --seed {kernel.name[1:]}\n{kernel.text}")
 
 
-def fuzz(count, seed, directory=None, batch=25, verilog=0.1, progress=lambda text: None):
+def fuzz(count, seed, directory=None, batch=50, verilog=0.1, progress=lambda text: None):
     """Compare `count` kernels with seeds from `seed` on; raise `Mismatch` at the first difference.
 
     Returns
@@ -100,7 +100,7 @@ def fuzz(count, seed, directory=None, batch=25, verilog=0.1, progress=lambda tex
 @click.command()
 @click.option("-n", "--count", default=100, show_default=True, help="Number of kernels.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the first kernel; the next ones count up.")
-@click.option("--batch", default=25, show_default=True, help="Kernels per C++ file.")
+@click.option("--batch", default=50, show_default=True, help="Kernels per C++ file.")
 @click.option("--verilog", default=0.1, show_default=True, help="Share of the kernels that also run as Verilog.")
 @report_user_errors
 def main(count, seed, batch, verilog):

@@ -36,10 +36,14 @@ class RandomCpp:
         What may be read; those not in `constants` may also be written.
     max_width : int
         Wider results are cut back by a conversion.
+    palette : list of (width, signed), optional
+        Types that most values are converted to. Programs that share a palette share AMD's templates, which are
+        what takes g++'s time.
     """
 
-    def __init__(self, rng, variables, max_width=200, constants=()):
+    def __init__(self, rng, variables, max_width=200, constants=(), palette=()):
         self.rng = rng
+        self.palette = [t for t in palette if t[0] <= max_width]
         self.variables = list(variables)
         self.constants = set(constants)
         self.max_width = max_width
@@ -53,6 +57,8 @@ class RandomCpp:
                            rng.randint(1, 24), rng.randint(1, self.max_width)])
 
     def any_type(self):
+        if self.palette and self.rng.random() < 0.9:
+            return self.rng.choice(self.palette)
         return min(self.width(), self.max_width), self.rng.random() < 0.5
 
     def literal(self):
@@ -86,8 +92,10 @@ class RandomCpp:
         return str(rng.randrange(var.count))
 
     def fit(self, text, width, signed):
+        if self.palette and self.rng.random() < 0.7:
+            return self.cast(text, *self.rng.choice(self.palette))
         if width > self.max_width:
-            return self.cast(text, self.max_width - self.rng.randint(0, 9), signed)
+            return self.cast(text, *(self.rng.choice(self.palette) if self.palette else (self.max_width, signed)))
         return text, width, signed
 
     def value(self, depth):

@@ -55,18 +55,35 @@ class RandomKernel:
         return f"struct_{self.name}"
 
 
+SHARED = 50      # AMD's templates are most of g++'s time: kernels of one C++ file use the same types
+
+
+def random_palette(seed, max_width):
+    """Return the (width, signed) pairs that the kernels of `SHARED` consecutive seeds share."""
+    rng = random.Random(f"palette {seed // SHARED}")
+    widths = [1, rng.randint(2, 9), rng.randint(2, 16), rng.randint(9, 24), rng.choice([31, 32, 33]), rng.randint(17, 63),
+              rng.choice([63, 64, 65]), rng.randint(66, 140), rng.randint(100, max_width)]
+    return [(w, rng.random() < 0.5) for w in widths] + [(rng.randint(2, 16), True), (rng.randint(2, 16), False)]
+
+
 def random_kernel(seed, max_width=200):
     """Return the `RandomKernel` of a seed."""
     rng = random.Random(seed)
     name = f"k{seed}"
+    palette = random_palette(seed, max_width)
     width = rng.choice([16, 40, 70, max_width])
-    members = [Var(f"s{i}", rng.randint(1, width), rng.random() < 0.5) for i in range(rng.randint(1, 4))]
-    members += [Var(f"a{i}", rng.randint(1, min(width, 40)), rng.random() < 0.5, rng.choice([2, 4, 4, 3, 5])) for i in range(rng.randint(0, 2))]
-    inputs = [Var(f"in{i}", rng.randint(1, width), rng.random() < 0.5) for i in range(rng.randint(1, 2))]
-    outputs = [Var(f"out{i}", rng.randint(1, width), rng.random() < 0.5) for i in range(rng.randint(1, 2))]
+    kinds = [t for t in palette if t[0] <= width]
+    small = [t for t in kinds if t[0] <= 40]
+
+    def var(name, count=0):
+        return Var(name, *rng.choice(small if count else kinds), count)
+    members = [var(f"s{i}") for i in range(rng.randint(1, 4))]
+    members += [var(f"a{i}", rng.choice([2, 4, 4, 3, 5])) for i in range(rng.randint(0, 2))]
+    inputs = [var(f"in{i}") for i in range(rng.randint(1, 2))]
+    outputs = [var(f"out{i}") for i in range(rng.randint(1, 2))]
     local = [Var(f"x{i}", v.width, v.signed) for i, v in enumerate(inputs)]
     kernel = RandomKernel(name, members, inputs, outputs)
-    source = RandomCpp(rng, members, max_width=width)
+    source = RandomCpp(rng, members, max_width=width, palette=palette)
     lines = [f"{v.type} {v.name} = 0;" for v in local]
     for v, stream in zip(local, inputs):
         access = f"{v.name} = {stream.name}.read();"

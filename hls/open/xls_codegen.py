@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from hls.open.errors import Refused
+from hls.open.feedback import longest_feedback
 from hls.open.xls_ir import GO, proc_text
 from hls.open.xls_run import load_xls
 
@@ -81,11 +82,12 @@ def generate(step, timing=Timing()):
             result = raw.xls_schedule_and_codegen_package(package._raw, scheduling_options(step, used), codegen_flags(step.name), True)
         except RuntimeError as error:
             last = str(error)
-            if any(p.direction == "read" for p in step.ports) and "full throughput" in last and factor >= 4:
+            if "throughput" not in last and "clock period" not in last:
                 break
             continue
         text = raw.xls_schedule_and_codegen_result_get_verilog_text(result)
         numbers = [int(n) for n in re.findall(r"\bp(\d+)_", text)]
         return Stage(step, text, max(numbers, default=0) + 1, used)
+    longest = "; ".join(str(path) for path in longest_feedback(step))
     raise Refused(f"XLS can't pipeline '{step.name}' with one step per cycle at {used.period_ps} ps of {timing.model}: "
-                  f"{last[:600]}; shorten what feeds state back within one step; RAM data can't decide the next step")
+                  f"{last[:600]}. RAM data can't decide the next step; the longest feedback is {longest or 'none'}")
