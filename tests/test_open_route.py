@@ -146,6 +146,33 @@ def test_ram_under_backpressure(tmp_path, latency):
         assert got == expected, f"traffic '{name}'"
 
 
+SKIPPED_READ = """struct struct_k1 {
+    ap_uint<2> s0 = 1;
+    void step(hls::stream<ap_int<10>>& in0, hls::stream<ap_uint<3>>& out0) {
+        ap_int<10> x0 = 0;
+        if (s0 != 0) x0 = in0.read();
+        s0 = ap_uint<2>((s0 + x0) & ap_uint<2>(x0));
+        if ((x0 << ap_int<2>(x0)) >= s0) out0.write(x0);
+    }
+};
+"""
+
+
+def test_a_read_that_does_not_happen_gives_zero(tmp_path):
+    """XLS takes it for granted that skipped receives give zeros; its Verilog does so only if asked."""
+    need("ziglang", "llvmlite", "xls", "verilator")
+    need_reference()
+    from hls.open.fuzz import compare_interpreted, lower, reference
+    from hls.open.fuzz_verilog import compare_simulated
+    from hls.open.random_cpp import Var
+    from hls.open.random_kernels import RandomKernel
+    kernel = RandomKernel("k1", [Var("s0", 2, False)], [Var("in0", 10, True)], [Var("out0", 3, False)], SKIPPED_READ)
+    rows = reference([kernel], tmp_path)["k1"]
+    step = lower([kernel], tmp_path)[0]
+    compare_interpreted(kernel, step, rows)
+    assert compare_simulated([(kernel, step, rows)], tmp_path) == 1
+
+
 @pytest.mark.slow
 def test_random_kernels(tmp_path):
     """100 random kernels behave as with g++ and AMD's headers: in XLS's interpreter, one in ten in Verilog."""

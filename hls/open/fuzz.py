@@ -62,7 +62,8 @@ def compare_interpreted(kernel, step, rows):
             written = result.written(v.name)
             got.append("-" if written is None else f"{written:0{(v.width + 3) // 4}x}")
         for v in kernel.members:
-            names = [v.name] if not v.count else [f"{v.name}_{i}" for i in range(v.count)]
+            name = v.name.replace(".", "_")
+            names = [name] if not v.count else [f"{name}_{i}" for i in range(v.count)]
             got += [f"{function.state[n]:0{(v.width + 3) // 4}x}" for n in names]
         if got != expected:
             what = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)

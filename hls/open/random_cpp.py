@@ -48,6 +48,8 @@ class RandomCpp:
         self.constants = set(constants)
         self.max_width = max_width
         self.loop_indices = []           # (name, limit) of the unrolled loops around the current statement
+        self.tables = []                 # (name, count) of constant tables of int
+        self._locals = 0
 
     # -- types and literals
 
@@ -75,6 +77,9 @@ class RandomCpp:
             return self.cast(self.literal(), *self.any_type())
         if self.loop_indices and rng.random() < 0.1:
             return self.cast(rng.choice(self.loop_indices)[0], rng.randint(3, 16), rng.random() < 0.5)
+        if self.tables and rng.random() < 0.15:
+            name, count = rng.choice(self.tables)
+            return self.cast(f"{name}[{self.index(Var(name, 32, True, count))}]", *self.any_type())
         var = rng.choice(self.variables)
         return (f"{var.name}[{self.index(var)}]" if var.count else var.name), var.width, var.signed
 
@@ -254,7 +259,37 @@ class RandomCpp:
             body = self.block(min(depth, 2), nesting - 1)
             self.loop_indices.pop()
             return [f"for (int {name} = 0; {name} < {limit}; {name}++) {{"] + body + ["}"]
+        if nesting and kind < 0.47:
+            return self._switch(depth, nesting)
+        if nesting and kind < 0.54:
+            return self._local_array(depth)
         return self.assignment(depth)
+
+    def _switch(self, depth, nesting):
+        rng, bits = self.rng, self.rng.randint(1, 3)
+        lines = [f"switch (ap_uint<{bits}>({self.value(1)[0]}).to_int()) {{"]
+        for case in sorted(rng.sample(range(1 << bits), rng.randint(1, min(4, 1 << bits)))):
+            lines += [f"case {case}: {{"] + self.block(depth, nesting - 1) + ["}" + (" break;" if rng.random() < 0.8 else "")]
+        return lines + ["default: {"] + self.block(depth, nesting - 1) + ["} }"]
+
+    def _local_array(self, depth):
+        """An array that lives for a few lines, filled by a loop and read by a computed index."""
+        self._locals += 1
+        array = Var(f"t{self._locals}", *self.any_type(), 4)
+        index = (f"j{self._locals}", 4)
+        lines = ["{", f"    {array.type} {array.name}[4];", f"    for (int {index[0]} = 0; {index[0]} < 4; {index[0]}++) {{"]
+        self.loop_indices.append(index)
+        lines += [f"        {array.name}[{index[0]}] = {self.value(depth)[0]};", "    }"]
+        self.loop_indices.pop()
+        self.variables.append(array)
+        self.constants.add(array.name)
+        lines += ["    " + line for line in self.assignment(depth)]
+        if self.rng.random() < 0.5:
+            scalars = [v for v in self.variables if not v.count and v.name not in self.constants]
+            lines.append(f"    {array.name}[ap_uint<2>({self.rng.choice(scalars).name})] = {self.value(1)[0]};")
+            lines += ["    " + line for line in self.assignment(depth)]
+        self.variables.pop()
+        return lines + ["}"]
 
     def block(self, depth, nesting):
         lines = []

@@ -79,11 +79,15 @@ def random_kernel(seed, max_width=200):
         return Var(name, *rng.choice(small if count else kinds), count)
     members = [var(f"s{i}") for i in range(rng.randint(1, 4))]
     members += [var(f"a{i}", rng.choice([2, 4, 4, 3, 5])) for i in range(rng.randint(0, 2))]
+    if rng.random() < 0.4:               # a struct within the kernel
+        members += [var("inner.a"), var("inner.b", rng.choice([0, 3, 4]))]
     inputs = [var(f"in{i}") for i in range(rng.randint(1, 2))]
     outputs = [var(f"out{i}") for i in range(rng.randint(1, 2))]
     local = [Var(f"x{i}", v.width, v.signed) for i, v in enumerate(inputs)]
     kernel = RandomKernel(name, members, inputs, outputs)
     source = RandomCpp(rng, members, max_width=width, palette=palette)
+    if rng.random() < 0.3:
+        source.tables.append(("table", 8))
     lines = [f"{v.type} {v.name} = 0;" for v in local]
     for v, stream in zip(local, inputs):
         access = f"{v.name} = {stream.name}.read();"
@@ -99,6 +103,8 @@ def random_kernel(seed, max_width=200):
         lines += source.statement(rng.randint(1, 3))
     if has_ram and not feeds_back:
         source.variables.append(data)
+    if rng.random() < 0.2:
+        lines += [f"if ({source.condition(2)}) return;"]
     for stream in outputs:
         lines += _write(rng, source, stream.name)
     if kernel.rams:
@@ -129,8 +135,15 @@ def _write(rng, source, stream):
 
 
 def _class(rng, kernel, lines):
-    members = [f"{v.type} {v.name}[{v.count}] = {{{', '.join(str(rng.randint(-3, 99)) for _ in range(v.count))}}};" if v.count
-               else f"{v.type} {v.name} = {rng.choice(['0', '1', '-1', '77'])};" for v in kernel.members]
+    def member(v):
+        name = v.name.removeprefix("inner.")
+        values = ", ".join(str(rng.randint(-3, 99)) for _ in range(v.count))
+        return f"{v.type} {name}[{v.count}] = {{{values}}};" if v.count else f"{v.type} {name} = {rng.choice(['0', '1', '-1', '77'])};"
+    members = [member(v) for v in kernel.members if not v.name.startswith("inner.")]
+    inner = " ".join(member(v) for v in kernel.members if v.name.startswith("inner."))
+    members += [f"struct {{ {inner} }} inner;"] if inner else []
+    if "table[" in "".join(lines):
+        members.append(f"static constexpr int table[8] = {{{', '.join(str(rng.randint(-999, 9999)) for _ in range(8))}}};")
     members += [f"ram<{type_name(bits, False)}, {depth}> {name};" for name, bits, depth in kernel.rams]
     streams = ", ".join(f"hls::stream<{v.type}>& {v.name}" for v in kernel.inputs + kernel.outputs)
     body = "\n".join("        " + line for line in lines)

@@ -58,6 +58,8 @@ def codegen_flags(name):
             'reset: "rst" reset_active_low: false reset_asynchronous: false reset_data_path: false '
             "use_system_verilog: true flop_inputs: false flop_outputs: false flop_single_value_channels: false "
             'streaming_channel_data_suffix: "_data" streaming_channel_valid_suffix: "_valid" '
+            # XLS's optimiser takes it that a receive whose predicate is false gives zeros; only this makes it true.
+            "gate_recvs: true "
             'streaming_channel_ready_suffix: "_ready" codegen_version: CODEGEN_VERSION_TWO_DOT_ZERO')
 
 
