@@ -18,6 +18,7 @@ import numpy as np
 
 ACT_MAX = 255
 MOST_PRUNED = 4  # channels of a layer that may give way
+MOST_PARTS = 8  # of one channel
 SMOOTHNESS = 4  # rounding noise is white; what a lost channel leaves behind is smooth and adds up in the layers behind
 LEAST_GAIN = 1e-4  # grey levels squared: smaller gains are not worth a place
 
@@ -95,7 +96,7 @@ def plan_parts(largest, gain, covariance, filters, next_gain):
     parts = np.ones(channels, int)
     for price, place in places:
         count = np.maximum(parts, 1)
-        benefit = np.where(parts > 0, noise * (1 / count**2 - 1 / (count + 1) ** 2), 0)
+        benefit = np.where((parts > 0) & (parts < MOST_PARTS), noise * (1 / count**2 - 1 / (count + 1) ** 2), 0)
         benefit[place] = 0  # a dead channel has none, a dispensable one can't take its own place
         best = int(np.argmax(benefit))
         if benefit[best] < max(price, LEAST_GAIN / ACT_MAX**2) or parts[place] > 1:

@@ -8,6 +8,7 @@ from model.quantise_layer import Moments
 CROP = 48  # output pixels a side of a calibration crop
 CROPS = 110  # a quarter of a million pixels
 OWN_STATISTICS_TAPS = 128  # filters up to this size get statistics over the pixels where they matter
+OUTSIDE_WEIGHT = 0.1  # of pixels where a channel is inactive or saturated: they have to stay so
 _CENTRE = 128  # subtracted from stored values: float32 sums of squares stay accurate
 
 
@@ -94,8 +95,8 @@ def gather_moments(layer, stored, target, cap):
     Returns
     -------
     list of Moments
-        One per output channel. For small filters over the pixels with 0 < target < cap: elsewhere the output is
-        the same whatever the small errors. Large filters share the statistics of all pixels.
+        One per output channel. For small filters mainly over the pixels with 0 < target < cap: elsewhere the output
+        is the same whatever the small errors. Large filters share the statistics of all pixels.
     """
     own = layer.relu and layer.taps <= OWN_STATISTICS_TAPS
     groups = layer.out_ch if own else 1
@@ -105,15 +106,14 @@ def gather_moments(layer, stored, target, cap):
         columns = windows(x, layer.k) - np.float32(_CENTRE)
         columns = np.hstack([columns, np.ones((len(columns), 1), np.float32)])
         t = t.reshape(-1, layer.out_ch)
-        if not own:
-            inputs[0] += columns.T @ columns
-            targets += t.T @ columns
-            continue
-        for channel in range(layer.out_ch):
-            matters = (t[:, channel] > 0) & (t[:, channel] < cap[channel])
-            chosen = columns[matters]
-            inputs[channel] += chosen.T @ chosen
-            targets[channel] += t[matters, channel] @ chosen
+        weight = OUTSIDE_WEIGHT if own else 1
+        inputs += weight * (columns.T @ columns)
+        targets += weight * (t.T @ columns)
+        for channel in range(layer.out_ch if own else 0):
+            inside = (t[:, channel] > 0) & (t[:, channel] < cap[channel])
+            chosen = columns[inside]
+            inputs[channel] += (1 - weight) * (chosen.T @ chosen)
+            targets[channel] += (1 - weight) * (t[inside, channel] @ chosen)
     return [_moments(inputs[channel if own else 0], targets[channel]) for channel in range(layer.out_ch)]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 WEIGHT_MIN, WEIGHT_MAX = -128, 127
 DAMPING = 1e-4  # of the mean second moment: keeps directions that calibration never showed from growing
+_FLOOR = 0.01  # steps squared: above what float32 sums leave of a constant input, below a stored value's rounding
 _POLISH_STEPS = 4000  # single moves per filter; ends earlier when none helps
 
 
@@ -45,7 +46,7 @@ class Moments:
 def damped(covariance):
     """Return the covariance with its diagonal raised a little: invertible, and wary of the unseen."""
     mean = np.trace(covariance) / len(covariance)
-    return covariance + (DAMPING * mean + 1e-9) * np.eye(len(covariance))
+    return covariance + (DAMPING * mean + _FLOOR) * np.eye(len(covariance))
 
 
 def solve(covariance, cross, original):
