@@ -24,8 +24,8 @@ from model.errors import UserError, report_user_errors
 from model.network import ACT_BITS, BIAS_BITS, DEFAULT_NETWORK, MAX_SHIFT, UPSCALES, WEIGHT_BITS
 from model.paths import dataset_files
 from model.quantise_channels import noise_gains, plan_parts, whole_channels
-from model.quantise_data import covariance, cut_crops, float_layers, gather_moments
-from model.quantise_layer import damped, error, polish, round_with_feedback, solve, WEIGHT_MAX, WEIGHT_MIN
+from model.quantise_data import covariance, cut_crops, float_layers, gather_fits
+from model.quantise_layer import error, polish, round_with_feedback, WEIGHT_MAX, WEIGHT_MIN
 from model.weights import DEGRADATIONS, QuantLayer, QuantModel, load_float, save_quant, weight_path
 
 ACT_MAX = 2**ACT_BITS - 1
@@ -94,23 +94,22 @@ def _quantise_layer(layer, weight, stored, target, cap, last):
     integer = np.zeros(original.shape)
     bias, shift = np.zeros(layer.out_ch), np.zeros(layer.out_ch, np.int64)
     steps = np.full(layer.out_ch, 1 / ACT_MAX)
-    for channel, moments in enumerate(gather_moments(layer, stored, target, cap)):
+    for channel, fit in enumerate(gather_fits(layer, stored, target, cap)):
         values = target[..., channel].ravel() if last else np.clip(target[..., channel].ravel(), 0, cap[channel])
         if not last and values.max() <= 0:
             continue  # dead: zero weights and bias store 0 for ever
-        full = damped(moments.covariance)
-        filter_ = solve(moments.covariance, moments.cross, original[channel])
+        filter_ = fit.solve(original[channel])
         candidates = _candidates(filter_, values, cap[channel], last)
         units = np.array([step * 0.5**s for step, s in candidates])  # real value of one accumulator unit
         scaled = filter_ / units[:, None]
-        rounded = round_with_feedback(scaled, full)
-        total = error(rounded, scaled, full) * units**2
+        rounded = round_with_feedback(scaled, fit.inputs)
+        total = error(rounded, scaled, fit.inputs) * units**2
         if not last:
             total = total * np.mean(values > 0) + [_storing_error(values, step) for step, _ in candidates]
         best = int(np.argmin(total))
         steps[channel], shift[channel] = candidates[best]
-        integer[channel] = polish(rounded[best:best + 1], scaled[best:best + 1], full)[0]
-        bias[channel] = moments.bias(integer[channel] * units[best]) / units[best]
+        integer[channel] = polish(rounded[best:best + 1], scaled[best:best + 1], fit.inputs)[0]
+        bias[channel] = fit.bias(integer[channel] * units[best]) / units[best]
     limit = 2 ** (BIAS_BITS - 1) - 1
     q = QuantLayer(integer.reshape(layer.weight_shape).astype(np.int8),
                    np.clip(np.rint(bias), -limit, limit).astype(np.int32), shift.astype(np.uint8))

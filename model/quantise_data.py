@@ -3,7 +3,7 @@
 import numpy as np
 
 from model import golden
-from model.quantise_layer import Moments
+from model.quantise_layer import Fit, Inputs
 
 CROP = 48  # output pixels a side of a calibration crop
 CROPS = 110  # a quarter of a million pixels
@@ -79,7 +79,7 @@ def covariance(acts, k):
     return total / count - np.outer(mean / count, mean / count)
 
 
-def gather_moments(layer, stored, target, cap):
+def gather_fits(layer, stored, target, cap):
     """Collect the statistics a layer is fitted with.
 
     Parameters
@@ -94,31 +94,36 @@ def gather_moments(layer, stored, target, cap):
 
     Returns
     -------
-    list of Moments
+    list of Fit
         One per output channel. For small filters mainly over the pixels with 0 < target < cap: elsewhere the output
         is the same whatever the small errors. Large filters share the statistics of all pixels.
     """
     own = layer.relu and layer.taps <= OWN_STATISTICS_TAPS
     groups = layer.out_ch if own else 1
-    inputs = np.zeros((groups, layer.taps + 1, layer.taps + 1))
+    sums = np.zeros((groups, layer.taps + 1, layer.taps + 1))
     targets = np.zeros((layer.out_ch, layer.taps + 1))
     for x, t in zip(stored, target):
         columns = windows(x, layer.k) - np.float32(_CENTRE)
         columns = np.hstack([columns, np.ones((len(columns), 1), np.float32)])
         t = t.reshape(-1, layer.out_ch)
         weight = OUTSIDE_WEIGHT if own else 1
-        inputs += weight * (columns.T @ columns)
+        sums += weight * (columns.T @ columns)
         targets += weight * (t.T @ columns)
         for channel in range(layer.out_ch if own else 0):
             inside = (t[:, channel] > 0) & (t[:, channel] < cap[channel])
             chosen = columns[inside]
-            inputs[channel] += (1 - weight) * (chosen.T @ chosen)
+            sums[channel] += (1 - weight) * (chosen.T @ chosen)
             targets[channel] += (1 - weight) * (t[inside, channel] @ chosen)
-    return [_moments(inputs[channel if own else 0], targets[channel]) for channel in range(layer.out_ch)]
+    shared = [_inputs(total) for total in sums]
+    fits = []
+    for channel in range(layer.out_ch):
+        inputs = shared[channel if own else 0]
+        target = targets[channel] / max(inputs.samples, 1.0)
+        fits.append(Fit(inputs, target[-1], target[:-1] - (inputs.mean - _CENTRE) * target[-1]))
+    return fits
 
 
-def _moments(inputs, targets):
-    samples = max(inputs[-1, -1], 1.0)
-    mean, target = inputs[-1, :-1] / samples, targets[-1] / samples
-    return Moments(inputs[-1, -1], mean + _CENTRE, inputs[:-1, :-1] / samples - np.outer(mean, mean),
-                   target, targets[:-1] / samples - mean * target)
+def _inputs(total):
+    samples = max(total[-1, -1], 1.0)
+    mean = total[-1, :-1] / samples
+    return Inputs(total[-1, -1], mean + _CENTRE, total[:-1, :-1] / samples - np.outer(mean, mean))

@@ -8,6 +8,7 @@ by one while that helps. Everything is float64 numpy, and the same on every run.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -18,69 +19,76 @@ _POLISH_STEPS = 4000  # single moves per filter; ends earlier when none helps
 
 
 @dataclasses.dataclass
-class Moments:
-    """Statistics over calibration samples of a layer's windows x and of the value t that an output should have.
+class Inputs:
+    """Statistics of a layer's windows over calibration samples, in stored units.
 
     Attributes
     ----------
     samples : float
     mean : ndarray of float64, shape (K,)
     covariance : ndarray of float64, shape (K, K)
+    """
+
+    samples: float
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    @functools.cached_property
+    def damped(self):
+        """The covariance with its diagonal raised a little: invertible, and wary of the unseen."""
+        size = len(self.covariance)
+        return self.covariance + (DAMPING * np.trace(self.covariance) / size + _FLOOR) * np.eye(size)
+
+    @functools.cached_property
+    def elimination(self):
+        """(order, factor): weights in the order of rounding, and how each error is best passed on to the later ones."""
+        order = np.argsort(-np.diag(self.damped), kind="stable")  # strongest inputs first, while all others can help
+        inverse = np.linalg.inv(self.damped[np.ix_(order, order)])
+        return order, np.linalg.cholesky(inverse).T  # upper triangular, inverse = factor' factor
+
+
+@dataclasses.dataclass
+class Fit:
+    """What one output channel should be: its target t against the inputs x.
+
+    Attributes
+    ----------
+    inputs : Inputs
+        Shared by all channels of a large layer.
     target : float
         Mean of t.
     cross : ndarray of float64, shape (K,)
         Covariance of x and t.
     """
 
-    samples: float
-    mean: np.ndarray
-    covariance: np.ndarray
+    inputs: Inputs
     target: float
     cross: np.ndarray
 
+    def solve(self, original):
+        """Return the real filter that best makes the target from the inputs, drawn towards `original` (K,), the trained one."""
+        return original + np.linalg.solve(self.inputs.damped, self.cross - self.inputs.covariance @ original)
+
     def bias(self, filter_):
-        """Return the bias that removes the mean error of `filter_`, in the target's unit."""
-        return self.target - filter_ @ self.mean
+        """Return the bias that removes the mean error of `filter_` (K,), in the target's unit."""
+        return self.target - filter_ @ self.inputs.mean
 
 
-def damped(covariance):
-    """Return the covariance with its diagonal raised a little: invertible, and wary of the unseen."""
-    mean = np.trace(covariance) / len(covariance)
-    return covariance + (DAMPING * mean + _FLOOR) * np.eye(len(covariance))
-
-
-def solve(covariance, cross, original):
-    """Return the real filter that best reproduces the target from the inputs, drawn towards `original`.
-
-    Parameters
-    ----------
-    covariance, cross : ndarray of float64, shapes (K, K) and (K,)
-        See `Moments`.
-    original : ndarray, shape (K,)
-        The trained filter; wins where the samples say nothing.
-    """
-    full = damped(covariance)
-    return original + np.linalg.solve(full, cross - covariance @ original)
-
-
-def round_with_feedback(filters, covariance):
+def round_with_feedback(filters, inputs):
     """Round filters to int8, one weight after the other, each error passed on to the weights still free.
 
     Parameters
     ----------
     filters : ndarray of float64, shape (N, K)
         In units of the integer weights.
-    covariance : ndarray of float64, shape (K, K)
-        Damped second moments of the inputs.
+    inputs : Inputs
 
     Returns
     -------
     ndarray of float64, shape (N, K)
         Whole numbers in -128..127.
     """
-    order = np.argsort(-np.diag(covariance), kind="stable")  # strongest inputs first, while all others can help
-    inverse = np.linalg.inv(covariance[np.ix_(order, order)])
-    factor = np.linalg.cholesky(inverse).T  # upper triangular, inverse = factor' factor
+    order, factor = inputs.elimination
     free = filters[:, order].copy()
     for i in range(free.shape[1]):
         value = np.clip(np.rint(free[:, i]), WEIGHT_MIN, WEIGHT_MAX)
@@ -92,9 +100,9 @@ def round_with_feedback(filters, covariance):
     return rounded
 
 
-def polish(rounded, filters, covariance):
+def polish(rounded, filters, inputs):
     """Move single weights by one while that lowers the error; same arrays as in `round_with_feedback`."""
-    rounded = rounded.copy()
+    rounded, covariance = rounded.copy(), inputs.damped
     diagonal = np.diag(covariance)
     gradient = (rounded - filters) @ covariance
     rows = np.arange(len(rounded))
@@ -113,7 +121,7 @@ def polish(rounded, filters, covariance):
     return rounded
 
 
-def error(rounded, filters, covariance):
+def error(rounded, filters, inputs):
     """Return each filter's mean squared output error, in units of its integer accumulator, shape (N,)."""
     difference = rounded - filters
-    return np.einsum("nk,nk->n", difference @ covariance, difference)
+    return np.einsum("nk,nk->n", difference @ inputs.damped, difference)

@@ -57,17 +57,17 @@ def rms_error(model, quantised, y):
 def problem(rng, taps, filters):
     """Correlated inputs and real filters in integer units."""
     x = rng.normal(size=(200, taps)) @ rng.normal(size=(taps, taps)) + rng.normal(size=(200, 1)) * 5
-    return quantise_layer.damped(np.cov(x.T)), rng.uniform(-100, 100, (filters, taps))
+    return quantise_layer.Inputs(200, x.mean(0), np.cov(x.T)), rng.uniform(-100, 100, (filters, taps))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(SEEDS, st.integers(2, 30))
 def test_feedback_and_polish_beat_plain_rounding(seed, taps):
-    covariance, filters = problem(np.random.default_rng(seed), taps, 8)
-    plain = quantise_layer.error(np.rint(filters), filters, covariance)
-    rounded = quantise_layer.round_with_feedback(filters, covariance)
-    polished = quantise_layer.polish(rounded, filters, covariance)
-    with_feedback, best = (quantise_layer.error(w, filters, covariance) for w in (rounded, polished))
+    inputs, filters = problem(np.random.default_rng(seed), taps, 8)
+    plain = quantise_layer.error(np.rint(filters), filters, inputs)
+    rounded = quantise_layer.round_with_feedback(filters, inputs)
+    polished = quantise_layer.polish(rounded, filters, inputs)
+    with_feedback, best = (quantise_layer.error(w, filters, inputs) for w in (rounded, polished))
     assert (best <= with_feedback + 1e-9).all()
     assert best.sum() <= plain.sum() + 1e-9
     for w in (rounded, polished):
@@ -78,16 +78,16 @@ def test_feedback_and_polish_beat_plain_rounding(seed, taps):
             moved = polished.copy()
             moved[:, i] += step
             allowed = np.abs(moved[:, i] + 0.5) <= 127.5
-            assert (quantise_layer.error(moved, filters, covariance)[allowed] >= best[allowed] * (1 - 1e-6) - 1e-9).all()
+            assert (quantise_layer.error(moved, filters, inputs)[allowed] >= best[allowed] * (1 - 1e-6) - 1e-9).all()
 
 
 def test_filters_beyond_int8_are_clipped():
-    covariance, filters = problem(np.random.default_rng(5), 9, 4)
+    inputs, filters = problem(np.random.default_rng(5), 9, 4)
     filters[:, 2] = 150
-    rounded = quantise_layer.polish(quantise_layer.round_with_feedback(filters, covariance), filters, covariance)
+    rounded = quantise_layer.polish(quantise_layer.round_with_feedback(filters, inputs), filters, inputs)
     assert rounded.max() <= 127
-    clipped = quantise_layer.error(np.clip(np.rint(filters), -128, 127), filters, covariance)
-    assert quantise_layer.error(rounded, filters, covariance).sum() < clipped.sum()
+    clipped = quantise_layer.error(np.clip(np.rint(filters), -128, 127), filters, inputs)
+    assert quantise_layer.error(rounded, filters, inputs).sum() < clipped.sum()
 
 
 def test_least_squares_finds_the_filter_behind_the_samples():
@@ -97,12 +97,12 @@ def test_least_squares_finds_the_filter_behind_the_samples():
     true, bias = rng.normal(0, 0.01, 18), 0.7
     target = np.stack([(quantise_data.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
     for cap in (np.inf, 1.0):
-        moments, = quantise_data.gather_moments(layer, stored, target, np.array([cap]))
+        fit, = quantise_data.gather_fits(layer, stored, target, np.array([cap]))
         inside = ((target > 0) & (target < cap)).sum()
-        assert moments.samples == pytest.approx(inside + quantise_data.OUTSIDE_WEIGHT * (target.size - inside), rel=1e-6)
-        found = quantise_layer.solve(moments.covariance, moments.cross, np.zeros(18))
+        assert fit.inputs.samples == pytest.approx(inside + quantise_data.OUTSIDE_WEIGHT * (target.size - inside), rel=1e-6)
+        found = fit.solve(np.zeros(18))
         assert found == pytest.approx(true, abs=5e-5)
-        assert moments.bias(true) == pytest.approx(bias, abs=1e-4)
+        assert fit.bias(true) == pytest.approx(bias, abs=1e-4)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
