@@ -1,0 +1,87 @@
+"""Small pictures through the compiled bench (frame.py), and that it reports what is wrong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hls.vectors import random_model, random_picture
+from host import pipeline
+from host.packets import load_packet
+from sim import frame
+from sim.harness import build_harness, rows_of, simulate
+
+
+@pytest.fixture
+def files(request, hardware):
+    """The design's Verilog."""
+    import runner
+    if request.config.getoption("--rtl") == "vitis":
+        pytest.skip("the compiled bench knows the names of the open route's top")
+    return runner.open_sources(hardware)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """A colour picture of 18x14 pixels, 54x42 when upscaled by 3."""
+    path = tmp_path / "small.png"
+    pixels = np.dstack([random_picture(np.random.default_rng(channel), 14, 18) for channel in range(3)])
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def unwritten(monkeypatch):
+    """Keep the report of the last real run; return what would have been written."""
+    rows = []
+    monkeypatch.setattr(frame, "write_report", lambda name, written: rows.extend(written) or name)
+    return rows
+
+
+def corrupt(monkeypatch, place):
+    """Make the golden model wrong by one at `place`."""
+    right = frame.golden.infer
+
+    def wrong(model, y):
+        out = right(model, y)
+        out[place] ^= 1
+        return out
+
+    monkeypatch.setattr(frame.golden, "infer", wrong)
+
+
+@pytest.mark.parametrize("tile, idle, backpressure", [(None, 0.0, 0.0), ((17, 23), 0.5, 0.5)])
+def test_picture(files, hardware, picture, request, tile, idle, backpressure):
+    committed = hardware.network.name == "srcnn915"
+    model = pipeline.load_model("srcnn915", 3) if committed else random_model(hardware.network, np.random.default_rng(1))
+    y = frame.luma(picture, 3, (32, 40))
+    assert y.shape == (32, 40) and len(np.unique(y)) > 50
+    pixels = []
+    result = frame.run_frame(hardware, model, y, files, tile, request.config.getoption("--seed"), idle, backpressure, pixels.append)
+    assert result["tiles"] == (4 if tile else 1)
+    assert pixels == sorted(pixels) and pixels[-1] <= y.size
+
+
+def test_corrupted_golden_value_fails(files, picture, monkeypatch, unwritten, capsys):
+    corrupt(monkeypatch, (31, 7))
+    with pytest.raises(SystemExit) as failed:
+        frame.main([str(picture), "--size", "40x32"], standalone_mode=False)
+    assert failed.value.code == 1
+    assert unwritten[0]["bit_exact"] is False
+    message = capsys.readouterr().err
+    assert "1 of 1280 pixels differ, first at (y, x) = (31, 7): expected" in message and "again: " in message
+
+
+def test_unfinished_input_ends(files, hardware):
+    """A design that waits for beats that never come ends the run instead of hanging."""
+    words = load_packet(hardware, random_model(hardware.network, np.random.default_rng(1)))
+    run = simulate(build_harness(hardware, files), rows_of(words)[:-1], expected=2, patience=1000)
+    assert not run.complete and not len(run.data)
+
+
+@pytest.mark.parametrize("arguments, words", [(["missing.png"], "there is no file"), (["--size", "55x42"], "--size 55x42 is more than")])
+def test_bad_input(picture, arguments, words, capsys):
+    image = [] if arguments[0].endswith(".png") else [str(picture)]
+    with pytest.raises(SystemExit) as failed:
+        frame.main([*image, *arguments], standalone_mode=False)
+    assert failed.value.code == 2
+    assert words in capsys.readouterr().err
