@@ -8,7 +8,7 @@ from tqdm import tqdm
 from model import report
 from model.datasets import read_picture
 from model.errors import UserError, report_user_errors
-from model.methods import METHODS, Methods, parse_methods
+from model.methods import LEARNED, METHODS, Methods, parse_methods
 from model.network import UPSCALES, list_networks
 from model.paths import DATASETS, dataset_files
 from model.protocols import PROTOCOLS, measure, prepare
@@ -106,6 +106,9 @@ def main(network, upscale, protocol, dataset, methods, images, markdown):
     shown = [row for row in rows if images or row["image"] == "mean"]
     for metric, title in (("psnr", "PSNR in dB"), ("ssim", "SSIM")):
         print(f"\n{title}\n\n{pivot(shown, metric, markdown)}")
+    for n, u, p in combinations:
+        if set(names) & set(LEARNED) and p != "standard" and not weight_path(n, u, p).is_file():
+            print(f"\n{n} x{u} has no weights trained for the {p} degradation: those for the standard one were measured on it")
     print(f"\nwrote {report.write_report('evaluate', rows)}")
 
 
