@@ -88,6 +88,22 @@ def test_streams_carry_structs_without_padding():
     assert [p.width for p in step.ports] == [73, 73]
 
 
+def test_accumulators_feed_back_through_one_addition():
+    """LLVM and XLS like to add products to the accumulator one by one: twice the feedback, half the clock."""
+    need("ziglang", "llvmlite", "xls")
+    from hls.open.feedback import longest_feedback
+    from hls.open.xls_codegen import generate
+    step = lowered("ap_uint<32> w = in.read(); ap_int<24> dot = 0;\n"
+                   "for (int i = 0; i < 4; i++) { ap_int<8> k = w.range(8 * i + 7, 8 * i); dot += k * x[i]; x[i] = w.range(7 - i, 0); }\n"
+                   "first = !first; acc = (first ? ap_int<24>(0) : acc) + dot; out.write(acc);",
+                   "bool first = true; ap_uint<8> x[4] = {1, 2, 3, 4}; ap_int<24> acc = 0;",
+                   "hls::stream<ap_uint<32>>& in, hls::stream<ap_int<24>>& out")
+    path = next(p for p in longest_feedback(step, 9) if p.end == "acc")
+    assert [o for o in path.operations if o.startswith("add")] == ["add24"]
+    text = generate(step).text
+    assert text.count("srcnn_multiply #(") == 4 and text.count("srcnn_add #(") == 1
+
+
 def test_two_builds_are_equal(tmp_path):
     need("ziglang", "llvmlite", "xls")
     from hls.open.route import build

@@ -7,6 +7,7 @@ a call to a stream or a RAM becomes an access with the block's predicate. Nothin
 import re
 from dataclasses import dataclass, field
 
+from hls.open.accumulate import isolate_accumulators
 from hls.open.control_flow import ControlFlow
 from hls.open.dataflow import Graph, Node
 from hls.open.errors import Refused
@@ -184,6 +185,7 @@ def lower_kernel(module, debug, name, keep_unused=False):
     unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
     if unused and not keep_unused:
         raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
+    isolate_accumulators(step)
     return step
 
 

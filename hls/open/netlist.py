@@ -10,7 +10,7 @@ from hls.open.errors import Refused
 from hls.open.xls_ir import GO
 
 RTL = Path(__file__).resolve().parent / "rtl"
-LIBRARY = ("srcnn_fifo.sv", "srcnn_ram.sv")
+LIBRARY = ("srcnn_arithmetic.sv", "srcnn_fifo.sv", "srcnn_ram.sv")
 
 
 def room(stage):

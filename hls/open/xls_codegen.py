@@ -13,6 +13,7 @@ from hls.open.xls_ir import GO, proc_text
 from hls.open.xls_run import load_xls
 
 
+BOX = 0.95
 RELAX = (1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 4)
 
 
@@ -41,7 +42,8 @@ class Stage:
 
 def scheduling_options(step, timing):
     """Return the scheduler's options as a text proto."""
-    options = [f'delay_model: "{timing.model}"', "worst_case_throughput: 1", f"clock_period_ps: {timing.period_ps}"]
+    options = [f'delay_model: "{timing.model}"', "worst_case_throughput: 1", f"clock_period_ps: {timing.period_ps}",
+               f"ffi_fallback_delay_ps: {int(timing.period_ps * BOX)}"]      # products and closed sums: a stage each
     if timing.stages:
         options.append(f"pipeline_stages: {timing.stages}")
     for p in step.ports:

@@ -14,8 +14,9 @@ GO = "go"
 class _Emitter:
     """Writes nodes as XLS IR, arguments before users."""
 
-    def __init__(self, inputs):
+    def __init__(self, inputs, boxes=None):
         self.lines, self.names = [], dict(inputs)         # node -> IR name
+        self.boxes = boxes                                # text of foreign functions by name, None: plain operations
         self._count = 0
 
     def add(self, kind, text):
@@ -38,6 +39,10 @@ class _Emitter:
         args = [self.names[a] for a in node.args]
         kind = f"bits[{node.width}]"
         op = OPERATIONS.get(node.op, node.op)
+        if self.boxes is not None and (op == "add_as_is" or op == "smul" and all(a.op != "literal" for a in node.args)):
+            return self.add(kind, f"invoke({', '.join(args)}, to_apply={self._box(node)})")
+        if op == "add_as_is":
+            op = "add"
         if op == "literal":
             return self.literal(node.attr, node.width)
         if op == "slice":
@@ -54,6 +59,19 @@ class _Emitter:
         if op == "input":
             raise ValueError(f"input {node.attr} has no place in this form")
         return self.add(kind, f"{op}({', '.join(args)})")
+
+    def _box(self, node):
+        """Return the name of a foreign function, a Verilog module, for an operation."""
+        a, b = (x.width for x in node.args)
+        if node.op == "smul":
+            name, op, pin = f"multiply_{a}_{b}_{node.width}", "smul", "p"
+            module = f"srcnn_multiply #(.A({a}), .B({b}), .P({node.width}))"
+        else:
+            name, op, pin, module = f"add_{a}", "add", "sum", f"srcnn_add #(.WIDTH({a}))"
+        self.boxes[name] = (f'#[ffi_proto("""code_template: "{module} {{fn}} (.a({{a}}), .b({{b}}), .{pin}({{return}}))" """)]\n'
+                            f"fn {name}(a: bits[{a}], b: bits[{b}]) -> bits[{node.width}] {{\n"
+                            f"  ret r: bits[{node.width}] = {op}(a, b)\n}}\n")
+        return name
 
     def _count_zeros(self, op, x, width):
         if op == "clz":
@@ -119,8 +137,8 @@ def proc_text(step):
     registers = [r for r in step.registers]
     state = ", ".join(f"s_{r.name}: bits[{r.width}]" for r in registers)
     init = ", ".join(str(r.reset) for r in registers)
-    lines.append(f"\ntop proc {step.name}({state}{', ' if state else ''}init={{{init}}}) {{")
-    emitter = _Emitter({})
+    head = f"top proc {step.name}({state}{', ' if state else ''}init={{{init}}}) {{"
+    emitter = _Emitter({}, boxes={})
     for r in registers:
         emitter.lines.append(f"  s_{r.name}: bits[{r.width}] = state_read(state_element=s_{r.name})")
         emitter.names[r.value] = f"s_{r.name}"
@@ -147,7 +165,7 @@ def proc_text(step):
     for r in registers:
         value = emitter.nodes([r.next])[0]
         emitter.add("()", f"next_value(param=s_{r.name}, value={value})")
-    return "\n".join(lines + emitter.lines + ["}", ""])
+    return "\n".join(lines + [""] + list(emitter.boxes.values()) + [head] + emitter.lines + ["}", ""])
 
 
 def _receive(emitter, token, channel, width, predicate):
