@@ -1,0 +1,166 @@
+"""Testbench of the host on `srcnn_top`: cocotb tests that run host/run_pynq.py, and the driver, on a simulated board.
+
+Started by `pytest sim/` (test_host.py), which leaves `picture.png` in the folder SIM_HOST, beside it `golden.png`, what
+the same script makes of it with the golden model.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+import cocotb
+import numpy as np
+from cocotb.task import bridge
+
+from host import tiling
+from host.backends import GoldenBackend, open_backend
+from host.image_io import read_picture
+from host.packets import COMMANDS
+from host.pipeline import load_model, upscale_picture
+from host_board import Board, run_script
+from model.errors import UserError
+from top_bench import CONFIG, SEED, compare_pixels
+
+FOLDER = pathlib.Path(os.environ.get("SIM_HOST", "."))
+UPSCALE = 3
+PICTURE, GOLDEN, OUTPUT = (FOLDER / f"{name}.png" for name in ("picture", "golden", "output"))
+OPTIONS = (PICTURE, "-o", OUTPUT, "--network", CONFIG.network.name, "--upscale", UPSCALE, "--backend", "pynq")
+IDENTIFY, TILE = COMMANDS["identify"], COMMANDS["tile"]  # the parameters follow in the transfer that identifies
+
+
+def check_output(end):
+    """The script ended well, and its file is the golden model's, byte for byte."""
+    code, out, err = end
+    assert code == 0 and not err, f"the script ended with {code}: {err.strip()}"
+    assert re.search(r" on pynq\n", out), out
+    actual, expected = OUTPUT.read_bytes(), GOLDEN.read_bytes()
+    if actual != expected:
+        compare_pixels(read_picture(OUTPUT).pixels, read_picture(GOLDEN).pixels, "the script's picture")
+        raise AssertionError("the same pixels in another file")
+    assert len(np.unique(read_picture(OUTPUT).pixels)) > 20, "the picture is nearly constant"
+
+
+def check_refusal(end, words):
+    """The script ended with one sentence that says `words`, exit code 2, and without a file."""
+    code, out, err = end
+    assert code == 2 and err.count("\n") == 1 and re.search(words, err), f"expected {words!r}, the script ended with {code}: {err}"
+    assert not OUTPUT.exists()
+
+
+def check_board(board):
+    """Everything was given back, and nothing is left in the streams."""
+    assert board.allocations and not board.buffers, f"{len(board.buffers)} of {board.allocations} buffers were not freed"
+    for channel in (board.overlay.axi_dma_0.sendchannel, board.overlay.axi_dma_0.recvchannel):
+        assert channel.stream.empty() and not channel.busy(), "words are left in the streams"
+
+
+@cocotb.test()
+async def whole_picture(dut):
+    """The script upscales a picture in one tile."""
+    board = Board(CONFIG, FOLDER / "overlays")
+    check_output(await run_script(*OPTIONS))
+    check_board(board)
+    assert board.commands() == [IDENTIFY, TILE] and board.downloads == 1
+    dut._log.info(f"{board.cycles()} cycles for {PICTURE}")
+
+
+def count_tiles(words):
+    """Return how many tile packets a transfer consists of."""
+    count = at = 0
+    while at < len(words):
+        assert int(words[at]) >> 16 & 0xFF == TILE
+        width, height = int(words[at + 1]) & 0xFFFF, int(words[at + 1]) >> 16 & 0xFFFF
+        at, count = at + 2 + -(-width * height // 8), count + 1
+    return count
+
+
+@cocotb.test()
+async def picture_in_tiles(dut):
+    """Many tiles of uneven sizes in one transfer give the file of the whole picture."""
+    board = Board(CONFIG, FOLDER / "overlays")
+    check_output(await run_script(*OPTIONS, "--tile", "13x11"))
+    check_board(board)
+    assert board.commands() == [IDENTIFY, TILE]
+    picture = read_picture(PICTURE).pixels
+    assert count_tiles(board.sent[1]) == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13)) > 5
+
+
+@cocotb.test()
+async def two_pictures(dut):
+    """One driver, two pictures in many transfers: parameters are loaded once, buffers are used again."""
+    board = Board(CONFIG, FOLDER / "overlays", batch_bytes=2000)
+    model = load_model(CONFIG.network.name, UPSCALE)
+    picture = read_picture(PICTURE)
+    pictures = [picture, dataclasses.replace(picture, pixels=np.ascontiguousarray(255 - picture.pixels[:, ::-1]))]
+
+    @bridge
+    def use():
+        results, allocations = [], []
+        with open_backend("pynq", model)[0] as backend:
+            for picture in pictures:
+                results.append(upscale_picture(picture, backend, tile=(12, 16)).pixels)
+                allocations.append(board.allocations)
+        return results, allocations
+
+    results, allocations = await use()
+    for number, (picture, result) in enumerate(zip(pictures, results)):
+        compare_pixels(result, upscale_picture(picture, GoldenBackend(model)).pixels, f"picture {number}")
+    check_board(board)
+    commands = board.commands()
+    assert commands[0] == IDENTIFY and set(commands[1:]) == {TILE} and len(commands) > 5, commands
+    assert allocations[0] == allocations[1], "the second picture took new buffers"
+    assert board.downloads == 1
+
+
+@cocotb.test()
+async def wrong_config_id(dut):
+    """A manifest of another description is refused before anything is loaded."""
+    board = Board(CONFIG, FOLDER / "overlays", config_id=f"{CONFIG.config_id ^ 1:#010x}")
+    check_refusal(await run_script(*OPTIONS), f"config id {CONFIG.config_id ^ 1:#010x}, this checkout's .* has {CONFIG.config_id:#010x}")
+    assert board.overlay is None and not board.sent
+
+
+@cocotb.test()
+async def overlay_of_another_board(dut):
+    """A manifest whose hardware is another: the hardware says so."""
+    from hls.config import list_boards, load_config
+    other = next(load_config(CONFIG.network.name, board) for board in list_boards() if board != CONFIG.board)
+    board = Board(CONFIG, FOLDER / "overlays", board=other.board, config_id=f"{other.config_id:#010x}")
+    check_refusal(await run_script(*OPTIONS), "another configuration than the overlay's|the board runs an overlay with config id")
+    check_board(board)
+
+
+@cocotb.test()
+async def stuck_and_used_again(dut):
+    """A transfer that stops half way ends in the driver's error; then the driver loads the overlay anew and goes on."""
+    board = Board(CONFIG, FOLDER / "overlays")
+    model = load_model(CONFIG.network.name, UPSCALE)
+    halo = CONFIG.network.halo
+    tile = np.random.default_rng(SEED).integers(0, 256, (5 + 2 * halo, 9 + 2 * halo)).astype(np.uint8)
+
+    @bridge
+    def use():
+        with open_backend("pynq", model)[0] as backend:
+            sender, transfer = board.overlay.axi_dma_0.sendchannel, type(board.overlay.axi_dma_0.sendchannel).transfer
+
+            def stall(array):
+                transfer(sender, array)
+                for _ in range(5):  # some words have gone
+                    board.register_access()
+                sender.stream.pause = True
+
+            sender.transfer = stall
+            try:
+                list(backend.infer([tile]))
+                message = ""
+            except UserError as error:
+                message = str(error)
+            del sender.transfer
+            return message, [result.copy() for result in backend.infer([tile])]
+
+    message, results = await use()
+    assert re.search("did not finish in time.*send channel busy, receive channel busy.*run again", message), message
+    compare_pixels(results[0], next(GoldenBackend(model).infer([tile])), "after the stall")
+    check_board(board)
+    assert board.commands() == [IDENTIFY, TILE, IDENTIFY, TILE] and board.downloads == 2

@@ -1,0 +1,72 @@
+"""host/run_pynq.py, as it is, on `srcnn_top` in Verilator (benches in host_bench.py, the board in host_board.py)."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from model.paths import ROOT, data_dir
+from model.weights import weight_path
+
+UPSCALE = 3
+# A kernel that takes everything and never answers.
+MUTE_TOP = """\
+module srcnn_top (
+    input  wire        clk, input  wire rst,
+    input  wire [63:0] s_axis_tdata, input  wire [7:0] s_axis_tkeep, input  wire s_axis_tlast, input  wire s_axis_tvalid, output wire s_axis_tready,
+    output wire [63:0] m_axis_tdata, output wire [7:0] m_axis_tkeep, output wire m_axis_tlast, output wire m_axis_tvalid, input  wire m_axis_tready
+);
+    assign s_axis_tready = !rst;
+    assign {m_axis_tdata, m_axis_tkeep, m_axis_tlast, m_axis_tvalid} = '0;
+endmodule
+"""
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """A photo, RGB: of scikit-image or of the data sets."""
+    try:
+        import skimage.data
+        return Image.fromarray(skimage.data.astronaut()).crop((170, 60, 298, 188)).resize((96, 96), Image.Resampling.BICUBIC)
+    except ImportError:
+        files = sorted((data_dir() or pathlib.Path("nowhere")).glob("Set5/butterfly*"))
+    if not files:
+        pytest.skip("no photo: install scikit-image, or run `make download`")
+    return Image.open(files[0]).convert("RGB").crop((100, 60, 196, 156))
+
+
+@pytest.fixture
+def folder(photo, tmp_path, hardware, request):
+    """A folder with `picture.png`, a part of the photo, and `golden.png`, what the script makes of it by the golden model."""
+    width, height = getattr(request, "param", (16, 13))
+    photo.crop((32, 32, 32 + width, 32 + height)).save(tmp_path / "picture.png")
+    network = hardware.network.name
+    if not weight_path(network, UPSCALE, quantised=True).is_file():
+        pytest.skip(f"there are no weights of {network} x{UPSCALE}")
+    command = [sys.executable, str(ROOT / "host" / "run_pynq.py"), str(tmp_path / "picture.png"), "-o", str(tmp_path / "golden.png"),
+               "--network", network, "--upscale", str(UPSCALE), "--backend", "golden", "--quiet"]
+    subprocess.run(command, check=True, timeout=120, env={name: value for name, value in os.environ.items() if name != "BOARD"})
+    return tmp_path
+
+
+@pytest.mark.parametrize("folder", [(32, 32)], indirect=True, ids=["96x96"])
+@pytest.mark.parametrize("test", ["whole_picture"])
+def test_script(simulate, folder, test):
+    simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
+
+
+@pytest.mark.parametrize("test", ["picture_in_tiles", "two_pictures", "wrong_config_id", "overlay_of_another_board", "stuck_and_used_again"])
+def test_host(simulate, folder, test):
+    simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
+
+
+def test_kernel_that_never_fires(hardware, folder, request):
+    """The test of the whole picture fails, in bounded time, on a kernel without answers."""
+    import runner
+    (folder / "srcnn_top.sv").write_text(MUTE_TOP)
+    with pytest.raises(AssertionError, match="the script ended with 2: .*the DMA did not finish in time.*send channel idle, receive channel busy"):
+        runner.run(hardware, [folder / "srcnn_top.sv"], "srcnn_top", "host_bench", "whole_picture", request.config.getoption("--seed"),
+                   False, {"SIM_HOST": str(folder)})
