@@ -135,11 +135,15 @@ class Instructions:
 
     def _divide(self, op, a, b):
         g = self.graph
-        if b.op != "literal" or b.attr == 0 or b.attr & (b.attr - 1) or (op[0] == "s" and b.attr >> (b.width - 1)):
+        divisor = b.attr if b.op == "literal" else 0
+        negated = op[0] == "s" and divisor >> (b.width - 1)      # LLVM writes -(x / 4) as x / -4
+        if negated:
+            divisor = (1 << b.width) - divisor
+        if divisor == 0 or divisor & (divisor - 1):
             raise Refused("a division or remainder by something other than a constant power of two: "
                           "use a shift, a mask or a counter")
-        k = g.literal(b.attr.bit_length() - 1, b.width)
-        low = g.literal(b.attr - 1, b.width)
+        k = g.literal(divisor.bit_length() - 1, b.width)
+        low = g.literal(divisor - 1, b.width)
         if op == "udiv":
             return g.shr(a, k)
         if op == "urem":
@@ -147,7 +151,9 @@ class Instructions:
         negative = g.slice(a, a.width - 1, 1)               # C rounds towards zero
         biased = g.add(a, g.and_(g.sext(negative, a.width), low))
         quotient = g.sra(biased, k)
-        return quotient if op == "sdiv" else g.sub(a, g.shl(quotient, k))
+        if op == "srem":
+            return g.sub(a, g.shl(quotient, k))
+        return g.sub(g.literal(0, a.width), quotient) if negated else quotient
 
     def _icmp(self, i):
         if i.extra["from"] == "ptr":
