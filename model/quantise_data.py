@@ -8,7 +8,7 @@ from model.quantise_layer import Fit, Inputs
 CROP = 48  # output pixels a side of a calibration crop
 CROPS = 110  # a quarter of a million pixels
 OWN_STATISTICS_TAPS = 128  # filters up to this size get statistics over the pixels where they matter
-OUTSIDE_WEIGHT = 0.1  # of pixels where a channel is inactive or saturated: they have to stay so
+OUTSIDE_WEIGHT = 0.03  # of pixels where a channel is inactive or saturated: they have to stay so
 _CENTRE = 128  # subtracted from stored values: float32 sums of squares stay accurate
 
 
