@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hls.vectors import random_model, random_picture
+from hls.spec import tile_cycles
+from hls.vectors import random_model, random_picture, top_beats
 from host import pipeline
 from host.packets import load_packet
 from sim import frame
@@ -55,10 +56,27 @@ def test_picture(files, hardware, picture, request, tile, idle, backpressure):
     model = pipeline.load_model("srcnn915", 3) if committed else random_model(hardware.network, np.random.default_rng(1))
     y = frame.luma(picture, 3, (32, 40))
     assert y.shape == (32, 40) and len(np.unique(y)) > 50
-    pixels = []
+    pixels = []  # as reported on the way
     result = frame.run_frame(hardware, model, y, files, tile, request.config.getoption("--seed"), idle, backpressure, pixels.append)
     assert result["tiles"] == (4 if tile else 1)
     assert pixels == sorted(pixels) and pixels[-1] <= y.size
+    if not idle:
+        assert result["cycles"] <= 1.02 * tile_cycles(hardware, *y.shape) + 2000  # the pipeline fills and drains once
+
+
+@pytest.mark.parametrize("idle, backpressure", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.6, 0.6)])
+def test_packets(files, hardware, request, idle, backpressure):
+    """Every packet and every error, transfers back to back without waiting for answers, in several random orders of gaps."""
+    seed = request.config.getoption("--seed")
+    for extra in range(3):
+        given, expected = (np.array(beats, np.uint64) for beats in top_beats(hardware, np.random.default_rng(seed + extra)))
+        run = simulate(build_harness(hardware, files), given, len(expected), frame.patience(hardware, idle, backpressure), seed + extra, idle, backpressure)
+        actual = np.stack([run.data, run.keep, run.last], axis=1)
+        same = min(len(actual), len(expected))
+        wrong = np.argwhere(actual[:same] != expected[:same])
+        assert not len(wrong), (f"{len(wrong)} of {same} beats differ, first beat {wrong[0][0]}, {('data', 'keep', 'last')[wrong[0][1]]}: "
+                                f"expected {expected[tuple(wrong[0])]:#x}, actual {actual[tuple(wrong[0])]:#x}; seed {seed + extra}")
+        assert run.complete and len(actual) == len(expected), f"{len(actual)} beats, expected {len(expected)}; seed {seed + extra}"
 
 
 def test_corrupted_golden_value_fails(files, picture, monkeypatch, unwritten, capsys):
