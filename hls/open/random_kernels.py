@@ -49,6 +49,8 @@ class RandomKernel:
     outputs: list
     text: str = ""
     rams: list = field(default_factory=list)       # (name, width, depth)
+    hazard: bool = False                           # may read a RAM word that a step just before wrote: C++ and the
+                                                   # lowered step do so, the pipeline's write lands later
 
     @property
     def type(self):
@@ -109,18 +111,24 @@ def random_kernel(seed, max_width=200):
         lines += _write(rng, source, stream.name)
     if kernel.rams:
         ram, bits, depth = kernel.rams[0]
-        address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
+        address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})" if kernel.hazard else "at"
         lines += [f"if ({source.condition(1)}) {{", f"    {ram}.write({address}, {type_name(bits, False)}({source.value(2)[0]}));", "}"]
     kernel.text = _class(rng, kernel, lines)
     return kernel
 
 
 def _ram(rng, source, kernel):
-    bits, depth = rng.randint(1, 100), rng.choice([2, 8, 32])
+    kernel.hazard = rng.random() < 0.4
+    bits, depth = rng.randint(1, 100), rng.choice([2, 8, 32] if kernel.hazard else [8, 32])
     kernel.rams.append(("mem", bits, depth))
-    address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
-    source.variables.append(Var("m", bits, False))
     lines = [f"{type_name(bits, False)} m = 0;"]
+    address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
+    if not kernel.hazard:                # an address of its own for every step, so that a write is long done when read
+        kernel.members.append(Var("at", depth.bit_length() - 1, False))
+        source.constants.add("at")
+        lines.append("at++;")
+        address = "at"
+    source.variables.append(Var("m", bits, False))
     read = f"m = mem.read({address});"
     return lines + ([read] if rng.random() < 0.5 else [f"if ({source.condition(1)}) {{", f"    {read}", "}"])
 
