@@ -150,13 +150,9 @@ class Driver:
         slot.put([packets.identify_packet(), self._load], answer_words=4 + 2)
         self._start(slot)
         self._finish(slot)
-        identify, load = slot.answers
-        expected = self._config.config_id
-        if identify.command != "identify" or identify.config_id != expected:
-            raise UserError(f"the board runs an overlay with config id {identify.config_id:#010x}, its manifest says {expected:#010x}; "
-                            "build or copy the overlay for this board again")
-        if load.command != "load":
-            raise UserError(f"the overlay answered the parameters with {load.command!r}; {_AGAIN}")
+        commands = [answer.command for answer in slot.answers]
+        if commands != ["identify", "load"]:
+            raise UserError(f"the overlay answered identify and parameters with {', '.join(commands)}; {_AGAIN}")
         self._ready = True
 
     def _start(self, slot):
@@ -186,7 +182,7 @@ class Driver:
                 raise
             except Exception as error:
                 raise UserError(f"the DMA failed ({error}); {self._state()}; {_AGAIN}") from error
-        slot.parse(int(self._recv.transferred))
+        slot.parse(int(self._recv.transferred), self._config.config_id)
         self._dirty = False
 
     def _state(self):
@@ -242,11 +238,14 @@ class _Slot:
         self.tx[:len(words)] = words
         self._expected, self.pixels = [], len(words)
 
-    def parse(self, received):
-        """Parse an answer of `received` bytes and compare it with what was asked."""
+    def parse(self, received, config_id):
+        """Parse an answer of `received` bytes and compare it with what was asked of the overlay with this config id."""
         whole = min(received // _WORD, len(self.rx))
         self.answers = packets.parse_answers(np.asarray(self.rx[:whole]))
         for answer in self.answers:
+            if answer.config_id != config_id:  # before errors: it explains them
+                raise UserError(f"the board runs an overlay with config id {answer.config_id:#010x}, its manifest says {config_id:#010x}; "
+                                "build or copy the overlay for this board again")
             if answer.command == "error":
                 text = packets.ERROR_TEXT.get(answer.status, f"code {answer.status} is unknown to this host; {_AGAIN}")
                 raise UserError(f"the overlay reported an error: {text}")
