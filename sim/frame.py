@@ -49,7 +49,7 @@ def patience(config, idle=0.0, backpressure=0.0):
     return int((10_000 + 800 * steady_cycles_per_pixel(config)) / ((1 - idle) * (1 - backpressure)))
 
 
-def run_frame(config, model, y, files, tile=None, seed=1, idle=0.0, backpressure=0.0, progress=None):
+def run_frame(config, model, y, program, tile=None, seed=1, idle=0.0, backpressure=0.0, progress=None):
     """Simulate a picture and compare it.
 
     Parameters
@@ -57,8 +57,8 @@ def run_frame(config, model, y, files, tile=None, seed=1, idle=0.0, backpressure
     config : Config
     model : QuantModel
     y : ndarray of uint8, shape (H, W)
-    files : sequence of pathlib.Path
-        The design's Verilog.
+    program : pathlib.Path
+        Of `harness.build_harness`.
     tile : (int, int), optional
         Rows and columns of a tile; as large as the hardware takes if None.
     seed, idle, backpressure
@@ -80,11 +80,11 @@ def run_frame(config, model, y, files, tile=None, seed=1, idle=0.0, backpressure
     rows, columns = tile or (tiling.even(y.shape[0], config.tile_height), tiling.even(y.shape[1], config.tile_width))
     places = tiling.cut(*y.shape, rows, columns)
     inputs = list(tiling.views(tiling.pad(y, halo), places, halo))
-    packets = [tile_packet(config, view, tag) for tag, view in enumerate(inputs)]
+    packets = [tile_packet(config, view, _tag(index)) for index, view in enumerate(inputs)]
     expected = HEADER + sum(answer_words(config, *view.shape) for view in inputs)
     golden_y = golden.infer(model, y)
 
-    run = simulate(build_harness(config, files), np.concatenate([rows_of(load_packet(config, model)), rows_of(np.concatenate(packets))]), expected,
+    run = simulate(program, np.concatenate([rows_of(load_packet(config, model)), rows_of(np.concatenate(packets))]), expected,
                    patience(config, idle, backpressure), seed, idle, backpressure,
                    lambda cycles, beats_in, beats_out: progress and progress(min(pixels, max(0, beats_out - 2 * HEADER) * 8)))
     if not run.complete:
@@ -93,6 +93,11 @@ def run_frame(config, model, y, files, tile=None, seed=1, idle=0.0, backpressure
     _check_pixels(parse_answers(run.data[HEADER:]), places, golden_y)
     cycles = int(run.cycle[-1] - run.cycle[HEADER - 1])  # from the answer to the parameters to the last pixel
     return {"tiles": len(places), "cycles": cycles, "cycles_per_pixel": cycles / pixels, "cycles_per_second": run.cycles / run.seconds}
+
+
+def _tag(index):
+    """A tag that uses all 32 bits."""
+    return (index + 1) * 0x9E3779B1 % 2**32
 
 
 def check_beats(run, expected):
@@ -108,7 +113,7 @@ def check_beats(run, expected):
 
 
 def _check_pixels(answers, places, expected):
-    headers = [("tile", 0, tag) for tag in range(len(places))]
+    headers = [("tile", 0, _tag(index)) for index in range(len(places))]
     actual_headers = [(answer.command, answer.status, answer.tag) for answer in answers]
     if actual_headers != headers:
         first = next((i for i, (a, e) in enumerate(zip(actual_headers, headers)) if a != e), min(len(answers), len(places)))
@@ -142,13 +147,12 @@ def main(image, network, board, upscale, size, tile, idle, backpressure, seed):
     config, model = load_config(network, board), pipeline.load_model(network, int(upscale))
     y = luma(image, model.upscale, size)
     print(f"{image}: {y.shape[1]}x{y.shape[0]} pixels x{upscale}, {network} on {board}", flush=True)
-    files = open_sources(config)
-    build_harness(config, files)
+    program = build_harness(config, open_sources(config))
     row = {"image": image.name, "network": network, "board": board, "upscale": model.upscale, "width": y.shape[1], "height": y.shape[0],
            "idle": idle, "backpressure": backpressure, "seed": seed}
     with tqdm(total=y.size, unit="pixel", unit_scale=True, desc="rtlsim", dynamic_ncols=True) as bar:
         try:
-            row |= run_frame(config, model, y, files, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n))
+            row |= run_frame(config, model, y, program, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n))
             bar.update(y.size - bar.n)
             complaint = None
         except Mismatch as error:
