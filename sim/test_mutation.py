@@ -1,0 +1,59 @@
+"""The mutations: that the table fits the sources, and a few of them (all: `make mutation`)."""
+
+import dataclasses
+
+import pytest
+
+from sim import mutation
+
+
+@pytest.fixture(scope="module")
+def table():
+    return {entry.name: entry for entry in mutation.load_mutations()}
+
+
+def test_table(table):
+    """Every text occurs once (load_mutations sees to it), there are enough, and some go through the Verilog."""
+    assert len(table) >= 30 and sum(entry.rtl for entry in table.values()) >= 5
+    assert {"half-missing", "no-255", "accumulator-kept", "tlast-missing", "never-fires", "golden-value"} <= table.keys()
+    kernels = {path.name for path in (mutation.ROOT / "hls" / "kernels").iterdir()}
+    plain = {"ram.hpp", "types.hpp", "srcnn_top.cpp", "answer_command.hpp"}  # no decisions of their own
+    assert kernels - plain == {entry.file.split("/")[-1] for entry in table.values() if "kernels" in entry.file}
+
+
+def test_mistakes_are_noticed_and_harmless_changes_are_not(table):
+    harmless = mutation.Mutation("harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> uint8", "// Accumulator to uint8")
+    names = ["shift-one-more", "chain-order", "error-code-dropped"]
+    rows = mutation.run_mutations([*(table[name] for name in names), harmless], jobs=2, checks=("csim",))
+    assert [row["name"] for row in rows] == [*names, "harmless"]
+    assert [row["caught_by"] for row in rows] == ["csim"] * 3 + [mutation.HOLE]
+    assert "expected" in rows[0]["how"] and "actual" in rows[0]["how"]
+
+
+def test_a_hole_fails_the_command(monkeypatch, capsys):
+    def unnoticed(mutations, jobs, progress):
+        rows = [{"name": entry.name, "what": "", "file": "", "caught_by": mutation.HOLE, "how": "", "rtl": None, "seconds": 0.0} for entry in mutations]
+        progress(rows[0])
+        return rows
+
+    monkeypatch.setattr(mutation, "run_mutations", unnoticed)
+    with pytest.raises(SystemExit) as failed:
+        mutation.main(["--only", "half-missing"], standalone_mode=False)
+    assert failed.value.code == 1
+    assert "unnoticed: half-missing" in capsys.readouterr().err
+
+
+def test_what_does_not_compile_is_no_verdict(table, tmp_path):
+    broken = dataclasses.replace(table["half-missing"], new="rounded = acc + nothing")
+    source = tmp_path / "source"
+    source.mkdir()
+    mutation.copy_project(mutation.ROOT, source)
+    with pytest.raises(mutation.Unusable, match="half-missing: csim gave no verdict"):
+        mutation.judge(broken, source, {"csim": 600})
+
+
+@pytest.mark.parametrize("change, words", [({"old": "no such text"}, "occurs 0 times"), ({"old": "const"}, "times in"),
+                                           ({"file": "hls/missing.hpp"}, "occurs 0 times")])
+def test_stale_mutations_are_errors(table, change, words):
+    with pytest.raises(mutation.Unusable, match=words):
+        mutation.mutated(dataclasses.replace(table["half-missing"], **change), mutation.ROOT)
