@@ -19,7 +19,7 @@ import numpy as np
 ACT_MAX = 255
 MOST_PRUNED = 4  # channels of a layer that may give way
 MOST_PARTS = 8  # of one channel
-SMOOTHNESS = 4  # rounding noise is white; what a lost channel leaves behind is smooth and adds up in the layers behind
+SMOOTHNESS = 2  # rounding noise is white; what a lost channel leaves behind is smooth and adds up in the layers behind
 LEAST_GAIN = 1e-4  # grey levels squared: smaller gains are not worth a place
 
 
