@@ -11,7 +11,12 @@ from pathlib import Path
 import click
 
 from hls.open.errors import Refused
-from hls.open.random_kernels import kernels_source, random_kernel, reference_source, stimulus
+from hls.open.random_kernels import (
+    kernels_source,
+    random_kernel,
+    reference_source,
+    stimulus,
+)
 from hls.open.route import lower_source
 from hls.open.xls_run import StepFunction
 from model.errors import report_user_errors

@@ -3,6 +3,8 @@
 import re
 
 from hls.open.errors import Refused
+from hls.open.memory import Address
+from hls.open.operands import Stream
 
 
 class Intrinsics:
@@ -29,7 +31,6 @@ class Intrinsics:
     # -- streams and RAMs
 
     def _stream(self, i):
-        from hls.open.instructions import Stream
         stream = self.at.operand(i.operands[0], "ptr")
         if not isinstance(stream, Stream):
             raise Refused("an access to a stream that is no parameter of step: pass it to step")
@@ -66,7 +67,6 @@ class Intrinsics:
         raise Refused("full() in a step: there is always room behind a step")
 
     def _ram(self, i):
-        from hls.open.memory import Address
         place = self.at.operand(i.operands[0], "ptr")
         if not isinstance(place, Address) or place.memory is not self.at.low.this:
             raise Refused("a ram that is no member of the kernel: make it one")

@@ -3,7 +3,7 @@
 import re
 
 from hls.open.errors import Refused
-from hls.open.llvm_text import split, take_type
+from hls.open.llvm_tokens import split, take_type
 from hls.open.memory import Cell
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from hls.open.accumulate import isolate_accumulators
 from hls.open.control_flow import ControlFlow
 from hls.open.dataflow import Graph
-from hls.open.nodes import Node
 from hls.open.errors import Refused
 from hls.open.instructions import Instructions
 from hls.open.llvm_types import Types
 from hls.open.memory import Cell, Memory, MemoryAccess
+from hls.open.nodes import Node
 
 
 @dataclass

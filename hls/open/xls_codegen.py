@@ -12,7 +12,6 @@ from hls.open.feedback import longest_feedback
 from hls.open.xls_ir import GO, proc_text
 from hls.open.xls_run import load_xls
 
-
 BOX = 0.95
 RELAX = (1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 4)
 
