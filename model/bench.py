@@ -137,7 +137,8 @@ def main(network, upscale, size, runs):
         except (UserError, ImportError) as error:
             print(f"without {make.__name__}: {error}")
     if not contenders:
-        raise UserError("nothing can be measured here; install the project with its extras (`make setup`) and look for weights in model/weights")
+        raise UserError("nothing can be measured here; install the project with its extras (`make setup`) "
+                        "and look for weights in model/weights")
     picture = np.random.default_rng(SEED).integers(0, 256, (size, size)).astype(np.uint8)
     total = sum(1 + min(runs, contender.most_runs or runs) for contender in contenders)
     with tqdm(total=total, unit="run", disable=None) as bar:

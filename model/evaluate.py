@@ -57,7 +57,8 @@ def mean_rows(measured, names):
     rows = []
     for method in names:
         chosen = [row for row in measured if row["method"] == method]
-        rows.append({**chosen[0], "image": "mean", **{metric: math.fsum(row[metric] for row in chosen) / len(chosen) for metric in METRICS}})
+        means = {metric: math.fsum(row[metric] for row in chosen) / len(chosen) for metric in METRICS}
+        rows.append({**chosen[0], "image": "mean", **means})
     return rows
 
 
@@ -94,7 +95,8 @@ def main(network, upscale, protocol, dataset, methods, images, markdown):
     names = parse_methods(methods)
     pairs = [(n, u) for n, u in committed() if network in (None, n) and upscale in (None, str(u))]
     if not pairs:
-        raise UserError(f"there are no weights of {network or 'any network'} for x{upscale or '2, x3 or x4'}; make them with `make train` and `make quantise`")
+        raise UserError(f"there are no weights of {network or 'any network'} for x{upscale or '2, x3 or x4'}; "
+                        "make them with `make train` and `make quantise`")
     combinations = [(n, u, p) for p in ([protocol] if protocol else PROTOCOLS) for n, u in pairs]
     total = len(combinations) * sum(len(dataset_files(name)) for name in dataset)
     with tqdm(total=total, unit="picture", disable=None) as bar:

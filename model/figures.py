@@ -60,7 +60,8 @@ def draw(picture, case, results, path, crop=None, title=None):
     crop = crop or choose_crop(case, results)
     left, top, crop_width, crop_height = crop
     if min(left, top) < 0 or min(crop_width, crop_height) < 1 or left + crop_width > width or top + crop_height > height:
-        raise UserError(f"the crop {left},{top},{crop_width},{crop_height} is not inside the picture of {width}x{height}; give left,top,width,height")
+        raise UserError(f"the crop {left},{top},{crop_width},{crop_height} is not inside the picture of {width}x{height}; "
+                        "give left,top,width,height")
     chroma = _chroma(picture, case.upscale)
     panels = [("truth", _colour(case.truth, _chroma(picture, case.upscale, degrade=False)))]
     panels += [(name, _colour(finish(case, y) if case.protocol == "standard" else np.clip(y, 0, 255).astype(np.uint8), chroma))
@@ -87,8 +88,10 @@ def draw(picture, case, results, path, crop=None, title=None):
             row = measure(case, results[name])
             change = "" if name == "bicubic" else f" ({row['psnr'] - reference:+.2f})"
             caption, colour = f"{row['psnr']:.2f} dB{change}   {row['ssim']:.4f}", "0.15"
-        for text, below, style in ((TITLES[name], 9, {"fontsize": 12.5, "fontweight": "bold"}), (caption, 29, {"fontsize": 11.5, "color": colour})):
-            part.annotate(text, (0.5, 0), (0, -below), xycoords="axes fraction", textcoords="offset points", ha="center", va="top", **style)
+        styles = {"fontsize": 12.5, "fontweight": "bold"}, {"fontsize": 11.5, "color": colour}
+        for text, below, style in zip((TITLES[name], caption), (9, 29), styles):
+            part.annotate(text, (0.5, 0), (0, -below), xycoords="axes fraction", textcoords="offset points",
+                          ha="center", va="top", **style)
     if title:
         figure.suptitle(title, x=0.006, ha="left", y=1 - 0.12 / size[1], va="top", fontsize=13, color="0.25")
     path = pathlib.Path(path)
