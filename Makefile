@@ -72,4 +72,4 @@ download: $(READY)  ## the authors' picture sets into build/data
 	$(PY) -m model.download
 
 clean:  ## remove build/, but for the data sets and trainings
-	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name data ! -name train -exec rm -rf {} +
+	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name data ! -name train -exec rm -rf {} +

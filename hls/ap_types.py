@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 
 from model.errors import UserError
-from model.paths import BUILD
+from model.paths import BUILD, build_lock
 
 WHEEL = "hls4ml==1.3.0"
 SHA256 = "01bf1de2cd9bca56699b9fe3385cb1735026b022f9580fe1d73faf192dfb90f2"
@@ -28,10 +28,14 @@ def ap_types_dir():
     UserError
         If the wheel cannot be fetched or is not the expected one.
     """
-    folder = BUILD / "ap_types"
-    if (folder / "ap_int.h").is_file():
-        return folder
-    BUILD.mkdir(parents=True, exist_ok=True)
+    folder = BUILD / f"ap_types-{SHA256[:8]}"
+    with build_lock(folder.name):
+        if not (folder / "ap_int.h").is_file():
+            _fetch(folder)
+    return folder
+
+
+def _fetch(folder):
     with tempfile.TemporaryDirectory(dir=BUILD) as temporary:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", temporary, WHEEL]
         result = subprocess.run(command, capture_output=True, text=True)
@@ -49,7 +53,6 @@ def ap_types_dir():
                     target.write_bytes(archive.read(name))
         shutil.rmtree(folder, ignore_errors=True)
         unpacked.rename(folder)
-    return folder
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ build is found again, never overwritten.
 
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pathlib
@@ -41,7 +42,7 @@ def compiler(types):
         return [*_gxx(), "-c", "-std=c++14", "-O2", "-fPIC", *WARNINGS, "-Wno-uninitialized", "-Wno-maybe-uninitialized",
                 "-isystem", str(ap_types_dir()), "-I", str(CSIM / "include")]
     if importlib.util.find_spec("ziglang") is None:
-        raise UserError("the package ziglang (clang) is not installed; run `make setup`, or pip install 'srcnn-fpga[csim]'")
+        raise UserError("the package ziglang (clang) is not installed; run `make setup`")
     # -nostdinc++: the kernels need no C++ library, and zig would compile its own first, which takes a minute.
     return [sys.executable, "-m", "ziglang", "c++", "-c", "-std=c++17", *NATIVE, "-fPIC",
             "-fno-sanitize=all", "-nostdinc++", *WARNINGS, "-I", str(OPEN_TYPES)]
@@ -72,9 +73,9 @@ def build(config, types, output, sources, plain_sources=(), link_flags=()):
         If a compiler is missing or the sources do not compile.
     """
     command = compiler(types)
-    digest = hashlib.sha256(repr((command, link_flags, header_text(config))).encode() + _cpu_model())
+    digest = hashlib.sha256(repr((command, link_flags, header_text(config), _compiler_version(types))).encode() + _cpu_model())
     for folder in (KERNELS, CSIM, OPEN_TYPES):
-        for path in sorted(folder.rglob("*.*pp")) + sorted(folder.rglob("*.h")):
+        for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h")), pathlib.Path(__file__).resolve()]:
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     folder = BUILD / "csim" / f"{config.name}-{types}-{digest.hexdigest()[:12]}"
     target = folder / output
@@ -91,6 +92,12 @@ def build(config, types, output, sources, plain_sources=(), link_flags=()):
         _run([*_gxx(), *link_flags, *objects, "-o", str(linked)], f"{output} did not link")
         os.replace(linked, target)
     return target
+
+
+@functools.cache
+def _compiler_version(types):
+    gxx = subprocess.run([*_gxx(), "--version"], capture_output=True, text=True).stdout.splitlines()[0]
+    return gxx if types == "amd" else f"{gxx}, ziglang {importlib.metadata.version('ziglang')}"
 
 
 def _cpu_model():

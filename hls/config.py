@@ -9,15 +9,9 @@ import functools
 import hashlib
 import json
 import pathlib
-import sys
 
 from model.errors import UserError
-from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Layer, Network, load_network
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Layer, Network, check_name, load_network, load_toml
 
 BOARDS = pathlib.Path(__file__).resolve().parent / "boards"
 DEFAULT_BOARD = "pynq_z2"
@@ -165,19 +159,17 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
     """
     if not isinstance(network, Network):
         network = load_network(network)
-    path = pathlib.Path(board) if str(board).endswith(".toml") else BOARDS / f"{board}.toml"
-    if not path.is_file():
+    if not str(board).endswith(".toml") and board not in list_boards():
         raise UserError(f"there is no board {board!r}; known: {', '.join(list_boards())}")
-    with open(path, "rb") as file:
-        try:
-            described = tomllib.load(file)
-        except tomllib.TOMLDecodeError as error:
-            raise UserError(f"{path} is not valid TOML ({error}); compare it with {DEFAULT_BOARD}.toml") from error
+    path = pathlib.Path(board) if str(board).endswith(".toml") else BOARDS / f"{board}.toml"
+    described = load_toml(path, f"{DEFAULT_BOARD}.toml")
+    _check_board(described, path)
+    _check_shape(network)
     if folding is None:
         try:
             entries = described["folding"][network.name]
             folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
-        except KeyError as error:
+        except (KeyError, TypeError) as error:
             raise UserError(f"{path} has no folding for {network.name} ({error} is missing); add [folding.{network.name}]") from error
     stages, in_word = [], 1
     for layer in network.layers:
@@ -185,14 +177,34 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
         _check_fold(stage)
         stages.append(stage)
         in_word = layer.out_ch if stage.transposed else stage.pe  # channels per output word
-    return Config(network, described["name"], described["part"], described["clock_mhz"], described["budget"],
-                  tile_width or described["tile_width"],
-                  tile_height or described["tile_height"], tuple(stages))
+    sizes = [described["tile_width"] if tile_width is None else tile_width, described["tile_height"] if tile_height is None else tile_height]
+    config = Config(network, described["name"], described["part"], described["clock_mhz"], described["budget"], *sizes, tuple(stages))
+    if min(sizes) < 1 or config.max_width >= 1 << 16 or config.max_height >= 1 << 15:
+        raise UserError(f"the largest tile is {sizes[0]}x{sizes[1]} pixels; with halo it has to stay below 65536x32768")
+    return config
+
+
+def _check_board(described, path):
+    """Raise `UserError` unless a board description has all it needs."""
+    kinds = {"name": str, "part": str, "clock_mhz": (int, float), "tile_width": int, "tile_height": int, "budget": dict, "folding": dict}
+    for key, kind in kinds.items():
+        if not isinstance(described.get(key), kind):
+            raise UserError(f"{path} lacks the key {key!r} or has it of the wrong kind; compare it with {DEFAULT_BOARD}.toml")
+    check_name(described["name"], "a board")
+
+
+def _check_shape(network):
+    """`srcnn_top` is written for two direct layers and a transposed one; say so before a C++ compiler does."""
+    layers = network.layers
+    fits = [layer.name for layer in layers] == ["conv1", "conv2", "conv3"] and network.halo >= 4
+    if not fits or [Stage(layer, 1, 1, 1).transposed for layer in layers] != [False, False, True]:
+        raise UserError(f"the hardware takes three layers conv1, conv2, conv3 with a halo of at least 4, the last with few enough outputs to be "
+                        f"transposed; {network.name} is another kind, run it with the golden model")
 
 
 def _check_fold(stage):
     for what, value, whole in (("pe", stage.pe, stage.mac_out_ch), ("simd", stage.simd, stage.mac_taps)):
-        if value < 1 or whole % value:
+        if type(value) is not int or value < 1 or whole % value:
             legal = [d for d in range(1, whole + 1) if whole % d == 0]
-            nearest = min(legal, key=lambda d: abs(d - value))
+            nearest = min(legal, key=lambda d: abs(d - value) if type(value) is int else d)
             raise UserError(f"{what} = {value} of layer {stage.layer.name} does not divide {whole}; the nearest legal value is {nearest}")

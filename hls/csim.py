@@ -9,7 +9,7 @@ import numpy as np
 
 from hls.build import library, testbench
 from hls.config import DEFAULT_BOARD, load_config
-from host.packets import check_tile, load_packet, parse_answers, tile_packet
+from host.packets import load_packet, parse_answers, tile_packet
 from model.errors import UserError, report_user_errors
 from model.network import DEFAULT_NETWORK, list_networks
 from model.paths import BUILD
@@ -39,6 +39,7 @@ class CsimTop:
         self._library.srcnn_send.restype = ctypes.c_uint64
         self._library.srcnn_receive.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_uint64]
         self._library.srcnn_receive.restype = ctypes.c_uint64
+        assert self._library.srcnn_config_id() & 0xFFFFFFFF == config.config_id  # a build of another configuration
         self._handle = self._library.srcnn_new()
 
     def __del__(self):
@@ -94,9 +95,9 @@ class CsimTop:
         UserError
             If the tile does not fit the line buffers, or the model is of another network.
         """
-        check_tile(self.config, *tile.shape)
         words = tile_packet(self.config, tile)
-        if model is not self._model:
+        loaded, self._model = self._model, None  # unknown until the answer is there
+        if model is not loaded:
             words = np.concatenate([load_packet(self.config, model), words])
         answers = parse_answers(self.transfer(words))
         if answers[-1].command != "tile":
@@ -110,7 +111,7 @@ class CsimTop:
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option("--types", type=click.Choice(["amd", "native", "both"]), default="both", show_default=True,
               help="AMD's simulation types with g++, the _BitInt types with clang, or both.")
-@click.option("--seed", default=1, show_default=True, help="Seed of the test vectors.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the test vectors.")
 @report_user_errors
 def main(network, board, types, seed):
     """Compare every kernel and whole transfers with the golden model; exit code 1 at the first mismatch."""
@@ -118,11 +119,12 @@ def main(network, board, types, seed):
 
     for name in list_networks() if network == "all" else [network]:
         config = load_config(name, board)
-        folder = write_vectors(config, BUILD / "csim" / "vectors" / config.name, seed)
+        folder = write_vectors(config, BUILD / "csim" / "vectors" / f"{config.name}-{seed}", seed)
         for kind in ("amd", "native") if types == "both" else (types,):
             print(f"csim {config.name}, {'AMD types (g++)' if kind == 'amd' else '_BitInt types (clang)'}, seed {seed}", flush=True)
             result = subprocess.run([str(testbench(config, kind)), str(folder)])
             if result.returncode:
+                print(f"again: python -m hls.csim --network {name} --board {board} --types {kind} --seed {seed}", file=sys.stderr)
                 sys.exit(1)
 
 

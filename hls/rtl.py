@@ -21,7 +21,7 @@ from hls.config import DEFAULT_BOARD, load_config
 from hls.generate import header_text, write_header
 from model.errors import UserError, report_user_errors
 from model.network import DEFAULT_NETWORK
-from model.paths import BUILD, ROOT
+from model.paths import BUILD, ROOT, build_lock, make_folder
 from model.report import table
 
 KERNELS = ROOT / "hls" / "kernels"
@@ -90,27 +90,29 @@ def build_rtl(config, progress=False):
         If a tool is missing, or a kernel is outside the subset of C++ that the route takes.
     """
     folder = BUILD / "rtl" / f"{config.name}-{_digest(config)}"
-    if not (folder / "rtl.json").is_file():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(dir=folder.parent))
-        try:
-            _build(config, temporary, progress)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with build_lock(folder.name):
+        if not (folder / "rtl.json").is_file():
+            temporary = pathlib.Path(tempfile.mkdtemp(dir=make_folder(folder.parent)))
+            try:
+                _build(config, temporary, progress)
+                shutil.rmtree(folder, ignore_errors=True)
+                temporary.chmod(0o755)
+                temporary.rename(folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
     described = json.loads((folder / "rtl.json").read_text())
     return Rtl(folder, tuple(folder / name for name in described["files"]), described["stages"])
 
 
 def _digest(config):
-    digest = hashlib.sha256(header_text(config).encode() + AXI_TOP.encode())
+    digest = hashlib.sha256(header_text(config).encode())
     for tool in TOOLS:
         try:
             digest.update(f"{tool} {importlib.metadata.version(tool)}".encode())
         except importlib.metadata.PackageNotFoundError as error:
-            raise UserError(f"the open route needs the package {tool}; run `make setup`, or pip install 'srcnn-fpga[rtl]'") from error
-    for source in [*KERNELS.iterdir(), *OPEN.rglob("*.py"), *OPEN.rglob("*.h"), *OPEN.rglob("*.sv")]:
+            raise UserError(f"the open route needs the package {tool}; run `make setup`") from error
+    sources = [pathlib.Path(__file__).resolve(), *KERNELS.glob("*.*pp"), *OPEN.rglob("*.py"), *OPEN.rglob("*.h"), *OPEN.rglob("*.sv")]
+    for source in sorted(sources):
         digest.update(hashlib.sha256(str(source.relative_to(ROOT)).encode() + source.read_bytes()).digest())
     return digest.hexdigest()[:12]
 

@@ -5,7 +5,7 @@ import numpy as np
 from host.packets import ANSWER, COMMANDS, ERROR_ANSWER, ERRORS, MAGIC, identify_packet, load_packet, tile_packet, weight_words
 from model import golden
 from model.network import BIAS_BITS, MAX_SHIFT
-from model.paths import atomic_write
+from model.paths import atomic_write, make_folder
 from model.weights import QuantLayer, QuantModel
 
 
@@ -199,7 +199,7 @@ def write_vectors(config, folder, seed):
         arrays |= stage_vectors(rng, stage, layer, [(k + 3, k + 6), (k + 5, k)])
     for name, beats in zip(("top_input", "top_expected"), top_beats(config, rng)):
         arrays[name] = np.array(beats, np.uint64).view(np.int64)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lines = []
     for name, values in arrays.items():
         values = np.ascontiguousarray(values, np.int64)

@@ -98,7 +98,7 @@ def weight_words(stage, weight):
     its taps as output channels, row by row (kh, kw), of a 1x1 layer.
     """
     if stage.transposed:
-        matrix = weight.transpose(0, 1, 2, 3).reshape(stage.mac_out_ch, stage.mac_taps)
+        matrix = weight.reshape(stage.mac_out_ch, stage.mac_taps)
     else:
         matrix = weight.transpose(0, 2, 1, 3).reshape(stage.mac_out_ch, stage.mac_taps)
     blocks = matrix.reshape(stage.out_fold, stage.pe, stage.tap_fold, stage.simd).transpose(0, 2, 1, 3)
@@ -193,7 +193,9 @@ def parse_answers(words):
             pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
             at += count
         elif command == "identify":
-            size, params = (int(w) for w in words[at:at + 2]) if at + 2 <= len(words) else (0, 0)
+            if at + 2 > len(words):
+                raise UserError(f"an identify answer was cut short after {len(words)} words; reset the overlay and load it again")
+            size, params = (int(w) for w in words[at:at + 2])
             info = (size & 0xFFFF, size >> 16, params)
             at += 2
         answers.append(Answer(command, status, config_id, tag, pixels, info))

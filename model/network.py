@@ -5,6 +5,7 @@ Everything else derives from it: Keras layers, golden model, C++ headers, packet
 
 import dataclasses
 import pathlib
+import re
 import sys
 
 from model.errors import UserError
@@ -78,6 +79,23 @@ class Network:
         return sum(layer.macs_per_pixel for layer in self.layers)
 
 
+def load_toml(path, example):
+    """Read a description file; anything unreadable is a `UserError` that names `example` to compare with."""
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; choose another description") from error
+    except ValueError as error:  # not UTF-8, not TOML
+        raise UserError(f"{path} is not valid TOML ({error}); compare it with {example}") from error
+
+
+def check_name(name, what):
+    """Names become file names and C++ identifiers: a letter, then letters, digits and underscores."""
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,40}", name)):
+        raise UserError(f"{name!r} can't name {what}; use a letter, then up to 40 letters, digits and underscores")
+
+
 def list_networks():
     """Return the names of the described networks, sorted."""
     return sorted(path.stem for path in NETWORKS.glob("*.toml"))
@@ -100,14 +118,10 @@ def load_network(name=DEFAULT_NETWORK):
     UserError
         If there is no such description or it breaks a rule: odd k, at least one layer, last layer one channel.
     """
-    path = pathlib.Path(name) if str(name).endswith(".toml") else NETWORKS / f"{name}.toml"
-    if not path.is_file():
+    if not str(name).endswith(".toml") and name not in list_networks():
         raise UserError(f"there is no network {name!r}; known: {', '.join(list_networks())}")
-    with open(path, "rb") as file:
-        try:
-            description = tomllib.load(file)
-        except tomllib.TOMLDecodeError as error:
-            raise UserError(f"{path} is not valid TOML ({error}); compare it with srcnn915.toml") from error
+    path = pathlib.Path(name) if str(name).endswith(".toml") else NETWORKS / f"{name}.toml"
+    description = load_toml(path, "srcnn915.toml")
     try:
         layers, in_ch = [], 1
         for entry in description["layers"]:
@@ -116,13 +130,20 @@ def load_network(name=DEFAULT_NETWORK):
         network = Network(description["name"], tuple(layers))
     except KeyError as error:
         raise UserError(f"{path} lacks the key {error}; compare it with srcnn915.toml") from error
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"{path} has no list of [[layers]]; compare it with srcnn915.toml") from error
     _check(network, path)
     return network
 
 
 def _check(network, path):
+    check_name(network.name, "a network")
     for layer in network.layers:
-        if not (isinstance(layer.k, int) and isinstance(layer.out_ch, int) and isinstance(layer.relu, bool)):
+        check_name(layer.name, "a layer")
+    if len({layer.name for layer in network.layers}) != len(network.layers):
+        raise UserError(f"{path}: two layers have the same name; give each its own")
+    for layer in network.layers:
+        if not (type(layer.k) is int and type(layer.out_ch) is int and isinstance(layer.relu, bool)):
             raise UserError(f"{path}: layer {layer.name} needs a whole number for k and for out_ch, and true or false for relu")
         if layer.k < 1 or layer.k % 2 == 0 or layer.out_ch < 1:
             raise UserError(f"{path}: layer {layer.name} has k = {layer.k}, out_ch = {layer.out_ch}; k has to be odd, both positive")

@@ -1,6 +1,7 @@
 """Where things lie: the repository, its build folder, the data sets, the committed weights."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import tempfile
@@ -8,7 +9,7 @@ import tempfile
 from model.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = pathlib.Path(os.environ.get("SRCNN_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("SRCNN_BUILD") or ROOT / "build").resolve()
 WEIGHTS = ROOT / "model" / "weights"
 NETWORKS = ROOT / "model" / "networks"
 DATASETS = ("T91", "Set5", "Set14")
@@ -51,6 +52,24 @@ def dataset_files(name):
     return files
 
 
+def make_folder(path):
+    """Make a folder and its parents; raise `UserError` if that is not possible."""
+    path = pathlib.Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}; make it writable, or set SRCNN_BUILD to another") from error
+    return path
+
+
+@contextlib.contextmanager
+def build_lock(name):
+    """Let one process build what `name` stands for, while others that want the same wait for it."""
+    with open(make_folder(BUILD / "locks") / name, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @contextlib.contextmanager
 def atomic_write(path):
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
@@ -58,6 +77,8 @@ def atomic_write(path):
     The temporary name keeps the suffix, since image and array writers choose their format by it.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder; choose another output")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)

@@ -8,8 +8,6 @@ degradation than the standard one carry its name: `<network>_x<upscale>_<degrada
 import dataclasses
 import json
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -44,6 +42,8 @@ class FloatModel:
     def __post_init__(self):
         _check_shapes(self.network, self.weights, self.biases)
         for layer, weight, bias in zip(self.network.layers, self.weights, self.biases):
+            if weight.dtype.kind != "f" or bias.dtype.kind != "f":
+                raise UserError(f"the weights of layer {layer.name} are {weight.dtype}, not floats; take a file written by this project")
             if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
                 raise UserError(f"the weights of layer {layer.name} hold NaN or infinity; train again from the last good checkpoint")
 
@@ -157,7 +157,7 @@ def _load(path, network, kind):
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
         header = {name: header[name] for name in ("kind", "network", "upscale", "meta")}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged archive makes numpy and zipfile raise a dozen kinds
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
     if header["kind"] != kind:
         raise UserError(f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair")

@@ -30,14 +30,20 @@ def hardware(request):
 
 
 @pytest.fixture(scope="session")
-def simulate(request, hardware):
+def options(request):
+    """network, board, seed and rtl as given; descriptions by absolute path, since simulations run in folders of their own."""
+    values = {name: request.config.getoption(f"--{name}") for name in ("network", "board", "seed", "rtl")}
+    return {name: os.path.abspath(value) if str(value).endswith(".toml") else value for name, value in values.items()}
+
+
+@pytest.fixture(scope="session")
+def simulate(options, hardware):
     """Return run(top, bench, test): simulate `top` with a cocotb test of module `bench`; fails as the test does."""
     import runner
     waves = os.environ.get("WAVES") == "1"
-    which = request.config.getoption("--rtl")
 
     def run(top, bench, test, **environment):
-        if which == "vitis":
+        if options["rtl"] == "vitis":
             if top != "srcnn_top":
                 pytest.skip("Vitis HLS exports srcnn_top alone")
             files, missing = runner.vitis_sources(hardware)
@@ -45,6 +51,6 @@ def simulate(request, hardware):
                 pytest.skip(missing)
         else:
             files = runner.open_sources(hardware)
-        runner.run(hardware, files, top, bench, test, request.config.getoption("--seed"), waves, environment, which)
+        runner.run(hardware, options, files, top, bench, test, waves, environment)
 
     return run

@@ -87,7 +87,7 @@ class Bench:
         except cocotb.triggers.SimTimeoutError:
             pass  # the comparison tells what is missing
         await ClockCycles(self.dut.clk, IDLE_CYCLES)
-        hint = f"again: pytest sim/ -k {KERNEL} --seed {SEED}; WAVES=1 leaves a waveform"
+        hint = f"again: {os.environ['SIM_AGAIN']}; WAVES=1 leaves a waveform"
         for name, actual in seen.items():
             expected = words[name]
             wrong = next((i for i, (a, b) in enumerate(zip(actual, expected)) if a != b), None)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hls.vectors import random_model, random_picture, stage_vectors
-from host.packets import COMMANDS, identify_packet, load_packet, tile_packet, weight_words
+from host.packets import COMMANDS, ERRORS, identify_packet, load_packet, tile_packet, weight_words
 from hls.vectors import PacketModel
 from model import golden
 
@@ -71,7 +71,7 @@ def parser_words(config, rng):
     expected = {"in": beats(transfer) + beats(wrong), "pixel_out": [int(p) for t in tiles for p in t.ravel()], "answers": [answer("load", tag=1)]}
     for i, tile in enumerate(tiles):
         expected["answers"] += [answer("tile", width=tile.shape[1] - 2 * halo, height=tile.shape[0] - 2 * halo, tag=i + 2), answer("tile_end", tag=i + 2)]
-    expected["answers"] += [answer("identify", last=1, tag=4), answer("error", last=1, error=3)]
+    expected["answers"] += [answer("identify", last=1, tag=4), answer("error", last=1, error=ERRORS["wrong_config"])]
     shrink, number = 0, 0
     for stage, layer in zip(config.stages, model.layers):
         bias = [int(b) & 0xFFFFFFFF | int(s) << 32 for b, s in zip(layer.bias, layer.shift)]
@@ -93,10 +93,10 @@ def packer_words(config, rng):
     for tag, (height, width) in enumerate([(1, 1), (3, 7), (2, 8), (5, 5)], 3):
         tile = random_picture(rng, height + 2 * halo, width + 2 * halo)
         error = tag == 5
-        given["answers"] += [answer("tile", width=width, height=height, tag=tag), answer("tile_end", last=1, error=8 if error else 0, tag=tag)]
+        given["answers"] += [answer("tile", width=width, height=height, tag=tag), answer("tile_end", last=1, error=ERRORS["truncated"] if error else 0, tag=tag)]
         given["in"] += [int(p) for p in golden.infer_valid(model, tile).ravel()]
         given["out"] += beats([*top.tile_answer(model, tile, tag), *(top.error("truncated", tag) if error else [])])
-    given["answers"].append(answer("error", last=1, error=1))
+    given["answers"].append(answer("error", last=1, error=ERRORS["bad_magic"]))
     given["out"] += beats(top.error("bad_magic"))
     return given
 

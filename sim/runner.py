@@ -1,7 +1,6 @@
 """Builds a Verilator simulation once and runs cocotb tests on it."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -13,7 +12,7 @@ from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from hls.open.verilator import environment
 from hls.rtl import build_rtl
-from model.paths import BUILD
+from model.paths import BUILD, build_lock, make_folder
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Warnings are the business of `make rtl`, which lints. Undefined values start at random, so that nothing relies on them.
@@ -49,9 +48,8 @@ class _Verilator(Verilator):
 
 
 def open_sources(config):
-    """Return the Verilog files of the open route, built if need be (one process builds, the others wait)."""
-    with _lock("rtl"):
-        return build_rtl(config).files
+    """Return the Verilog files of the open route, built if need be."""
+    return build_rtl(config).files
 
 
 def vitis_sources(config):
@@ -65,36 +63,39 @@ def vitis_sources(config):
     return [*files, wrapper], ""
 
 
-def run(config, files, top, bench, test, seed, waves, extra, which="open"):
+def run(config, options, files, top, bench, test, waves, extra):
     """Run one cocotb test; raises AssertionError with the test's own message if it fails.
 
     Parameters
     ----------
     config : Config
+    options : dict
+        network, board (as given: a bench loads the same description), seed, rtl.
     files : sequence of pathlib.Path
     top, bench, test : str
         Verilog module, Python module in this folder, test function.
-    seed : int
     waves : bool
         Leave a waveform in the simulation's folder.
     extra : dict
         More environment for the bench.
     """
-    toplevel = "srcnn_sim" if which == "vitis" else top
+    toplevel, seed = "srcnn_sim" if options["rtl"] == "vitis" else top, options["seed"]
+    again = f"pytest sim/ -k {test} " + " ".join(f"--{name} {value}" for name, value in options.items())
     content = hashlib.sha256(repr((BUILD_ARGS, waves, toplevel)).encode())
     for file in files:
         content.update(pathlib.Path(file).read_bytes())
     folder = BUILD / "sim" / f"{config.name}-{top}-{content.hexdigest()[:12]}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     simulator = _Verilator()
-    public = folder / "public.vlt"
-    public.write_text(PUBLIC.format(top=toplevel))
     with _environment(environment()):
-        with _lock(folder.name):
+        with build_lock(folder.name):
+            public = folder / "public.vlt"
+            if not public.is_file():
+                public.write_text(PUBLIC.format(top=toplevel))
             simulator.build(sources=[VerilatorControlFile(public), *files], hdl_toplevel=toplevel, build_dir=folder,
                             build_args=BUILD_ARGS, waves=waves, log_file=folder / "build.log")  # make: up to date stays as it is
-        log, results = folder / f"{test}.log", folder / f"{test}.xml"
-        variables = {"SIM_NETWORK": config.network.name, "SIM_BOARD": config.board, "SIM_SEED": str(seed), "SIM_TOP": top,
+        log, results = folder / f"{test}-{seed}.log", folder / f"{test}-{seed}.xml"
+        variables = {"SIM_NETWORK": options["network"], "SIM_BOARD": options["board"], "SIM_SEED": str(seed), "SIM_AGAIN": again,
                      "COCOTB_RANDOM_SEED": str(seed), "PYTHONWARNINGS": "ignore::DeprecationWarning", **extra}
         print(f"{top}: {bench}.{test}, seed {seed}, log {log}")
         try:
@@ -107,7 +108,7 @@ def run(config, files, top, bench, test, seed, waves, extra, which="open"):
     reasons = re.findall(r"^\s*(?:AssertionError|\w*Error|\w*Exception): .*", text, re.M)
     assert count, f"no test ran: {text[-2000:]}"
     assert not failed, (f"{failed} of {count} failed: {' | '.join(r.strip() for r in reasons[:3]) or text[-1500:]}\n"
-                        f"again: pytest sim/ -k {test} --seed {seed}; WAVES=1 leaves a waveform; log: {log}")
+                        f"again: {again}; WAVES=1 leaves a waveform; log: {log}")
 
 
 @contextlib.contextmanager
@@ -123,13 +124,3 @@ def _environment(values):
         sys.path.remove(str(HERE))
         os.environ.clear()
         os.environ.update(before)
-
-
-@contextlib.contextmanager
-def _lock(name):
-    """Let one process of a parallel test run build while the others wait."""
-    folder = BUILD / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / name, "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -63,10 +63,9 @@ def test_host(simulate, folder, test):
     simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
 
 
-def test_kernel_that_never_fires(hardware, folder, request):
+def test_kernel_that_never_fires(hardware, folder, options):
     """The test of the whole picture fails, in bounded time, on a kernel without answers."""
     import runner
     (folder / "srcnn_top.sv").write_text(MUTE_TOP)
     with pytest.raises(AssertionError, match="the script ended with 2: .*the DMA did not finish in time.*send channel idle, receive channel busy"):
-        runner.run(hardware, [folder / "srcnn_top.sv"], "srcnn_top", "host_bench", "whole_picture", request.config.getoption("--seed"),
-                   False, {"SIM_HOST": str(folder)})
+        runner.run(hardware, options, [folder / "srcnn_top.sv"], "srcnn_top", "host_bench", "whole_picture", False, {"SIM_HOST": str(folder)})

@@ -17,16 +17,17 @@ from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 from hls.config import load_config
-from hls.spec import tile_cycles
+from hls.spec import steady_cycles_per_pixel, tile_cycles
 from hls.vectors import random_model, random_picture, top_beats
 from host.packets import answer_words, load_packet, parse_answers, tile_packet
 from model import golden
 
 PERIOD_NS = 10
+IDLE_CYCLES = 2000  # after the last answer, nothing more may come
 RESET_CYCLES = 20  # long enough for every FIFO and pipeline of the design
 CONFIG = load_config(os.environ["SIM_NETWORK"], os.environ["SIM_BOARD"])
 SEED = int(os.environ["SIM_SEED"])
-RERUN = f"rerun: pytest sim/ -k {{test}} --seed {SEED}  (WAVES=1 leaves a waveform)"
+RERUN = f"again: {os.environ['SIM_AGAIN']}; WAVES=1 leaves a waveform"
 
 
 class Bench:
@@ -78,9 +79,10 @@ class Bench:
         await self.send(words, keep)
         return await self.receive(cycles)
 
-    def done(self):
-        """Nothing is left over: no beat in the sink, none in the source."""
-        assert self.sink.empty() and self.source.empty(), "beats are left in the streams"
+    async def done(self):
+        """Nothing is left over and nothing more comes: no beat in the sink, none in the source."""
+        await ClockCycles(self.dut.clk, IDLE_CYCLES)
+        assert self.sink.idle() and self.sink.empty() and self.source.empty(), f"beats are left in the streams; {RERUN}"
 
 
 def compare(actual, expected, what):
@@ -88,18 +90,16 @@ def compare(actual, expected, what):
     actual, expected = np.asarray(actual, np.uint64), np.asarray(expected, np.uint64)
     same = min(len(actual), len(expected))
     wrong = np.flatnonzero(actual[:same] != expected[:same])
-    hint = RERUN.format(test=os.environ.get("COCOTB_TEST_NAME", "srcnn_top"))
     assert not len(wrong), (f"{what}: {len(wrong)} of {same} words differ, first word {wrong[0]}: expected {int(expected[wrong[0]]):#018x}, "
-                            f"actual {int(actual[wrong[0]]):#018x}; {hint}")
-    assert len(actual) == len(expected), f"{what}: {len(actual)} words, expected {len(expected)}; {hint}"
+                            f"actual {int(actual[wrong[0]]):#018x}; {RERUN}")
+    assert len(actual) == len(expected), f"{what}: {len(actual)} words, expected {len(expected)}; {RERUN}"
 
 
 def compare_pixels(actual, expected, what):
     """Fail with the first differing pixel."""
     wrong = np.argwhere(actual != expected)
-    hint = RERUN.format(test="srcnn_top")
     assert not len(wrong), (f"{what}: {len(wrong)} of {expected.size} pixels differ, first at (y, x) = {tuple(int(i) for i in wrong[0])}: "
-                            f"expected {expected[tuple(wrong[0])]}, actual {actual[tuple(wrong[0])]}; {hint}")
+                            f"expected {expected[tuple(wrong[0])]}, actual {actual[tuple(wrong[0])]}; {RERUN}")
 
 
 def transfers(beats):
@@ -118,7 +118,7 @@ async def every_packet_and_every_error(dut, idle, backpressure):
     given, expected = top_beats(CONFIG, np.random.default_rng(SEED))
     for number, ((words, keep), (answer, _)) in enumerate(zip(transfers(given), transfers(expected), strict=True)):
         compare(await bench.transfer(words, keep), answer, f"transfer {number}")
-    bench.done()
+    await bench.done()
 
 
 @cocotb.test()
@@ -135,7 +135,7 @@ async def tiles_of_odd_sizes(dut):
         assert [a.command for a in answers] == ["load"] + ["tile"] * len(tiles)
         for answer, tile in zip(answers[1:], tiles):
             compare_pixels(answer.pixels, golden.infer_valid(model, tile), f"tile {tile.shape}, extreme weights: {extreme}")
-    bench.done()
+    await bench.done()
 
 
 @cocotb.test()
@@ -154,7 +154,7 @@ async def reset_in_the_middle(dut):
         await bench.reset()
         answers = parse_answers(await bench.transfer(np.concatenate([load, words])))
         compare_pixels(answers[1].pixels, golden.infer_valid(model, tile), f"after a reset {cycles} cycles into a transfer")
-    bench.done()
+    await bench.done()
 
 
 @cocotb.test()
@@ -179,10 +179,10 @@ async def cycles_of_queued_tiles(dut):
     per_tile, expected = (spent[3] - spent[1]) / 2, tile_cycles(CONFIG, height, width)
     dut._log.info(f"{per_tile:.0f} cycles per queued {width}x{height} tile, model {expected}")
     row = {"board": CONFIG.board, "network": CONFIG.network.name, "tile_h": height, "tile_w": width,
-           "cycles_per_pixel_steady": max(stage.fold for stage in CONFIG.stages),
+           "cycles_per_pixel_steady": steady_cycles_per_pixel(CONFIG),
            "cycles_per_pixel_tile": per_tile / (height * width), "macs_per_pixel": CONFIG.network.macs_per_pixel, "bit_exact": True}
     with open(os.environ["SIM_CYCLES"], "w", encoding="ascii") as file:
         json.dump([row], file, indent=1)
     assert expected * 0.99 <= per_tile <= expected * 1.02, f"{per_tile} cycles per tile, the model says {expected}"
     assert spent[1] <= expected * 1.02 + 2000, f"{spent[1]} cycles for a single tile"
-    bench.done()
+    await bench.done()

@@ -77,3 +77,33 @@ def test_header_carries_the_configuration():
     assert f"CONFIG_ID = 0x{config.config_id:08X}u" in text
     assert "MAX_WIDTH = 1932" in text
     assert header_text(config) == text
+
+
+def board_with(tmp_path, old, new):
+    from hls.config import BOARDS
+    path = tmp_path / "board.toml"
+    path.write_text((BOARDS / "pynq_z2.toml").read_text().replace(old, new, 1))
+    return str(path)
+
+
+@pytest.mark.parametrize("old, new, message", [
+    ('part = "xc7z020clg400-1"', "", "lacks the key 'part'"),
+    ('name = "pynq_z2"', 'name = "../z2"', "can't name a board"),
+    ("tile_width = 1920", 'tile_width = "wide"', "'tile_width'"),
+    ("tile_width = 1920", "tile_width = 70000", "65536"),
+    ("tile_width = 1920", "tile_width = 0", "65536"),
+    ("pe = 4, simd = 27", 'pe = "4", simd = 27', "pe = 4 of layer conv1"),
+    ("[folding.srcnn915]", "[folding.other]", "no folding for srcnn915"),
+    ("clock_mhz = 150", "clock_mhz = ", "not valid TOML"),
+])
+def test_broken_board_files_are_refused(tmp_path, old, new, message):
+    with pytest.raises(UserError, match=message):
+        load_config("srcnn915", board_with(tmp_path, old, new))
+
+
+def test_networks_of_another_kind_are_refused_before_the_compiler(tmp_path):
+    path = tmp_path / "two.toml"
+    path.write_text('name = "two"\n[[layers]]\nname = "conv1"\nk = 9\nout_ch = 64\nrelu = true\n'
+                    '[[layers]]\nname = "conv2"\nk = 5\nout_ch = 1\nrelu = false\n')
+    with pytest.raises(UserError, match="the hardware takes three layers"):
+        load_config(load_network(str(path)), folding={"conv1": (1, 1), "conv2": (1, 1)})

@@ -1,11 +1,14 @@
 """The C++ kernels as a shared library against the golden model: pictures, tiles, packets, garbage."""
 
+import subprocess
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from hls.config import load_config
-from hls.vectors import random_model, random_picture, top_beats
+from hls import build as kernels_build
+from hls.vectors import random_model, random_picture, top_beats, write_vectors
 from hls.csim import CsimTop
 from host.packets import identify_packet, load_packet, parse_answers, tile_packet
 from model import golden
@@ -32,6 +35,26 @@ def test_whole_pictures(network, shape):
         result = accelerator.infer_valid(model, x)
         assert np.array_equal(result, golden.infer_valid(model, x)), f"seed {SEED}"
         assert len(np.unique(result)) > 1
+
+
+@pytest.mark.parametrize("types", ["amd", "native"])
+def test_testbench_with_both_kinds_of_types(tmp_path, types):
+    """What `make csim` runs; AMD's types compile as C++14, as Vitis HLS does."""
+    config = load_config("srcnn915")
+    result = subprocess.run([str(kernels_build.testbench(config, types)), str(write_vectors(config, tmp_path, SEED))], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [line.split()[1] for line in result.stdout.splitlines()][-1] == "srcnn_top"
+
+
+def test_testbench_names_the_first_mismatch(tmp_path):
+    config = load_config("srcnn915")
+    folder = write_vectors(config, tmp_path, SEED)
+    values = np.fromfile(folder / "conv2_expected0.bin", np.int64)
+    values[37] ^= 1
+    values.tofile(folder / "conv2_expected0.bin")
+    result = subprocess.run([str(kernels_build.testbench(config, "native")), str(folder)], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "FAIL conv2 at (0, 1, 5)" in result.stdout and f"expected {values[37]}" in result.stdout
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

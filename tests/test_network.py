@@ -40,3 +40,18 @@ def test_the_three_networks_are_described():
 def test_broken_descriptions_are_refused(tmp_path, old, new, message):
     with pytest.raises(UserError, match=message):
         load_network(write(tmp_path, GOOD.replace(old, new, 1 if old != "[[layers]]" else 2)))
+
+
+@pytest.mark.parametrize("old, new", [('name = "n"', 'name = "../n"'), ('name = "a"', 'name = "a b"'), ('name = "b"', 'name = "a"'), ("k = 3", "k = true")])
+def test_names_and_numbers_that_would_break_files_or_cpp_are_refused(tmp_path, old, new):
+    with pytest.raises(UserError):
+        load_network(write(tmp_path, GOOD.replace(old, new, 1)))
+
+
+def test_unreadable_descriptions_are_refused(tmp_path):
+    (tmp_path / "n.toml").write_bytes(b"\xff\xfe\x00")
+    for name in (str(tmp_path / "n.toml"), str(tmp_path / "none.toml"), "x" * 300, "../srcnn915"):
+        with pytest.raises(UserError):
+            load_network(name)
+    with pytest.raises(UserError, match="no list"):
+        load_network(write(tmp_path, "layers = 5"))

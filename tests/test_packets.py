@@ -72,6 +72,7 @@ def test_answers_are_parsed_in_order():
     ([0x1234, 0], "no answer header"),
     ([0x83 << 16 | 0x5253], "no answer header"),
     ([0x83 << 16 | 0x5253, 9 | 9 << 16], "cut short"),
+    ([0x81 << 16 | 0x5253, 0], "cut short"),
 ])
 def test_broken_answers_are_refused(words, message):
     with pytest.raises(UserError, match=message):

@@ -28,7 +28,7 @@ public:
                 printf("%s%zu", i ? ", " : "", rest / block);
                 rest %= block;
             }
-            printf("): expected %" PRId64 ", actual %" PRId64 ", after %zu equal values; run `make csim` again to see it again\n",
+            printf("): expected %" PRId64 ", actual %" PRId64 ", after %zu equal values\n",
                         expected.values[at], actual, at);
             exit(1);
         }

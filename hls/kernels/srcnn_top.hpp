@@ -35,7 +35,7 @@ template <class Stage, class... Streams> void run(Stage& stage, Streams&... stre
 #pragma HLS INLINE
 free_run:
     while (true) {
-#pragma HLS PIPELINE II=1
+#pragma HLS PIPELINE II=1 style=frp  // a stage that waits for input still gives out what it has
         stage.step(streams...);
     }
 #else
