@@ -108,9 +108,9 @@ def main(network, upscale, protocol, dataset, methods, images, markdown):
     shown = [row for row in rows if images or row["image"] == "mean"]
     for metric, title in (("psnr", "PSNR in dB"), ("ssim", "SSIM")):
         print(f"\n{title}\n\n{pivot(shown, metric, markdown)}")
-    for n, u, p in combinations:
-        if set(names) & set(LEARNED) and p != "standard" and not weight_path(n, u, p).is_file():
-            print(f"\n{n} x{u} has no weights trained for the {p} degradation: those for the standard one were measured on it")
+    foreign = [f"{n} x{u}" for n, u, p in combinations if p != "standard" and not weight_path(n, u, p).is_file()]
+    if foreign and set(names) & set(LEARNED):
+        print(f"\nno weights for the opencv degradation, measured on it with the standard ones: {', '.join(foreign)}")
     print(f"\nwrote {report.write_report('evaluate', rows)}")
 
 
