@@ -10,7 +10,7 @@ from test_open_tools import need, need_reference
 
 from hls.open.random_cpp import RandomCpp, Var, type_name
 
-BLOCKS = 8                      # AMD's templates take g++ a second per block
+BLOCKS = 12                     # the blocks of a program share types: AMD's templates are what takes g++'s time
 INCLUDE = Path(__file__).resolve().parents[1] / "hls" / "open" / "include"
 PROGRAM = """
 #include <ap_int.h>
@@ -33,10 +33,11 @@ def program(seed, blocks):
     """Return C++ with `blocks` functions of random statements, each printing all its variables."""
     rng = random.Random(seed)
     texts = []
+    palette = [(w, rng.random() < 0.5) for w in [1, 4, 8, 13, rng.choice([31, 32, 33]), rng.choice([63, 64, 65]),
+                                                 rng.choice([100, 128, 129]), rng.randint(140, 200)]]
     for number in range(blocks):
-        variables = [Var(f"v{i}", rng.choice([1, 4, 8, 13, 32, 33, 64, 65, 100, 128, 150]), rng.random() < 0.5)
-                     for i in range(4)] + [Var("a", rng.randint(1, 80), rng.random() < 0.5, 4)]
-        source = RandomCpp(rng, variables)
+        variables = [Var(f"v{i}", *rng.choice(palette)) for i in range(4)] + [Var("a", *rng.choice(palette[:6]), 4)]
+        source = RandomCpp(rng, variables, palette=palette)
         lines = [f"{v.type} {v.name} = {rng.choice(['-1', '0', '1'])};" for v in variables if not v.count]
         lines += [f"{v.name} = ({v.name} << 31) ^ {rng.getrandbits(31)} ^ ({v.name} << 90);" for v in variables if not v.count]
         lines += [f"{v.type} {v.name}[{v.count}] = {{1, -1, 77, 12345}};" for v in variables if v.count]
@@ -64,7 +65,7 @@ def compilers():
     return ours, ["g++", "-std=c++17", "-O0", "-w", f"-I{amd}"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_same_bits_as_amd(compilers, tmp_path, seed):
     source = tmp_path / "program.cpp"
     source.write_text(program(seed, blocks=BLOCKS))
@@ -79,7 +80,7 @@ def test_widths_of_results(compilers, tmp_path):
     """The static type of every operation, not only its value, is AMD's."""
     rng = random.Random(7)
     lines = []
-    for _ in range(40):
+    for _ in range(16):
         a, b = (type_name(rng.randint(1, 90), rng.random() < 0.5) for _ in range(2))
         for op in ["+", "-", "*", "&", "|", "^", "/", "%", "<<", ">>"]:
             lines.append(f'    {{ auto r = {a}(1) {op} {b}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); }}')
