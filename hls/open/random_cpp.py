@@ -164,7 +164,7 @@ class RandomCpp:
     def _concat(self, depth):
         (a, wa, sa), (b, wb, sb) = self._two(depth)
         wa, wb = min(wa, self.max_width // 2), min(wb, self.max_width // 2)
-        a, b = f"{type_name(wa, sa)}({a})", f"{type_name(wb, sb)}({b})"
+        a, b = f"({type_name(wa, sa)}({a}))", f"{type_name(wb, sb)}({b})"    # the brackets: T(x), U(x) may declare
         return self.cast(f"({a}, {b})", wa + wb, False)
 
     def _select(self, depth):
