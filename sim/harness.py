@@ -1,4 +1,4 @@
-"""A compiled bench for `srcnn_top`: beats in, beats out, at twenty times cocotb's speed (frame.cpp).
+"""A compiled bench for `srcnn_top`: beats in, beats out, at more than ten times cocotb's speed (frame.cpp).
 
 The programs lie in `build/sim/frame-<config>-<hash>/`; the hash covers the Verilog and the bench.
 """
@@ -100,7 +100,7 @@ def _compile(folder, files, optimise):
     parts = sorted(folder.glob("Vsrcnn_top*.cpp"))
     units = {"fast": [part for part in parts if "Slow" not in part.name] + [BENCH],
              "slow": [part for part in parts if "Slow" in part.name] + [include / name for name in RUNTIME]}
-    for (name, sources), level in zip(units.items(), (optimise, "-O0")):
+    for (name, sources), level in zip(units.items(), (optimise, "-O1")):
         unit = folder / f"{name}.cc"
         unit.write_text("".join(f'#include "{source}"\n' for source in sources))
         _call([*COMPILE, level, "-I", str(folder), "-I", str(include), "-I", str(include / "vltstd"), str(unit), "-o", str(folder / f"{name}.o")], variables)

@@ -40,6 +40,7 @@ CHECKS = {
 SLACK = 5              # a command may take this much longer than on the right kernels, and
 SECONDS_AT_LEAST = 40  # this long in any case, before it counts as hanging
 FAILED = 1             # exit code of a check that found something; any other is no verdict
+NO_VERDICT = re.compile(r"^E +\S*(Refused: |UserError: .*refuses the simulation)", re.M)  # the route or Verilator didn't get that far
 HOLE = "nobody"
 
 
@@ -120,7 +121,7 @@ def run_check(name, project, limit):
         os.killpg(process.pid, signal.SIGKILL)
         raise
     complaint = _first_line(output)
-    if process.returncode not in (0, FAILED):
+    if process.returncode not in (0, FAILED) or (process.returncode and NO_VERDICT.search(output)):
         raise Unusable(f"{name} gave no verdict but exit code {process.returncode}: {complaint}")
     return complaint if process.returncode else ""
 
@@ -234,7 +235,8 @@ def main(only, jobs):
                 bar.write(f"unnoticed: {row['name']}, {row['what']} {row['how']}")
 
         rows = run_mutations(mutations, jobs, progress=show)
-    print(table([{**row, "how": row["how"][:90], "rtl": "yes" if row["rtl"] else None} for row in rows], ["name", "what", "caught_by", "rtl", "how"]))
+    shown = [{**row, "how": row["how"][:70], "rtl": row["rtl"] and row["rtl"][:70]} for row in rows]
+    print(table(shown, ["name", "what", "caught_by", "how", "rtl"]))
     holes = [row["name"] for row in rows if row["caught_by"] == HOLE]
     print(f"{len(rows) - len(holes)} of {len(rows)} noticed, {sum(bool(row['rtl']) for row in rows)} of them in the Verilog"
           + ("" if only else f"; written to {write_report('mutation', rows)}"))

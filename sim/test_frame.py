@@ -85,7 +85,7 @@ def test_packets(program, hardware, request, idle, backpressure):
         actual = np.stack([run.data, run.keep, run.last], axis=1)
         same = min(len(actual), len(expected))
         wrong = np.argwhere(actual[:same] != expected[:same])
-        assert not len(wrong), (f"{len(wrong)} of {same} beats differ, first beat {wrong[0][0]}, {('data', 'keep', 'last')[wrong[0][1]]}: "
+        assert not len(wrong), (f"{len(np.unique(wrong[:, 0]))} of {same} beats differ, first beat {wrong[0][0]}, {('data', 'keep', 'last')[wrong[0][1]]}: "
                                 f"expected {expected[tuple(wrong[0])]:#x}, actual {actual[tuple(wrong[0])]:#x}; seed {seed + extra}")
         assert run.complete and len(actual) == len(expected), f"{len(actual)} beats, expected {len(expected)}; seed {seed + extra}"
 
