@@ -95,7 +95,8 @@ def fuzz(count, seed, directory=None, batch=50, verilog=0.1, progress=lambda tex
         for kernel, step in zip(kernels, steps):
             compare_interpreted(kernel, step, rows[kernel.name])
             done["interpreted"] += 1
-        chosen = [i for i in range(len(kernels)) if int((first + i + 1) * verilog) > int((first + i) * verilog)]
+        wanted = round((first - seed + len(kernels)) * verilog) - done["simulated"]
+        chosen = [i for i, kernel in enumerate(kernels) if not kernel.hazard][:max(0, wanted)]
         if chosen:
             from hls.open.fuzz_verilog import compare_simulated
             done["simulated"] += compare_simulated([(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder)

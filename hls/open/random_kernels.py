@@ -49,8 +49,8 @@ class RandomKernel:
     outputs: list
     text: str = ""
     rams: list = field(default_factory=list)       # (name, width, depth)
-    hazard: bool = False                           # may read a RAM word that a step just before wrote: C++ and the
-                                                   # lowered step do so, the pipeline's write lands later
+    hazard: bool = False                           # RAM data decides the state, or a word may be read just after it
+                                                   # was written: right step by step, but not for a pipeline
 
     @property
     def type(self):
@@ -99,6 +99,7 @@ def random_kernel(seed, max_width=200):
     if has_ram:
         lines += _ram(rng, source, kernel)
     feeds_back = rng.random() < 0.3      # RAM data in the state: right, but no pipeline has one step per cycle then
+    kernel.hazard |= has_ram and feeds_back
     if has_ram and not feeds_back:
         data = source.variables.pop()
     for _ in range(rng.randint(1, 4)):
@@ -111,7 +112,7 @@ def random_kernel(seed, max_width=200):
         lines += _write(rng, source, stream.name)
     if kernel.rams:
         ram, bits, depth = kernel.rams[0]
-        address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})" if kernel.hazard else "at"
+        address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})" if "at" not in [v.name for v in kernel.members] else "at"
         lines += [f"if ({source.condition(1)}) {{", f"    {ram}.write({address}, {type_name(bits, False)}({source.value(2)[0]}));", "}"]
     kernel.text = _class(rng, kernel, lines)
     return kernel

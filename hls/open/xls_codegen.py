@@ -16,6 +16,9 @@ BOX = 0.95
 RELAX = (1, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 4)
 
 
+RAM_LAG = 2   # cycles between a step's read of a RAM and its write, at most
+
+
 @dataclass(frozen=True)
 class Timing:
     """What decides the pipeline: XLS fills a stage up to `period_ps` of the delays in `model`.
@@ -48,6 +51,8 @@ def scheduling_options(step, timing):
     for p in step.ports:
         if p.direction == "read":      # fixed latency, no handshake
             options.append(f'io_constraints: "{p.name}_rd_req:send:{p.name}_rd_resp:recv:{timing.ram_latency}:{timing.ram_latency}"')
+            if step.port(p.name, "write"):   # a kernel may read an address again RAM_LAG + 1 steps after it wrote it
+                options.append(f'io_constraints: "{p.name}_rd_req:send:{p.name}_wr:send:{-RAM_LAG}:{RAM_LAG}"')
         elif p.direction == "in":      # a step takes all its inputs when it begins, and never waits later
             options.append(f'io_constraints: "{GO}:recv:{p.name}:recv:0:0"')
     return " ".join(options)
