@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import random_model
+from random_models import random_model
 from host import pipeline, run_pynq
 from host.image_io import read_picture
 from model import color, golden
