@@ -114,6 +114,9 @@ class PacketModel:
         return self.header("error", 0, tag, ERRORS[name])
 
 
+TAG = 0x89ABCDEF  # of most tiles: every bit of a tag has to come back
+
+
 def top_beats(config, rng):
     """Return input and expected beats of whole transfers: every packet, every error, and recovery from each."""
     model = random_model(config.network, rng)
@@ -122,7 +125,7 @@ def top_beats(config, rng):
     tile = random_picture(rng, least + 4, least + 8)
     small = random_picture(rng, least, least)
     top = PacketModel(config)
-    good = tile_packet(config, tile, 5)
+    good = tile_packet(config, tile, TAG)
     load = load_packet(config, model, 3)
     tiny = tile_packet(config, small, 9)
     tiny_answer = top.tile_answer(model, small, 9)
@@ -134,28 +137,28 @@ def top_beats(config, rng):
         return changed
 
     top.transfer(identify_packet(0, 1), identity)
-    top.transfer(good, top.error("not_loaded", 5))
+    top.transfer(good, top.error("not_loaded", TAG))
     top.transfer(load, top.header("load", 0, 3))
-    top.transfer(good, top.tile_answer(model, tile, 5))
+    top.transfer(good, top.tile_answer(model, tile, TAG))
     # many packets in one transfer
     top.transfer(np.concatenate([tiny, identify_packet(7, 1), good, tiny]),
-                 [*tiny_answer, *identity, *top.tile_answer(model, tile, 5), *tiny_answer])
+                 [*tiny_answer, *identity, *top.tile_answer(model, tile, TAG), *tiny_answer])
     # other parameters, and back, within a transfer
     top.transfer(np.concatenate([load_packet(config, other, 4), good, load, tiny]),
-                 [*top.header("load", 0, 4), *top.tile_answer(other, tile, 5), *top.header("load", 0, 3), *tiny_answer])
+                 [*top.header("load", 0, 4), *top.tile_answer(other, tile, TAG), *top.header("load", 0, 3), *tiny_answer])
     # errors: each is followed by a tile that has to come out right
     faults = [
         (broken(good, 0, 0xFFFF, 0x1234), top.error("bad_magic")),
         (broken(good, 0, 0xFF0000, 0x770000), top.error("unknown_command")),
         (broken(good, 0, 0xFFFFFFFF00000000, (config.config_id ^ 1) << 32), top.error("wrong_config")),
         (broken(load, 1, 0xFFFFFFFF, config.param_beats - 1), top.error("bad_length", 3)),
-        (broken(good, 1, 0xFFFF, 2 * config.network.halo), top.error("too_small", 5)),
-        (broken(good, 1, 0xFFFF0000, 0), top.error("too_small", 5)),
-        (broken(good, 1, 0xFFFF, config.max_width + 1), top.error("too_large", 5)),
-        (broken(good, 1, 0xFFFF0000, (config.max_height + 1) << 16), top.error("too_large", 5)),
+        (broken(good, 1, 0xFFFF, 2 * config.network.halo), top.error("too_small", TAG)),
+        (broken(good, 1, 0xFFFF0000, 0), top.error("too_small", TAG)),
+        (broken(good, 1, 0xFFFF, config.max_width + 1), top.error("too_large", TAG)),
+        (broken(good, 1, 0xFFFF0000, (config.max_height + 1) << 16), top.error("too_large", TAG)),
         (good[:1], top.error("truncated")),
-        (good[:2], top.error("truncated", 5)),
-        (np.concatenate([good, [np.uint64(0)]]), [*top.tile_answer(model, tile, 5), *top.error("bad_magic")]),
+        (good[:2], top.error("truncated", TAG)),
+        (np.concatenate([good, [np.uint64(0)]]), [*top.tile_answer(model, tile, TAG), *top.error("bad_magic")]),
     ]
     for words, answer in faults:
         top.transfer(words, answer)
@@ -164,14 +167,14 @@ def top_beats(config, rng):
     for cut in (3, len(good) // 2, len(good) - 1):
         flat = np.zeros(tile.size, np.uint8)
         flat[:(cut - 2) * 8] = tile.ravel()[:(cut - 2) * 8]
-        top.transfer(good[:cut], [*top.tile_answer(model, flat.reshape(tile.shape), 5), *top.error("truncated", 5)])
+        top.transfer(good[:cut], [*top.tile_answer(model, flat.reshape(tile.shape), TAG), *top.error("truncated", TAG)])
         top.transfer(tiny, tiny_answer)
     # a beat that is not full: it counts, what follows does not
     keep = np.full(len(good), 0xFF)
     keep[4] = 0x0F
     flat = np.zeros(tile.size, np.uint8)
     flat[:24] = tile.ravel()[:24]
-    top.transfer(good, [*top.tile_answer(model, flat.reshape(tile.shape), 5), *top.error("bad_keep", 5)], keep)
+    top.transfer(good, [*top.tile_answer(model, flat.reshape(tile.shape), TAG), *top.error("bad_keep", TAG)], keep)
     keep[:] = 0xFF
     keep[0] = 0
     top.transfer(good, top.error("bad_keep"), keep)
