@@ -9,6 +9,7 @@ NETWORK ?= srcnn915
 BOARD   ?= pynq_z2
 UPSCALE ?= 3
 N       ?= 3000
+SEED    ?= 1
 DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
@@ -50,8 +51,8 @@ rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness
 mutation: $(READY)  ## broken kernels have to be caught
 	$(PY) -m sim.mutation
 
-fuzz: $(READY)  ## random kernels through the open route against g++: N=3000
-	$(PY) -m hls.open.fuzz -n $(N)
+fuzz: $(READY)  ## random kernels through the open route against g++: N=3000 SEED=1
+	$(PY) -m hls.open.fuzz -n $(N) --seed $(SEED)
 
 train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION=
 	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)

@@ -189,6 +189,32 @@ def test_a_read_that_does_not_happen_gives_zero(tmp_path):
     assert compare_simulated([(kernel, step, rows)], tmp_path) == 1
 
 
+MERGED_MEMBERS = """struct struct_k2 {
+    ap_int<4> s0 = 0;
+    ap_int<4> a0[4] = {-1, 2, 3, 4};
+    void step(hls::stream<ap_int<10>>& in0, hls::stream<ap_int<4>>& out0) {
+        ap_int<10> x0 = in0.read();
+        out0.write((s0 <= a0[ap_uint<2>(s0)]) ? ap_int<4>(a0[3]) : ap_int<4>(s0));
+        a0[ap_uint<2>(x0)] = x0 >> 2;
+        s0 = x0 >> 5;
+    }
+};
+"""
+
+
+def test_a_choice_between_an_array_and_another_member(tmp_path):
+    """LLVM makes one load at a chosen offset of the two; it is not an index into the array."""
+    need("ziglang", "llvmlite", "xls")
+    need_reference()
+    from hls.open.fuzz import compare_interpreted, lower, reference
+    from hls.open.random_cpp import Var
+    from hls.open.random_kernels import RandomKernel
+    kernel = RandomKernel("k2", [Var("s0", 4, True)], [Var("in0", 10, True)], [Var("out0", 4, True)], MERGED_MEMBERS)
+    rows = reference([kernel], tmp_path)["k2"]
+    assert len({row[1] for row in rows}) >= 3
+    compare_interpreted(kernel, lower([kernel], tmp_path)[0], rows)
+
+
 @pytest.mark.slow
 def test_random_kernels(tmp_path):
     """100 random kernels behave as with g++ and AMD's headers: in XLS's interpreter, one in ten in Verilog."""

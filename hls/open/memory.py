@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hls.open.errors import Refused
 
 MAX_ELEMENTS = 1024      # of an array with computed indices: more registers than that belong in a ram
+FEW_ELEMENTS = 64      # values of an index that are all tried where no array is known to bound them
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ class Address:
 
     def plus(self, offset, terms=()):
         return Address(self.memory, self.offset + offset, self.terms + tuple(terms))
+
+
+def _is_choice(node):
+    """True if a node can only be one of some literals."""
+    if node.op == "select":
+        return all(_is_choice(choice) for choice in node.args[1:])
+    return node.op == "literal" or (node.op in ("zext", "sext", "slice") and _is_choice(node.args[0]))
 
 
 class MemoryAccess:
@@ -153,10 +161,14 @@ class MemoryAccess:
         index, stride = address.terms[-1]
         low, high = self.graph.bounds(index)
         offset = address.offset
+        if _is_choice(index):
+            return low, high      # LLVM merged accesses to different members: no array bounds these
         inner = [a for a in address.memory.arrays if stride and stride % a.stride == 0 and a.stride <= abs(stride)
                  and a.offset <= offset + max(low, -1 << 40) * stride + (high - low) * abs(stride)
                  and offset < a.offset + a.stride * a.count + abs(stride) * min(high - low, a.count)]
-        inner = [a for a in inner if a.offset <= offset < a.offset + a.stride * a.count] or inner
+        inside = [a for a in inner if a.offset <= offset < a.offset + a.stride * a.count]
+        # From a start outside, only an index too wide to try all its values is held to belong to the array.
+        inner = inside or (inner if high - low >= FEW_ELEMENTS else [])
         if inner:
             array = min(inner, key=lambda a: (a.stride != abs(stride), a.stride * a.count))
             bounds = [-((offset - array.offset) // stride), (array.offset + array.stride * array.count - 1 - offset) // stride]
