@@ -32,6 +32,7 @@ class Stage:
     pe: int
     simd: int
     in_word: int  # channels per word of the input stream
+    pack: bool = True  # two products per DSP (hls/kernels/products.hpp)
 
     @property
     def transposed(self):
@@ -65,13 +66,18 @@ class Stage:
 
     @property
     def tap_fold(self):
-        """Cycles per pass over the taps."""
-        return self.mac_taps // self.simd
+        """Cycles per pass over the taps, rounded up: weights are zero where SIMD does not divide them."""
+        return -(-self.mac_taps // self.simd)
 
     @property
     def fold(self):
         """Cycles per position of the MAC array: out_fold * tap_fold."""
         return self.out_fold * self.tap_fold
+
+    @property
+    def dsp(self):
+        """Multipliers: SIMD for every two of the PE output channels, or for every one without packing."""
+        return self.simd * (-(-self.pe // 2) if self.pack else self.pe)
 
     @property
     def weight_beats(self):
@@ -108,6 +114,11 @@ class Config:
         return self.tile_height + 2 * self.network.halo
 
     @property
+    def dsp(self):
+        """Multipliers of all MAC arrays, a DSP each."""
+        return sum(stage.dsp for stage in self.stages)
+
+    @property
     def param_beats(self):
         """64-bit words in the payload of a load packet."""
         return sum(stage.param_beats for stage in self.stages)
@@ -135,7 +146,7 @@ def list_boards():
     return sorted(path.stem for path in BOARDS.glob("*.toml"))
 
 
-def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None, tile_height=None):
+def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None, tile_height=None, pack=None):
     """Read a board file and put a network on it.
 
     Parameters
@@ -147,6 +158,8 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
         Overrides the board's folding.
     tile_width, tile_height : int, optional
         Override the board's largest tile (output pixels).
+    pack : bool, optional
+        Overrides the board's `pack`: two products per DSP.
 
     Returns
     -------
@@ -155,7 +168,8 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
     Raises
     ------
     UserError
-        Unknown board, no folding for this network, or a folding that does not divide the layer.
+        Unknown board, no folding for this network, a folding that does not divide the layer, or one that takes more
+        DSPs than the board has.
     """
     if not isinstance(network, Network):
         network = load_network(network)
@@ -171,9 +185,10 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
             folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
         except (KeyError, TypeError) as error:
             raise UserError(f"{path} has no folding for {network.name} ({error} is missing); add [folding.{network.name}]") from error
+    pack = described.get("pack", True) if pack is None else pack
     stages, in_word = [], 1
     for layer in network.layers:
-        stage = Stage(layer, *folding[layer.name], in_word)
+        stage = Stage(layer, *folding[layer.name], in_word, pack)
         _check_fold(stage)
         stages.append(stage)
         in_word = layer.out_ch if stage.transposed else stage.pe  # channels per output word
@@ -181,11 +196,17 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
     config = Config(network, described["name"], described["part"], described["clock_mhz"], described["budget"], *sizes, tuple(stages))
     if min(sizes) < 1 or config.max_width >= 1 << 16 or config.max_height >= 1 << 15:
         raise UserError(f"the largest tile is {sizes[0]}x{sizes[1]} pixels; with halo it has to stay below 65536x32768")
+    if config.dsp > config.budget["dsp"]:
+        each = ", ".join(f"{stage.layer.name} {stage.dsp}" for stage in stages)
+        raise UserError(f"the folding of {network.name} takes {config.dsp} DSPs ({each}), {config.board} has {config.budget['dsp']}; choose a smaller pe or simd"
+                        f"{'' if pack else ', or pack = true'}")
     return config
 
 
 def _check_board(described, path):
     """Raise `UserError` unless a board description has all it needs."""
+    if not isinstance(described.get("pack", True), bool):
+        raise UserError(f"{path} has pack = {described['pack']!r}; it is true (two products per DSP) or false")
     kinds = {"name": str, "part": str, "clock_mhz": (int, float), "tile_width": int, "tile_height": int, "budget": dict, "folding": dict}
     for key, kind in kinds.items():
         if not isinstance(described.get(key), kind):
@@ -202,9 +223,16 @@ def _check_shape(network):
                         f"transposed; {network.name} is another kind, run it with the golden model")
 
 
+def legal_simd(taps):
+    """Return the SIMD widths worth having, ascending: the smallest for each number of steps over the taps."""
+    return sorted({-(-taps // steps) for steps in range(1, taps + 1)})
+
+
 def _check_fold(stage):
-    for what, value, whole in (("pe", stage.pe, stage.mac_out_ch), ("simd", stage.simd, stage.mac_taps)):
-        if type(value) is not int or value < 1 or whole % value:
-            legal = [d for d in range(1, whole + 1) if whole % d == 0]
+    divisors = [d for d in range(1, stage.mac_out_ch + 1) if stage.mac_out_ch % d == 0]
+    for what, value, whole, legal, rule in (
+            ("pe", stage.pe, stage.mac_out_ch, divisors, "does not divide"),
+            ("simd", stage.simd, stage.mac_taps, legal_simd(stage.mac_taps), "takes no fewer steps than a smaller one for")):
+        if type(value) is not int or value not in legal:
             nearest = min(legal, key=lambda d: abs(d - value) if type(value) is int else d)
-            raise UserError(f"{what} = {value} of layer {stage.layer.name} does not divide {whole}; the nearest legal value is {nearest}")
+            raise UserError(f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}")

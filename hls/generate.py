@@ -32,6 +32,7 @@ def header_text(config):
             f"    static constexpr int PE = {stage.pe}, SIMD = {stage.simd}, IN_WORD = {stage.in_word};",
             f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.transposed else layer.acc_bits};",
             f"    static constexpr int MAX_W = {width};",
+            f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
             f"    static constexpr bool RAW = {str(stage.transposed).lower()};  // accumulators go out as they are",
             "};",
         ]

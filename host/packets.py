@@ -101,6 +101,7 @@ def weight_words(stage, weight):
         matrix = weight.reshape(stage.mac_out_ch, stage.mac_taps)
     else:
         matrix = weight.transpose(0, 2, 1, 3).reshape(stage.mac_out_ch, stage.mac_taps)
+    matrix = np.pad(matrix, ((0, 0), (0, stage.tap_fold * stage.simd - stage.mac_taps)))  # where SIMD does not divide the taps
     blocks = matrix.reshape(stage.out_fold, stage.pe, stage.tap_fold, stage.simd).transpose(0, 2, 1, 3)
     padded = np.zeros((stage.fold * stage.pe, stage.weight_beats * 8), np.int8)
     padded[:, :stage.simd] = blocks.reshape(-1, stage.simd)

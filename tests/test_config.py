@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from hls.config import list_boards, load_config
+from hls.config import legal_simd, list_boards, load_config
 from hls.generate import header_text
 from model.errors import UserError
 from model.network import list_networks, load_network
@@ -16,8 +16,32 @@ from model.network import list_networks, load_network
 def test_every_board_folds_every_network(network, board):
     config = load_config(network, board)
     for stage in config.stages:
-        assert stage.fold * stage.pe * stage.simd == stage.layer.macs_per_pixel
-    assert sum(stage.pe * stage.simd for stage in config.stages) <= config.budget["dsp"]
+        # idle multipliers only where SIMD does not divide the taps, and fewer than one per step
+        idle = stage.fold * stage.pe * stage.simd - stage.layer.macs_per_pixel
+        assert 0 <= idle < stage.pe * stage.out_fold * stage.tap_fold
+    assert sum(stage.dsp for stage in config.stages) == config.dsp <= config.budget["dsp"]
+
+
+def test_packing_halves_the_multipliers():
+    folding = {"conv1": (4, 27), "conv2": (8, 8), "conv3": (5, 4)}
+    packed, single = (load_config("srcnn915", folding=folding, pack=pack) for pack in (True, False))
+    assert [stage.dsp for stage in packed.stages] == [54, 32, 12]  # an odd channel keeps its multiplier
+    assert [stage.dsp for stage in single.stages] == [108, 64, 20]
+    assert packed.config_id == single.config_id  # the packets are the same
+
+
+def test_more_dsps_than_the_board_has_are_refused():
+    folding = {"conv1": (32, 17), "conv2": (8, 13), "conv3": (5, 8)}
+    with pytest.raises(UserError, match="takes 348 DSPs .conv1 272, conv2 52, conv3 24., pynq_z2 has 220"):
+        load_config("srcnn915", folding=folding)
+
+
+@given(st.integers(1, 3000))
+def test_legal_simd_widths_take_the_fewest_products(taps):
+    for simd in legal_simd(taps):
+        steps = -(-taps // simd)
+        assert steps * (simd - 1) < taps  # one less would take another step
+    assert {-(-taps // simd) for simd in range(1, taps + 1)} == {-(-taps // simd) for simd in legal_simd(taps)}
 
 
 def test_macs_of_the_default_network():
@@ -55,7 +79,7 @@ def test_config_id_depends_on_all_that_packets_depend_on():
 
 @pytest.mark.parametrize("folding, message", [
     ({"conv1": (7, 27), "conv2": (8, 8), "conv3": (5, 4)}, "pe = 7 of layer conv1 does not divide 64; the nearest legal value is 8"),
-    ({"conv1": (4, 26), "conv2": (8, 8), "conv3": (5, 4)}, "simd = 26 of layer conv1 does not divide 81; the nearest legal value is 27"),
+    ({"conv1": (4, 26), "conv2": (8, 8), "conv3": (5, 4)}, "simd = 26 of layer conv1 takes no fewer steps than a smaller one for 81; the nearest legal value is 27"),
     ({"conv1": (4, 27), "conv2": (8, 8), "conv3": (6, 4)}, "pe = 6 of layer conv3 does not divide 25; the nearest legal value is 5"),
     ({"conv1": (0, 27), "conv2": (8, 8), "conv3": (5, 4)}, "pe = 0 of layer conv1"),
 ])
@@ -92,7 +116,8 @@ def board_with(tmp_path, old, new):
     ("tile_width = 1920", 'tile_width = "wide"', "'tile_width'"),
     ("tile_width = 1920", "tile_width = 70000", "65536"),
     ("tile_width = 1920", "tile_width = 0", "65536"),
-    ("pe = 4, simd = 27", 'pe = "4", simd = 27', "pe = 4 of layer conv1"),
+    ("pe = 16, simd = 17", 'pe = "16", simd = 17', "pe = 16 of layer conv1"),
+    ('part = "xc7z020clg400-1"', 'part = "xc7z020clg400-1"\npack = 2', "pack = 2; it is true"),
     ("[folding.srcnn915]", "[folding.other]", "no folding for srcnn915"),
     ("clock_mhz = 150", "clock_mhz = ", "not valid TOML"),
 ])

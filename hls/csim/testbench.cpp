@@ -57,6 +57,28 @@ static void test_requantise() {
     }
 }
 
+// Every activation with every pair of weights: 2^24 products. Counts the pairs that differ from two plain products.
+static void test_pairs() {
+    size_t wrong = 0, count = 0;
+    for (int low = -128; low < 128; low++) {
+        for (int high = -128; high < 128; high++) {
+            const packed_weight_t weights = pack_weights(weight_t(low), weight_t(high));
+            for (int x = 0; x < 256; x++, count++) {
+                const packed_product_t product = multiply_pair(weights, act_t(x));
+                const bool right = low_product(product).to_int() - 128 * x == low * x && high_product(product).to_int() == high * x;
+                if (!right && wrong++ == 0) {
+                    printf("first wrong pair: weights %d and %d, activation %d\n", low, high, x);
+                }
+            }
+        }
+    }
+    if (wrong) {
+        printf("FAIL pairs: %zu of %zu pairs of products are wrong\n", wrong, count);
+        exit(1);
+    }
+    printf("pass %-10s %8zu pairs of products, all there are\n", "pairs", count);
+}
+
 static void test_line_buffer() {
     const array& image = vector_named("line_image");
     constexpr int K = conv1_cfg::K;
@@ -161,6 +183,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     load_vectors(argv[1]);
+    test_pairs();
     test_requantise();
     test_line_buffer();
     test_stage<conv1_stage, 1, 8, conv1_cfg::PE, 8, false>("conv1");

@@ -2,11 +2,14 @@
 //
 // step() is one clock cycle. Per output position the MAC array takes FOLD = OUT_FOLD * TAP_FOLD steps: for each
 // group of PE output channels, TAP_FOLD steps of SIMD taps. The window rotates by SIMD taps per step, so that
-// the multipliers always see its first SIMD entries and it is back in place after every pass over the taps.
+// the multipliers always see its first SIMD entries and it is back in place after every pass over the taps. Where
+// SIMD does not divide the taps, the window has idle entries at its end, whose weights are zero.
+// With PACK two output channels share a multiplier (products.hpp).
 // The next column is fetched during the last steps of the current position and enters with the last one:
 // positions follow each other without a bubble.
 #pragma once
 #include "line_buffer.hpp"
+#include "products.hpp"
 #include "requantise.hpp"
 #include "stage_command.hpp"
 
@@ -15,15 +18,17 @@ namespace srcnn {
 template <class L> struct conv_stage {
     static constexpr int TAPS = L::K * L::K * L::IN_CH;  // ordered kw, kh, channel: a column enters as a unit
     static constexpr int COLUMN = L::K * L::IN_CH;
-    static constexpr int TAP_FOLD = TAPS / L::SIMD;
+    static constexpr int TAP_FOLD = (TAPS + L::SIMD - 1) / L::SIMD;
+    static constexpr int WINDOW = TAP_FOLD * L::SIMD;
     static constexpr int OUT_FOLD = L::OUT_CH / L::PE;
     static constexpr int FOLD = OUT_FOLD * TAP_FOLD;
     static constexpr int WORDS = L::IN_CH / L::IN_WORD;  // input words per position
+    static constexpr int CHANNELS = L::PACK ? 2 : 1;     // output channels per multiplier
     static constexpr int SIMD_BITS = L::SIMD * WEIGHT_BITS;
     static constexpr int WEIGHT_BEATS = (SIMD_BITS + 63) / 64;
     static constexpr int OUT_BITS = L::RAW ? L::ACC_BITS : ACT_BITS;
     static constexpr int PARAM_BEATS = FOLD * L::PE * WEIGHT_BEATS + (L::RAW ? 0 : L::OUT_CH);
-    static_assert(TAPS % L::SIMD == 0, "SIMD has to divide the taps k * k * in_ch");
+    static_assert(WINDOW - TAPS < TAP_FOLD, "a smaller SIMD takes as few steps over the taps k * k * in_ch");
     static_assert(L::OUT_CH % L::PE == 0, "PE has to divide the output channels");
     static_assert(L::IN_CH % L::IN_WORD == 0, "the input word has to divide the input channels");
     static_assert(SIMD_BITS <= AP_INT_MAX_W && COLUMN * ACT_BITS <= AP_INT_MAX_W, "raise AP_INT_MAX_W or fold more");
@@ -60,7 +65,7 @@ template <class L> struct conv_stage {
     fold_t fold = 0;
     tap_t tap_pass = 0;
     pass_t out_pass = 0;
-    act_t window[TAPS];
+    act_t window[WINDOW];
     acc_t acc[L::PE];
 
     // True if the next step reads `in`. Fetching late leaves the early steps free of waiting.
@@ -170,26 +175,78 @@ template <class L> struct conv_stage {
     // One fold step: PE x SIMD products, accumulated; a finished group of channels leaves.
     void multiply(hls::stream<out_t>& out) {
 #pragma HLS INLINE
-        const bool first = tap_pass == 0;
-        const bool done = tap_pass == tap_t(TAP_FOLD - 1);
-        out_t result = 0;
-    mac_pe:
+        const bool first = TAP_FOLD == 1 || tap_pass == 0;
+        const bool done = TAP_FOLD == 1 || tap_pass == tap_t(TAP_FOLD - 1);
+        ap_uint<SIMD_BITS> taps[L::PE];
+    read_weights:
         for (int p = 0; p < L::PE; p++) {
 #pragma HLS UNROLL
-            const ap_uint<SIMD_BITS> taps = weights[p].read(fold);
-            acc_t dot = 0;
-        mac_simd:
-            for (int s = 0; s < L::SIMD; s++) {
+            taps[p] = weights[p].read(fold);
+        }
+        acc_t dot[L::PE];
+        const acc_t offset = L::PACK && L::PE > 1 ? offset_sum() : acc_t(0);
+    mac_pair:
+        for (int p = 0; p < L::PE; p += CHANNELS) {
 #pragma HLS UNROLL
-                const weight_t weight = taps.range(s * WEIGHT_BITS + WEIGHT_BITS - 1, s * WEIGHT_BITS);
-                dot += weight * window[s];
+            if (p + CHANNELS <= L::PE && L::PACK) {
+                dot_pair(taps[p], taps[p + CHANNELS - 1], offset, dot[p], dot[p + CHANNELS - 1]);
+            } else {
+                dot[p] = dot_single(taps[p]);
             }
-            acc[p] = (first ? acc_t(0) : acc[p]) + dot;
+        }
+        out_t result = 0;
+    accumulate_pe:
+        for (int p = 0; p < L::PE; p++) {
+#pragma HLS UNROLL
+            acc[p] = (first ? acc_t(0) : acc[p]) + dot[p];
             result.range(p * OUT_BITS + OUT_BITS - 1, p * OUT_BITS) = finish(acc[p], p);
         }
         if (done) {
             out.write(result);
         }
+    }
+
+    static weight_t weight_of(ap_uint<SIMD_BITS> taps, int s) {
+#pragma HLS INLINE
+        return taps.range(s * WEIGHT_BITS + WEIGHT_BITS - 1, s * WEIGHT_BITS);
+    }
+
+    // SIMD products of one channel, a multiplier each.
+    acc_t dot_single(ap_uint<SIMD_BITS> taps) const {
+#pragma HLS INLINE
+        acc_t dot = 0;
+    mac_simd:
+        for (int s = 0; s < L::SIMD; s++) {
+#pragma HLS UNROLL
+            dot += weight_of(taps, s) * window[s];
+        }
+        return dot;
+    }
+
+    // SIMD products of two channels, a multiplier for each pair.
+    void dot_pair(ap_uint<SIMD_BITS> low_taps, ap_uint<SIMD_BITS> high_taps, acc_t offset, acc_t& low, acc_t& high) const {
+#pragma HLS INLINE
+        low = offset;
+        high = 0;
+    mac_simd_pair:
+        for (int s = 0; s < L::SIMD; s++) {
+#pragma HLS UNROLL
+            const packed_product_t product = multiply_pair(pack_weights(weight_of(low_taps, s), weight_of(high_taps, s)), window[s]);
+            low += low_product(product);
+            high += high_product(product);
+        }
+    }
+
+    // What the lower products of this step have too much, negated: -128 * sum of x. One sum for all channels.
+    acc_t offset_sum() const {
+#pragma HLS INLINE
+        acc_t sum = 0;
+    sum_simd:
+        for (int s = 0; s < L::SIMD; s++) {
+#pragma HLS UNROLL
+            sum += window[s];
+        }
+        return -(sum << (WEIGHT_BITS - 1));
     }
 
     // What leaves the stage for one channel: the accumulator itself, or its requantised value.
@@ -219,14 +276,14 @@ template <class L> struct conv_stage {
             rotated[i] = window[i];
         }
     rotate_down:
-        for (int i = 0; i < TAPS - L::SIMD; i++) {
+        for (int i = 0; i < WINDOW - L::SIMD; i++) {
 #pragma HLS UNROLL
             window[i] = window[i + L::SIMD];
         }
     rotate_in:
         for (int i = 0; i < L::SIMD; i++) {
 #pragma HLS UNROLL
-            window[TAPS - L::SIMD + i] = rotated[i];
+            window[WINDOW - L::SIMD + i] = rotated[i];
         }
     }
 
