@@ -117,7 +117,7 @@ def board_with(tmp_path, old, new):
     ("tile_width = 1920", "tile_width = 70000", "65536"),
     ("tile_width = 1920", "tile_width = 0", "65536"),
     ("pe = 16, simd = 17", 'pe = "16", simd = 17', "pe = 16 of layer conv1"),
-    ('part = "xc7z020clg400-1"', 'part = "xc7z020clg400-1"\npack = 2', "pack = 2; it is true"),
+    ("pack = true", "pack = 2", "pack = 2; it is true"),
     ("[folding.srcnn915]", "[folding.other]", "no folding for srcnn915"),
     ("clock_mhz = 150", "clock_mhz = ", "not valid TOML"),
 ])
