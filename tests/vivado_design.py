@@ -250,6 +250,8 @@ class Design:
                                      for segment in self.interface(slave).get("segments", {})}
         for space, segment in sorted(possible - mapped):
             yield f"{segment} has no address in {space}"
+        for space in sorted({space for space, _ in possible} - {space for space, _ in self.addresses}):
+            yield f"{space} sees nothing"
         for space, segment in sorted(mapped - possible):
             yield f"{segment} cannot be reached from {space}"
         for cell in self.cells.values():

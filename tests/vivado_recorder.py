@@ -284,7 +284,7 @@ class Recorder:
         if "-filter" in options:
             objects = design.all_objects(kind)
             found = [path for path in found if matches(options["-filter"], objects[path])]
-        return self._some(found, options, f"{name}: nothing is like {' '.join(patterns) or options.get('-filter', '')!r}")
+        return self._some(found, options, f"{name}: nothing is like {' '.join(patterns) or options.get('-filter', '')}")
 
     def _some(self, found, options, complaint):
         if not found and "-quiet" not in options:
@@ -414,4 +414,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[2:] if sys.argv[1:2] == ["vivado"] else sys.argv[1:])

@@ -8,8 +8,9 @@ import subprocess
 
 from vivado_design import DesignError
 
-# Every command asks Python and passes the answer on; `unknown` would otherwise try programs of the system.
+# Every command asks Python and passes the answer on; no program of the system is started.
 _PRELUDE = """
+rename exec {{}}
 proc unknown {{args}} {{ error "invalid command name \\"[lindex $args 0]\\"" }}
 foreach recorded_command {{{names}}} {{
     proc $recorded_command {{args}} [string map [list NAME $recorded_command] {{
