@@ -11,7 +11,7 @@
 proc create_cell {name ip {config {}}} {
     set newest [get_ipdefs -all -filter "VLNV =~ xilinx.com:ip:$ip:* && UPGRADE_VERSIONS == \"\""]
     if {[llength $newest] != 1} {
-        error "this Vivado has [llength $newest] IP of the name $ip where one was expected"
+        fail "this Vivado has [llength $newest] IP of the name $ip where one was expected"
     }
     set cell [create_bd_cell -type ip -vlnv $newest $name]
     if {[llength $config]} {
@@ -49,7 +49,7 @@ proc create_kernel {rtl} {
 
 proc the_only {what found} {
     if {[llength $found] != 1} {
-        error "the kernel has [llength $found] $what where one was expected"
+        fail "the kernel has [llength $found] $what where one was expected"
     }
     return $found
 }
@@ -103,7 +103,11 @@ proc create_block_design {clock_mhz rtl} {
     connect_bd_net [get_bd_pins proc_sys_reset_0/peripheral_aresetn] \
         [get_bd_pins axi_control/aresetn] [get_bd_pins axi_memory/aresetn] [get_bd_pins axi_dma_0/axi_resetn]
     set kernel_reset [kernel_pin $kernel rst]
-    if {[get_property CONFIG.POLARITY $kernel_reset] eq "ACTIVE_HIGH"} {
+    set polarity [expr {$rtl eq "open" ? "ACTIVE_HIGH" : "ACTIVE_LOW"}]
+    if {[get_property CONFIG.POLARITY $kernel_reset] ne $polarity} {
+        fail "the kernel's reset is [get_property CONFIG.POLARITY $kernel_reset], not $polarity"
+    }
+    if {$rtl eq "open"} {
         connect_bd_net [get_bd_pins proc_sys_reset_0/peripheral_reset] $kernel_reset
     } else {
         connect_bd_net [get_bd_pins proc_sys_reset_0/peripheral_aresetn] $kernel_reset
@@ -113,10 +117,12 @@ proc create_block_design {clock_mhz rtl} {
     assign_bd_address -offset $control_offset -range 64K -target_address_space [get_bd_addr_spaces $space] \
         [get_bd_addr_segs axi_dma_0/S_AXI_LITE/Reg]
     foreach dma_space {Data_MM2S Data_S2MM} {
-        foreach segment [get_bd_addr_segs $segments] {
-            if {[get_property NAME $segment] in $ddr} {
-                assign_bd_address -target_address_space [get_bd_addr_spaces axi_dma_0/$dma_space] $segment
-            } else {
+        foreach name $ddr {
+            assign_bd_address -target_address_space [get_bd_addr_spaces axi_dma_0/$dma_space] [get_bd_addr_segs $segments/$name]
+        }
+        foreach name $not_ddr {
+            set segment [get_bd_addr_segs -quiet $segments/$name]
+            if {[llength $segment]} {
                 exclude_bd_addr_seg -target_address_space [get_bd_addr_spaces axi_dma_0/$dma_space] $segment
             }
         }

@@ -8,9 +8,14 @@
 set here [file dirname [file normalize [info script]]]
 source [lindex $argv 0]
 
+# Vivado marks only its own errors; build.py looks for the mark.
+proc fail {message} {
+    error "ERROR: $message"
+}
+
 proc check_run {run} {
     if {[get_property PROGRESS [get_runs $run]] ne "100%"} {
-        error "$run did not finish, its state is [get_property STATUS [get_runs $run]]"
+        fail "$run did not finish, its state is [get_property STATUS [get_runs $run]]"
     }
 }
 

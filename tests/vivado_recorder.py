@@ -311,6 +311,8 @@ class Recorder:
         space = options.get("-target_address_space")
         if space not in self._open_design().all_objects("space") or segment not in self.design.all_objects("segment"):
             raise DesignError(f"exclude_bd_addr_seg: there is no {segment} in {space}")
+        if (space, segment) in self.design.addresses:
+            raise DesignError(f"exclude_bd_addr_seg: {segment} is assigned in {space}")
         self.design.excluded.add((space, segment))
 
     def do_validate_bd_design(self, options):
@@ -409,7 +411,7 @@ def main(arguments):
             sys.exit(f"ERROR: unknown option {word}")
     recorder, error = run_script(script, arguments[1:])
     if error:
-        print(f"ERROR: {error}")
+        print(error if error.startswith("ERROR: ") else f"ERROR: {error}")
         sys.exit(1)
 
 

@@ -3,7 +3,7 @@
 proc find_board_part {} {
     set found [lsort -dictionary [get_board_parts -quiet xilinx.com:kv260_som:part0:*]]
     if {![llength $found]} {
-        error "this Vivado has no board files of the KV260 SOM (xilinx.com:kv260_som), add the Kria boards with Vivado's installer or its board store"
+        fail "this Vivado has no board files of the KV260 SOM (xilinx.com:kv260_som), add the Kria boards with Vivado's installer or its board store"
     }
     return [lindex $found end]
 }
@@ -32,8 +32,9 @@ proc create_processor {} {
         memory $name/S_AXI_HP0_FPD \
         memory_clock $name/saxihp0_fpd_aclk \
         space $name/Data \
-        segments $name/SAXIGP2/* \
+        segments $name/SAXIGP2 \
         ddr {HP0_DDR_LOW HP0_DDR_HIGH} \
+        not_ddr {HP0_LPS_OCM HP0_QSPI HP0_PCIE_LOW HP0_PCIE_HIGH1 HP0_PCIE_HIGH2} \
         address_bits 40 \
     ]
 }

@@ -55,8 +55,9 @@ proc create_processor {} {
         memory $name/S_AXI_HP0 \
         memory_clock $name/S_AXI_HP0_ACLK \
         space $name/Data \
-        segments $name/S_AXI_HP0/* \
+        segments $name/S_AXI_HP0 \
         ddr {HP0_DDR_LOWOCM} \
+        not_ddr {} \
         address_bits 32 \
     ]
 }
