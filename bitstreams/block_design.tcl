@@ -5,8 +5,8 @@
 #   axi_dma_0 M_AXIS_MM2S  -> srcnn_top_0 -> axi_dma_0 S_AXIS_S2MM (64 bits)
 #   processor clock, 100 MHz -> clk_wiz_0 -> everything
 #
-# PYNQ sets the processor's clock by the handoff file: 100 MHz is a clock that every board can have exactly; the
-# wizard makes the kernel's from it. boards/<board>.tcl has what differs: find_board_part and create_processor.
+# PYNQ sets the divider of the processor's clock by the handoff file, its source stays what the boot image chose: 100 MHz
+# is a clock that both processors have; the wizard makes the kernel's from it. boards/<board>.tcl has what differs: find_board_part and create_processor.
 
 proc create_cell {name ip {config {}}} {
     set newest [get_ipdefs -all -filter "VLNV =~ xilinx.com:ip:$ip:* && UPGRADE_VERSIONS == \"\""]

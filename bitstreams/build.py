@@ -212,10 +212,7 @@ def install(work, folder, manifest):
         new, old = temporary / "new", temporary / "old"
         new.mkdir()
         for suffix in (".bit", ".hwh"):
-            try:
-                shutil.copy(work / f"{NAME}{suffix}", new)
-            except OSError as error:
-                raise UserError(f"{NAME}{suffix} cannot be copied to {folder} ({error.strerror}); make room or look into {os.path.relpath(work)}") from error
+            shutil.copy(work / f"{NAME}{suffix}", new)
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(new.iterdir())}
         (new / "manifest.json").write_text(json.dumps(manifest | {"files": files}, indent=1) + "\n")
         read_manifest(new)  # the host takes it
@@ -227,6 +224,8 @@ def install(work, folder, manifest):
             if old.exists():
                 old.rename(folder)
             raise
+    except OSError as error:
+        raise UserError(f"the overlay cannot be written to {folder} ({error}); make room, what Vivado made lies in {os.path.relpath(work)}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder

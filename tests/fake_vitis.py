@@ -1,7 +1,7 @@
 """`v++` and `vitis-run` without Vitis: refuse what the tools' manuals don't have, then write stand-ins for their results.
 
 C simulation and co-simulation run the real testbench (built beforehand, $FAKE_TESTBENCH) with the arguments of the
-configuration file. $FAKE_VITIS is JSON: what goes wrong ("csim_fails", "cosim": verdict, "ii", "dsp", "ip": name, "version").
+configuration file. $FAKE_VITIS is JSON: what goes wrong ("csim_fails", "cosim": verdict, "ii", "loop", "dsp", "ip": name, "version").
 """
 
 import json
@@ -70,11 +70,12 @@ def write_synthesis(work):
         "<profile><PerformanceEstimates><SummaryOfTimingAnalysis><EstimatedClockPeriod>4.867</EstimatedClockPeriod></SummaryOfTimingAnalysis>"
         "</PerformanceEstimates><AreaEstimates><Resources>" + "".join(f"<{name}>{value}</{name}>" for name, value in resources.items())
         + "</Resources></AreaEstimates></profile>")
+    loop = FAULTS.get("loop", "free_run")
     for kernel in ("parser", "conv1"):
         ii = FAULTS.get("ii", 1) if kernel == "conv1" else 1
         (folder / f"{kernel}_csynth.xml").write_text(
-            "<profile><PerformanceEstimates><SummaryOfLoopLatency><free_run><TripCount>inf</TripCount>"
-            f"<PipelineII>{ii}</PipelineII><PipelineDepth>9</PipelineDepth></free_run></SummaryOfLoopLatency></PerformanceEstimates></profile>")
+            "<profile><PerformanceEstimates><SummaryOfLoopLatency>"
+            f"<{loop}><TripCount>inf</TripCount><PipelineII>{ii}</PipelineII><PipelineDepth>9</PipelineDepth></{loop}></SummaryOfLoopLatency></PerformanceEstimates></profile>")
 
 
 def write_ip(work, config):

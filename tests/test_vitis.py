@@ -63,6 +63,7 @@ def test_the_whole_flow(tools):
     ({"cosim": "Fail"}, r"co-simulation of the Verilog did not pass"),
     ({"ii": 2}, r"pipelined conv1/free_run at II=2"),
     ({"ii": ""}, r"pipelined conv1/free_run at II=none"),
+    ({"loop": "VITIS_LOOP_5_1"}, r"pipelined no loop free_run at II=none"),
     ({"dsp": 221}, r"does not fit the device .*221 DSP of 220"),
     ({"ip": {"name": "other"}}, r"exported no IP xilinx.com:hls:srcnn_top:1.0"),
     ({"version": "2022.1"}, r"this is Vitis 2022.1, which has no configuration-file flow"),

@@ -15,6 +15,7 @@ proc create_processor {} {
     apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset "1"} $cell
     set_property -dict [list \
         CONFIG.PSU__FPGA_PL0_ENABLE {1} \
+        CONFIG.PSU__CRL_APB__PL0_REF_CTRL__SRCSEL {IOPLL} \
         CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ {100} \
         CONFIG.PSU__USE__M_AXI_GP0 {1} \
         CONFIG.PSU__MAXIGP0__DATA_WIDTH {32} \
