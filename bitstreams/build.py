@@ -225,7 +225,8 @@ def install(work, folder, manifest):
                 old.rename(folder)
             raise
     except OSError as error:
-        raise UserError(f"the overlay cannot be written to {folder} ({error}); make room, what Vivado made lies in {os.path.relpath(work)}") from error
+        raise UserError(f"the overlay cannot be written to {folder} ({error}); make room, "
+                        f"what Vivado made lies in {os.path.relpath(work)}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder

@@ -67,15 +67,16 @@ def write_synthesis(work):
     folder.mkdir(parents=True)
     resources = {"BRAM_18K": 130, "DSP": FAULTS.get("dsp", 192), "FF": 30000, "LUT": 21000, "URAM": 0}
     (folder / "csynth.xml").write_text(
-        "<profile><PerformanceEstimates><SummaryOfTimingAnalysis><EstimatedClockPeriod>4.867</EstimatedClockPeriod></SummaryOfTimingAnalysis>"
-        "</PerformanceEstimates><AreaEstimates><Resources>" + "".join(f"<{name}>{value}</{name}>" for name, value in resources.items())
+        "<profile><PerformanceEstimates><SummaryOfTimingAnalysis><EstimatedClockPeriod>4.867</EstimatedClockPeriod>"
+        "</SummaryOfTimingAnalysis></PerformanceEstimates><AreaEstimates><Resources>" + "".join(f"<{name}>{value}</{name}>" for name, value in resources.items())
         + "</Resources></AreaEstimates></profile>")
     loop = FAULTS.get("loop", "free_run")
     for kernel in ("parser", "conv1"):
         ii = FAULTS.get("ii", 1) if kernel == "conv1" else 1
         (folder / f"{kernel}_csynth.xml").write_text(
             "<profile><PerformanceEstimates><SummaryOfLoopLatency>"
-            f"<{loop}><TripCount>inf</TripCount><PipelineII>{ii}</PipelineII><PipelineDepth>9</PipelineDepth></{loop}></SummaryOfLoopLatency></PerformanceEstimates></profile>")
+            f"<{loop}><TripCount>inf</TripCount><PipelineII>{ii}</PipelineII><PipelineDepth>9</PipelineDepth></{loop}>"
+            "</SummaryOfLoopLatency></PerformanceEstimates></profile>")
 
 
 def write_ip(work, config):

@@ -251,13 +251,15 @@ DESIGN, PYNQ, KV260, BUILD = "block_design.tcl", "boards/pynq_z2.tcl", "boards/k
     (DESIGN, "{Data_MM2S Data_S2MM}", "{Data_MM2S}", "S_AXI_HP0/HP0_DDR_LOWOCM has no address in /axi_dma_0/Data_S2MM"),
     (PYNQ, "ddr {HP0_DDR_LOWOCM}", "ddr {HP0_DDR_LOW}", "nothing is like processing_system7_0/S_AXI_HP0/HP0_DDR_LOW"),
     (PYNQ, "not_ddr {}", "not_ddr {HP0_DDR_LOWOCM}", "assigned|excluded"),
-    (PYNQ, "ddr {HP0_DDR_LOWOCM} \\\n        not_ddr {}", "ddr {} \\\n        not_ddr {HP0_DDR_LOWOCM}", "/axi_dma_0/Data_MM2S sees nothing"),
+    (PYNQ, "ddr {HP0_DDR_LOWOCM} \\\n        not_ddr {}", "ddr {} \\\n        not_ddr {HP0_DDR_LOWOCM}",
+     "/axi_dma_0/Data_MM2S sees nothing"),
     (DESIGN, "    validate_bd_design\n", "", "not validated and saved"),
     # the wrapper's attributes
     ("srcnn_axi.v", "ASSOCIATED_BUSIF s_axis:m_axis, ", "", "stream s_axis of srcnn_axi belongs to 0 clocks"),
     ("srcnn_axi.v", "POLARITY ACTIVE_HIGH", "", "the kernel's reset is ACTIVE_LOW, not ACTIVE_HIGH"),
     ("srcnn_axi.v", ", ASSOCIATED_RESET rst", "", "clock clk of srcnn_axi has no reset"),
-    ("srcnn_axi.v", '    (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 m_axis TLAST" *)\n', "", "m_axis_tlast of srcnn_axi belongs to no interface"),
+    ("srcnn_axi.v", '    (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 m_axis TLAST" *)\n', "",
+     "m_axis_tlast of srcnn_axi belongs to no interface"),
 ])
 def test_broken_scripts_are_refused(tmp_path, sources, repository, name, before, after, words):
     _, error = run_build(tmp_path, sources, repository, changes=[(name, before, after)])
@@ -266,7 +268,8 @@ def test_broken_scripts_are_refused(tmp_path, sources, repository, name, before,
 
 @pytest.mark.parametrize("changes, words", [
     ([(KV260, "address_bits 40", "address_bits 32")], "HP0_DDR_HIGH lies beyond the 32 address bits of axi_dma_0"),
-    ([(KV260, "CONFIG.PSU__USE__M_AXI_GP1 {0}", "CONFIG.PSU__USE__M_AXI_GP1 {1}")], "M_AXI_HPM1_FPD is not connected.*maxihpm1_fpd_aclk is not driven"),
+    ([(KV260, "CONFIG.PSU__USE__M_AXI_GP1 {0}", "CONFIG.PSU__USE__M_AXI_GP1 {1}")],
+     "M_AXI_HPM1_FPD is not connected.*maxihpm1_fpd_aclk is not driven"),
     ([(KV260, " HP0_QSPI", "")], "HP0_QSPI has no address in /axi_dma_0/Data_MM2S"),
     ([(KV260, "kv260_som:part0", "kv260_soms:part0")], "no board files of the KV260 SOM"),
     ([(KV260, "return [lindex $found end]", 'return ""')], "no board preset without a board part"),
