@@ -8,13 +8,14 @@ READY   := $(VENV)/.ready
 NETWORK ?= srcnn915
 BOARD   ?= pynq_z2
 UPSCALE ?= 3
+RTL     ?= vitis
 N       ?= 3000
 SEED    ?= 1
 DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test spec csim rtl sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
+.PHONY: help setup demo test spec csim rtl hls bitstream sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -41,6 +42,12 @@ csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and na
 
 rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
 	$(PY) -m hls.rtl --network $(NETWORK) --board $(BOARD)
+
+hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
+	$(PY) -m hls.vitis --network $(NETWORK) --board $(BOARD)
+
+bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= BOARD= RTL=vitis or open
+	$(PY) -m bitstreams.build --network $(NETWORK) --board $(BOARD) --rtl $(RTL)
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
