@@ -34,6 +34,15 @@ COSTS = [
     (r"CARRY[48]|MUXF[789]", None, 0),           # part of the slices whose LUTs are counted
     (r"\$scopeinfo", None, 0),                   # no hardware: where flattened modules were
 ]
+# Yosys' xilinx_dsp moves registers, pre-adders and accumulators into the DSP48E1 only. A DSP48E2 has all of these too,
+# and wider operands, so it is called a DSP48E1 for as long as that takes.
+DSP48E2_REGISTERS = (
+    "chtype -set DSP48E1 t:DSP48E2",
+    "xilinx_dsp -family xc7",
+    'setparam -set AMULTSEL "AD" t:DSP48E1 r:USE_DPORT=TRUE %i',
+    "setparam -unset USE_DPORT t:DSP48E1",
+    "chtype -set DSP48E2 t:DSP48E1",
+)
 REGISTERS = {"input": ("AREG", "BREG", "ADREG", "DREG"), "product": ("MREG",), "output": ("PREG",)}
 
 
@@ -60,6 +69,7 @@ def script(files, top, family_name):
         steps("begin", "map_dsp"),
         "tee -q -o {folder}/multiplications.json stat -json",
         steps("map_dsp", "coarse"),
+        *(DSP48E2_REGISTERS if family_name == "xcup" else ()),
         "tee -q -o {folder}/in_luts.json stat -json",
         steps("coarse", "check"),
         "tee -q -o {folder}/cells.json stat -json",
