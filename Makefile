@@ -46,6 +46,9 @@ rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
 synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260
 	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)
 
+timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
+	$(PY) -m hls.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
+
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
 

@@ -55,7 +55,7 @@ def family(part):
 
 
 def script(files, top, family_name):
-    """Return the Yosys commands that synthesise a stage and write what is counted beside the script.
+    """Return the Yosys commands that synthesise a stage and write what is counted into the current folder.
 
     `multiplications.json` holds the cells before multiplications become DSPs, `in_luts.json` those right after: what is
     a multiplication still there will be made of LUTs.
@@ -67,14 +67,14 @@ def script(files, top, family_name):
     return [
         "read_verilog -sv " + " ".join(map(str, files)),
         steps("begin", "map_dsp"),
-        "tee -q -o {folder}/multiplications.json stat -json",
+        "tee -q -o multiplications.json stat -json",
         steps("map_dsp", "coarse"),
         *(DSP48E2_REGISTERS if family_name == "xcup" else ()),
-        "tee -q -o {folder}/in_luts.json stat -json",
+        "tee -q -o in_luts.json stat -json",
         steps("coarse", "check"),
-        "tee -q -o {folder}/cells.json stat -json",
+        "tee -q -o cells.json stat -json",
         "select t:DSP48E*",
-        "write_json -selected {folder}/dsps.json",
+        "write_json -selected dsps.json",
     ]
 
 
@@ -96,8 +96,7 @@ def synthesise(files, top, family_name):
         "output", "none" -> number of DSPs that use such a register.
     """
     def make(folder):
-        commands = [line.replace("{folder}", str(folder)) for line in script(files, top, family_name)]
-        run_yosys(commands, folder, f"Yosys does not synthesise {top}")
+        run_yosys(script(files, top, family_name), folder, f"Yosys does not synthesise {top}")
         dsps = json.loads((folder / "dsps.json").read_text())["modules"]
         (folder / "dsps.json").unlink()
         return {
@@ -108,7 +107,7 @@ def synthesise(files, top, family_name):
         }
 
     recipe = (script([path.name for path in files], top, family_name), tool_version("pyosys"))
-    return cached(f"{top}-{family_name}", files, recipe, make)
+    return cached(f"{top}-{family_name}", files, recipe, make)[1]
 
 
 def _cells(path):

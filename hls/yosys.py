@@ -25,6 +25,8 @@ from model.paths import BUILD, build_lock, make_folder
 # pyosys is a library; a process of its own keeps its memory and its errors apart, and lets stages run side by side.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 
+WASM_CACHE = BUILD / "yowasp"     # nextpnr is WebAssembly, compiled at its first use
+
 
 def tool_version(package):
     """Return "<package> <version>" of an installed tool.
@@ -52,18 +54,20 @@ def stage_files(rtl, name):
     return tuple(rtl.folder / file for file in (*LIBRARY, f"{name}.sv", f"{name}_stage.sv"))
 
 
-def run_tool(command, log, complaint):
-    """Run a tool and keep what it says in `log`; raise `UserError` with its first error if it fails."""
+def run_tool(command, folder, log, complaint):
+    """Run a tool in `folder` and keep what it says there in `log`; raise `UserError` with its first error if it fails."""
+    log = folder / log
+    environment = os.environ | {"YOWASP_CACHE_DIR": str(WASM_CACHE)}
     with open(log, "w", encoding="utf-8") as file:
-        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment).returncode
     if code:
-        lines = pathlib.Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         wrong = next((line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit code {code}")
         raise UserError(f"{complaint}: {wrong.strip()}; the whole log is {log}")
 
 
 def run_yosys(commands, folder, complaint):
-    """Run Yosys commands in a process of its own; `script.ys` and `yosys.log` stay in `folder`.
+    """Run Yosys commands in a process of its own, in `folder`, where `script.ys` and `yosys.log` stay.
 
     Parameters
     ----------
@@ -72,13 +76,12 @@ def run_yosys(commands, folder, complaint):
     complaint : str
         Begins the error message if Yosys fails.
     """
-    script = folder / "script.ys"
-    script.write_text("\n".join(commands) + "\n")
-    run_tool([sys.executable, "-c", RUNNER, str(script)], folder / "yosys.log", complaint)
+    (folder / "script.ys").write_text("\n".join(commands) + "\n")
+    run_tool([sys.executable, "-c", RUNNER, "script.ys"], folder, "yosys.log", complaint)
 
 
 def cached(name, files, recipe, make):
-    """Return `make(folder)`, a JSON value, or what it returned before for the same name, files and recipe.
+    """Return a folder in which `make(folder)` was called and its result, or those of the same name, files and recipe.
 
     Parameters
     ----------
@@ -89,7 +92,13 @@ def cached(name, files, recipe, make):
     recipe : object
         Whatever else decides: scripts, options, versions; its `repr` is hashed.
     make : callable
-        Takes a folder to work in. If it fails, the folder is kept for its logs, as `failed-<name>`.
+        Takes a folder to work in, returns a JSON value. If it fails, the folder is kept for its logs, as
+        `failed-<name>`.
+
+    Returns
+    -------
+    folder : pathlib.Path
+    result : object
     """
     digest = hashlib.sha256(repr((name, recipe)).encode())
     for path in map(pathlib.Path, files):
@@ -113,21 +122,23 @@ def cached(name, files, recipe, make):
                 raise UserError(str(error).replace(str(temporary), str(failed))) from error
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-    return json.loads((folder / "result.json").read_text())["result"]
+    return folder, json.loads((folder / "result.json").read_text())["result"]
 
 
-def side_by_side(tasks, what, jobs=None, progress=False):
+def side_by_side(tasks, what, jobs=None, progress=False, tell=None):
     """Run tasks on the available cores; return their results by name.
 
     Parameters
     ----------
     tasks : dict
-        Name -> callable without arguments. They start in this order: long ones first wastes the least time.
+        Name -> callable without arguments. They start in this order.
     what : str
         Title of the progress bar.
     jobs : int, optional
         How many at once; as many as cores by default.
     progress : bool
+    tell : callable, optional
+        Called with name and result as soon as a task is done; what it returns is shown above the bar.
     """
     jobs = jobs or len(os.sched_getaffinity(0))
     results = {}
@@ -138,7 +149,10 @@ def side_by_side(tasks, what, jobs=None, progress=False):
             while left:
                 bar.set_postfix_str(", ".join(list(left.values())[:jobs]), refresh=sys.stderr.isatty())    # what runs; ticks once a second
                 for future in concurrent.futures.wait(left, 1, concurrent.futures.FIRST_COMPLETED).done:
-                    results[left.pop(future)] = future.result()
+                    name = left.pop(future)
+                    results[name] = future.result()
+                    if tell and progress:
+                        bar.write(tell(name, results[name]))
                     bar.update()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
