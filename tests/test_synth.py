@@ -218,6 +218,18 @@ def test_names_of_a_critical_path_are_those_of_the_verilog():
     assert {name: hls.timing.readable(name) for name in named} == named
 
 
+def test_a_carry_chain_is_one_hop_of_a_critical_path():
+    def part(kind, cell, delay, net="n"):
+        return {"type": kind, "delay": delay, "from": {"cell": cell}, "to": {"cell": cell}, "net": net}
+
+    path = [part("clk-to-q", "a_TRELLIS_FF_Q", 0.4), part("routing", "", 1.5), part("logic", "s_CCU2C_S0", 0.35), part("routing", "", 0),
+            part("logic", "s_CCU2C_S0_1$ccu2_comb_1$", 0.06), part("routing", "", 0), part("logic", "$nextpnr_CCU2C_3$CCU2_COMB0", 0.29),
+            part("routing", "", 0.5), part("logic", "s_LUT4_Z", 0.18), part("routing", "", 0.25), part("setup", "p1_s_TRELLIS_FF_Q_2", 0)]
+    kinds = {"a_TRELLIS_FF_Q": "TRELLIS_FF", "s_CCU2C_S0": "CCU2C", "s_CCU2C_S0_1": "CCU2C", "s_LUT4_Z": "LUT4", "p1_s_TRELLIS_FF_Q_2": "TRELLIS_FF"}
+    assert hls.timing.path_text(hls.timing.hops(path, kinds)) == (
+        "a (TRELLIS_FF 0.40) -1.50-> s (CCU2C 0.70) -0.50-> s (LUT4 0.18) -0.25-> p1_s (TRELLIS_FF 0.00)")
+
+
 def test_a_stage_that_is_too_large_for_the_ecp5_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(hls.timing, "netlist", lambda files, top: (None, {"lut4": 5, "ff": 5, "ram16k": 209, "multipliers": 648}))
     found = hls.timing.stage_row(load_config(), "tiny", tiny(tmp_path), 1)
