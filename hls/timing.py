@@ -24,7 +24,7 @@ from model.report import table, write_report
 
 WIDE_MULTIPLIER = pathlib.Path(__file__).resolve().parent / "techmaps" / "ecp5_wide_multiplier.v"
 DEVICE = "LFE5U-85F-8"
-DEVICE_OPTIONS = ("--85k", "--speed", "8", "--package", "CABGA756", "--out-of-context")
+DEVICE_OPTIONS = ("--85k", "--speed", "8", "--package", "CABGA756", "--out-of-context", "--router", "router2")
 CAPACITY = {"lut4": 83640, "ff": 83640, "ram16k": 208, "multipliers": 156}
 # A CCU2C, two bits of a carry chain, is two LUTs; a TRELLIS_DPR16X4, a RAM of 16 x 4 bits, four and two to write.
 CELLS = {"LUT4": ("lut4", 1), "CCU2C": ("lut4", 2), "TRELLIS_DPR16X4": ("lut4", 6), "TRELLIS_FF": ("ff", 1),
