@@ -109,7 +109,7 @@ def test_a_multiplication_in_luts_is_found_and_refused(found):
     assert complaints(rows) == ["1 of the 2 multiplications of tiny are in LUTs; each has to be in a DSP"]
 
 
-def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch, found):
+def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
     calls = []
 
     def run(commands, folder, complaint):
@@ -137,6 +137,11 @@ def test_what_yosys_refuses_is_one_sentence_and_leaves_its_log(tmp_path, build):
         synthesise(files, "tiny_stage", "xc7")
     assert "syntax error" in open(str(error.value).split()[-1], encoding="utf-8").read()
     assert [path.name for path in (build / "synth").iterdir()] == ["failed-tiny_stage-xc7"]
+
+
+def test_a_tool_that_is_killed_is_said(tmp_path):
+    with pytest.raises(UserError, match=r"^the tool fails: ended by signal 9; the whole log is \S+/tool.log$"):
+        hls.yosys.run_tool(["sh", "-c", "echo begins; kill -9 $$"], tmp_path, "tool.log", "the tool fails")
 
 
 def test_unknown_cells_and_parts_are_refused():
@@ -171,18 +176,19 @@ def design(tmp_path, monkeypatch, found):
         (tmp_path / name.replace("tiny", "twin")).write_text((tmp_path / name).read_text().replace("tiny", "twin"))
     rtl = Rtl(tmp_path, (), {"tiny": {"state_bits": 8}, "twin": {"state_bits": 9}})
     for module in (hls.synth, hls.timing):
-        monkeypatch.setattr(module, "build_rtl", lambda config, progress: rtl)
+        monkeypatch.setattr(module, "build_rtl", lambda config, progress=False: rtl)
     monkeypatch.setattr(hls.synth, "synthesise", lambda files, top, kind: found["xc7"])
     return rtl
 
 
 def test_report_has_a_row_per_stage_and_the_total_with_its_budget(design, build):
-    result = CliRunner().invoke(hls.synth.main, [])
+    result = CliRunner().invoke(hls.synth.main, ["--flat"])
     assert result.exit_code == 0, result.output
     rows = json.loads((build / "reports" / "synth_pynq_z2.json").read_text())
     assert rows[:2] == [{"network": "srcnn915", "stage": name, **KNOWN} for name in ("tiny", "twin")]
     budget = {"dsp_budget": 220, "bram36_budget": 140, "uram_budget": 0, "lut_budget": 53200, "ff_budget": 106400}
-    assert rows[2:] == [{"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}]
+    assert rows[3:] == [{"network": "srcnn915", "stage": "flattened", **KNOWN}]
+    assert rows[2:3] == [{"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}]
 
 
 def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design, build, monkeypatch):
