@@ -10,6 +10,7 @@ MAGIC = 0x5253
 COMMANDS = {"identify": 1, "load": 2, "tile": 3}
 ANSWER = 0x80          # set in the command of an answer
 ERROR_ANSWER = 0xFF
+_HEADER_BYTES = 16
 # Errors an answer can report, with what the host tells the user.
 ERRORS = {
     "bad_magic": 1, "unknown_command": 2, "wrong_config": 3, "bad_length": 4, "too_small": 5,
@@ -53,8 +54,12 @@ class Answer:
     info: tuple = None
 
 
+def _header_words(config_id, command, low, tag):
+    return MAGIC | command << 16 | int(config_id) << 32, low | int(tag) << 32
+
+
 def _header(config_id, command, low, tag):
-    return np.array([MAGIC | command << 16 | int(config_id) << 32, low | int(tag) << 32], np.uint64)
+    return np.array(_header_words(config_id, command, low, tag), np.uint64)
 
 
 def identify_packet(config_id=0, tag=0):
@@ -134,9 +139,9 @@ def tile_packet(config, tile, tag=0, out=None):
     check_tile(config, height, width)
     count = tile_words(tile.shape)
     words = np.empty(2 + count, np.uint64) if out is None else out[:2 + count]
-    words[:2] = _header(config.config_id, COMMANDS["tile"], width | height << 16, tag)
+    words[0], words[1] = _header_words(config.config_id, COMMANDS["tile"], width | height << 16, tag)
     words[-1] = 0
-    words[2:].view(np.uint8)[:tile.size].reshape(tile.shape)[...] = tile
+    words.view(np.uint8)[_HEADER_BYTES:_HEADER_BYTES + tile.size].reshape(tile.shape)[...] = tile
     return words
 
 
@@ -175,10 +180,11 @@ def parse_answers(words):
         If the words are no sequence of whole answers.
     """
     words = np.ascontiguousarray(words, np.uint64)
+    pixel_bytes = words.view(np.uint8)
     names = {code | ANSWER: name for name, code in COMMANDS.items()} | {ERROR_ANSWER: "error"}
     answers, at = [], 0
     while at < len(words):
-        head = [int(w) for w in words[at:at + 2]]
+        head = words[at:at + 2].tolist()
         if len(head) < 2 or head[0] & 0xFFFF != MAGIC or (head[0] >> 16) & 0xFF not in names:
             raise UserError(f"word {at} of the {len(words)} words received is no answer header; the overlay is out of step, reset it and load it again")
         command = names[(head[0] >> 16) & 0xFF]
@@ -190,7 +196,7 @@ def parse_answers(words):
             count = tile_words((height, width))
             if at + count > len(words):
                 raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; reset the overlay and load it again")
-            pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
+            pixels = pixel_bytes[8 * at:8 * at + height * width].reshape(height, width)
             at += count
         elif command == "identify":
             if at + 2 > len(words):
