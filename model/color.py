@@ -46,10 +46,10 @@ def rgb_to_y(picture):
     return _transform(picture, _FORWARD[:1])[:, :, 0]
 
 
-def ycbcr_to_rgb(ycbcr):
-    """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out."""
+def ycbcr_to_rgb(ycbcr, out=None):
+    """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out, into `out` if given."""
     _check(ycbcr)
-    return _transform(ycbcr, _BACK, clip=True)
+    return _transform(ycbcr, _BACK, clip=True, out=out)
 
 
 def rgb_to_ycrcb_full(rgb):
@@ -64,10 +64,10 @@ def ycrcb_full_to_rgb(ycrcb):
     return cv2.cvtColor(np.ascontiguousarray(ycrcb), cv2.COLOR_YCrCb2RGB)
 
 
-def _transform(picture, matrix, clip=False):
+def _transform(picture, matrix, clip=False, out=None):
     """Apply a (C, 3 + 1) matrix to every pixel, in doubles, and round; uint8 (H, W, 3) -> uint8 (H, W, C)."""
     height, width = picture.shape[:2]
-    out = np.empty((height, width, len(matrix)), np.uint8)
+    out = np.empty((height, width, len(matrix)), np.uint8) if out is None else out
     rows = max(1, min(height, _STRIP_PIXELS // max(1, width)))
     before = np.empty((rows, width, 3), np.int32)  # whole numbers that OpenCV transforms in doubles
     after = np.empty((rows, width, len(matrix)), np.int32)

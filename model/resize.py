@@ -15,6 +15,7 @@ from model.errors import UserError
 
 CUBIC_A = fractions.Fraction(-1, 2)  # MATLAB's kernel; OpenCV has -3/4
 _STRIP_BYTES = 1 << 18  # temporaries of one strip of rows stay in the second-level cache
+_UPSCALE_STRIP_BYTES = 1 << 19  # more, to make up for the calls
 _REACH = 2  # input pixels that an upscaled pixel sees on each side
 
 
@@ -57,7 +58,7 @@ def imresize(image, scale_or_size):
     return image
 
 
-def upscale_bicubic(image, upscale):
+def upscale_bicubic(image, upscale, rows=None):
     """Upscale an 8-bit picture: `imresize`, rounded half up and clipped, exactly.
 
     The kernel's weights at multiples of 1 / (2 * upscale) are fractions with one small denominator.
@@ -67,16 +68,20 @@ def upscale_bicubic(image, upscale):
     image : ndarray of uint8, shape (H, W) or (H, W, C)
     upscale : int
         Positive.
+    rows : (int, int), optional
+        Compute only these rows of the result, from the first up to the second; all of them if None.
 
     Returns
     -------
-    ndarray of uint8, shape (upscale * H, upscale * W) or with C channels
+    ndarray of uint8, shape (upscale * H, upscale * W) or with C channels; fewer rows with `rows`
     """
     _check_uint8(image, upscale)
+    begin, end = rows or (0, upscale * len(image))
     if upscale == 1:
-        return image.copy()
+        return image[begin:end].copy()
     if image.ndim == 3:
-        return np.stack([upscale_bicubic(np.ascontiguousarray(image[:, :, c]), upscale) for c in range(image.shape[2])], axis=2)
+        channels = [np.ascontiguousarray(image[:, :, c]) for c in range(image.shape[2])]
+        return np.stack([upscale_bicubic(channel, upscale, rows) for channel in channels], axis=2)
     first, weights, denominator = _phases(upscale)
     dtype = _sum_dtype(weights, denominator)
     down = np.array(weights, dtype)
@@ -84,12 +89,14 @@ def upscale_bicubic(image, upscale):
     # Rounding is adding a half and flooring. Half a unit more: the sums are whole numbers of units, so that none is
     # left at the border between two pixel values, where float arithmetic could take it for the wrong one.
     half = (denominator**2 // 2 + 0.5) / denominator**2
-    height, width = image.shape
-    padded = cv2.copyMakeBorder(image, _REACH, _REACH, 0, 0, cv2.BORDER_REFLECT)
+    start, stop = begin // upscale, -(-end // upscale)  # the input's rows
+    above, below = min(_REACH, start), min(_REACH, len(image) - stop)
+    height, width = stop - start, image.shape[1]
+    padded = cv2.copyMakeBorder(image[start - above:stop + below], _REACH - above, _REACH - below, 0, 0, cv2.BORDER_REFLECT)
     out = np.empty((height, upscale, width, upscale), np.uint8)
-    rows = max(1, _STRIP_BYTES // (np.dtype(dtype).itemsize * width))
-    for top in range(0, height, rows):
-        strip = padded[top:top + rows + 2 * _REACH].astype(dtype)
+    step = max(1, _UPSCALE_STRIP_BYTES // (np.dtype(dtype).itemsize * width))
+    for top in range(0, height, step):
+        strip = padded[top:top + step + 2 * _REACH].astype(dtype)
         planes = [np.empty((len(strip) - 2 * _REACH, width), np.uint8) for _ in range(upscale)]
         for i in range(upscale):
             tall = cv2.filter2D(strip, -1, down[i][:, None], anchor=(0, _REACH - first[i]))[_REACH:-_REACH]
@@ -97,8 +104,8 @@ def upscale_bicubic(image, upscale):
                 total = cv2.filter2D(tall, -1, across[j][None], anchor=(_REACH - first[j], 0), delta=half, borderType=cv2.BORDER_REFLECT)
                 np.clip(total, 0, 255, out=total)
                 np.copyto(planes[j], total, casting="unsafe")  # floors
-            cv2.merge(planes, out[top:top + rows, i])
-    return out.reshape(upscale * height, upscale * width)
+            cv2.merge(planes, out[top:top + step, i])
+    return out.reshape(upscale * height, upscale * width)[begin - upscale * start:end - upscale * start]
 
 
 def upscale_bilinear(image, upscale):

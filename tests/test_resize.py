@@ -93,6 +93,17 @@ def test_integer_upscale_is_the_definition(height, width, upscale, levels, seed)
     assert np.array_equal(upscale_bicubic(picture, upscale), plain_upscale(picture, upscale))
 
 
+@settings(deadline=None)
+@given(pictures, st.integers(1, 4), st.data())
+def test_some_rows_are_rows_of_the_whole(picture, upscale, data):
+    end = data.draw(st.integers(1, upscale * len(picture)))
+    begin = data.draw(st.integers(0, end - 1))
+    whole = upscale_bicubic(picture, upscale)
+    assert np.array_equal(upscale_bicubic(picture, upscale, (begin, end)), whole[begin:end])
+    colour = np.dstack([picture, 255 - picture])
+    assert np.array_equal(upscale_bicubic(colour, upscale, (begin, end))[:, :, 0], whole[begin:end])
+
+
 @pytest.mark.parametrize("upscale", [2, 3, 4])
 def test_large_upscales_are_the_definition(upscale):
     """Millions of sums, over many strips."""
