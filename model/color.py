@@ -6,6 +6,8 @@ Pictures are uint8 (H, W, 3) in RGB order, or (H, W) grey.
 import cv2
 import numpy as np
 
+from model.strips import each_strip
+
 # Thousandths per 255 of R, G, B: MATLAB's table, exactly. Y = 16..235, Cb and Cr = 16..240.
 _RGB_TO_YCBCR = ((65481, 128553, 24966), (-37797, -74203, 112000), (112000, -93786, -18214))
 _OFFSET = (16, 128, 128)
@@ -69,16 +71,19 @@ def _transform(picture, matrix, clip=False, out=None):
     height, width = picture.shape[:2]
     out = np.empty((height, width, len(matrix)), np.uint8) if out is None else out
     rows = max(1, min(height, _STRIP_PIXELS // max(1, width)))
-    before = np.empty((rows, width, 3), np.int32)  # whole numbers that OpenCV transforms in doubles
-    after = np.empty((rows, width, len(matrix)), np.int32)
-    for top in range(0, height, rows):
-        count = min(rows, height - top)
-        values = after[:count]
-        np.copyto(before[:count], picture[top:top + count])
-        cv2.transform(before[:count], matrix, dst=values)
-        if clip:
-            np.clip(values, 0, 255, out=values)
-        np.copyto(out[top:top + count], values, casting="unsafe")
+
+    def work(strips):
+        before = np.empty((rows, width, 3), np.int32)  # whole numbers that OpenCV transforms in doubles
+        after = np.empty((rows, width, len(matrix)), np.int32)
+        for top, bottom in strips:
+            values = after[:bottom - top]
+            np.copyto(before[:bottom - top], picture[top:bottom])
+            cv2.transform(before[:bottom - top], matrix, dst=values)
+            if clip:
+                np.clip(values, 0, 255, out=values)
+            np.copyto(out[top:bottom], values, casting="unsafe")
+
+    each_strip(work, height, width, rows)
     return out
 
 

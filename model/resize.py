@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from model.errors import UserError
+from model.strips import each_strip
 
 CUBIC_A = fractions.Fraction(-1, 2)  # MATLAB's kernel; OpenCV has -3/4
 _STRIP_BYTES = 1 << 18  # temporaries of one strip of rows stay in the second-level cache
@@ -94,17 +95,20 @@ def upscale_bicubic(image, upscale, rows=None):
     height, width = stop - start, image.shape[1]
     padded = cv2.copyMakeBorder(image[start - above:stop + below], _REACH - above, _REACH - below, 0, 0, cv2.BORDER_REFLECT)
     out = np.empty((height, upscale, width, upscale), np.uint8)
-    step = max(1, _UPSCALE_STRIP_BYTES // (np.dtype(dtype).itemsize * width))
-    for top in range(0, height, step):
-        strip = padded[top:top + step + 2 * _REACH].astype(dtype)
-        planes = [np.empty((len(strip) - 2 * _REACH, width), np.uint8) for _ in range(upscale)]
-        for i in range(upscale):
-            tall = cv2.filter2D(strip, -1, down[i][:, None], anchor=(0, _REACH - first[i]))[_REACH:-_REACH]
-            for j in range(upscale):
-                total = cv2.filter2D(tall, -1, across[j][None], anchor=(_REACH - first[j], 0), delta=half, borderType=cv2.BORDER_REFLECT)
-                np.clip(total, 0, 255, out=total)
-                np.copyto(planes[j], total, casting="unsafe")  # floors
-            cv2.merge(planes, out[top:top + step, i])
+
+    def work(strips):
+        for top, bottom in strips:
+            strip = padded[top:bottom + 2 * _REACH].astype(dtype)
+            planes = [np.empty((bottom - top, width), np.uint8) for _ in range(upscale)]
+            for i in range(upscale):
+                tall = cv2.filter2D(strip, -1, down[i][:, None], anchor=(0, _REACH - first[i]))[_REACH:-_REACH]
+                for j in range(upscale):
+                    total = cv2.filter2D(tall, -1, across[j][None], anchor=(_REACH - first[j], 0), delta=half, borderType=cv2.BORDER_REFLECT)
+                    np.clip(total, 0, 255, out=total)
+                    np.copyto(planes[j], total, casting="unsafe")  # floors
+                cv2.merge(planes, out[top:bottom, i])
+
+    each_strip(work, height, width * upscale**2, max(1, _UPSCALE_STRIP_BYTES // (np.dtype(dtype).itemsize * width)))
     return out.reshape(upscale * height, upscale * width)[begin - upscale * start:end - upscale * start]
 
 
