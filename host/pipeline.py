@@ -23,9 +23,9 @@ from model.weights import load_quant, weight_path
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
 MAX_MPIXEL = 64.0
-# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (13.0), and what
-# Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory killer.
-BYTES_PER_PIXEL = 14
+# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (at most 8.3, at x3),
+# and what Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory killer.
+BYTES_PER_PIXEL = 9
 BYTES_AT_LEAST = 150e6
 
 
