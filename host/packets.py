@@ -180,11 +180,10 @@ def parse_answers(words):
         If the words are no sequence of whole answers.
     """
     words = np.ascontiguousarray(words, np.uint64)
-    pixel_bytes = words.view(np.uint8)
     names = {code | ANSWER: name for name, code in COMMANDS.items()} | {ERROR_ANSWER: "error"}
     answers, at = [], 0
     while at < len(words):
-        head = words[at:at + 2].tolist()
+        head = [int(w) for w in words[at:at + 2]]
         if len(head) < 2 or head[0] & 0xFFFF != MAGIC or (head[0] >> 16) & 0xFF not in names:
             raise UserError(f"word {at} of the {len(words)} words received is no answer header; the overlay is out of step, reset it and load it again")
         command = names[(head[0] >> 16) & 0xFF]
@@ -196,7 +195,7 @@ def parse_answers(words):
             count = tile_words((height, width))
             if at + count > len(words):
                 raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; reset the overlay and load it again")
-            pixels = pixel_bytes[8 * at:8 * at + height * width].reshape(height, width)
+            pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
             at += count
         elif command == "identify":
             if at + 2 > len(words):
