@@ -98,12 +98,14 @@ def time_steps(source, output, backend):
 
 def time_host(picture, backend, threads):
     """Upscale a picture without a network; return the times of `HOST_STEPS` and "together", see `BothClocks.steps`."""
-    clock, usual = BothClocks(), strips.THREADS
+    clock, usual = BothClocks(), (strips.THREADS, cv2.getNumThreads())
     strips.THREADS = threads
+    cv2.setNumThreads(1)  # or OpenCV might start more
     try:
         pipeline.upscale_picture(picture, backend, None, clock)
     finally:
-        strips.THREADS = usual
+        strips.THREADS = usual[0]
+        cv2.setNumThreads(usual[1])
     return clock.steps(HOST_STEPS, "together")
 
 
@@ -253,7 +255,6 @@ def main(network, upscale, size, runs, names):
         raise UserError("none of these backends works here; choose --backend golden")
     folder = BUILD / "bench"
     make_folder(folder)
-    cv2.setNumThreads(1)  # threads are counted
     total = runs + sum(min(runs, SLOW_RUNS.get(backend.name, runs)) for backend in backends)
     with tempfile.TemporaryDirectory(dir=folder) as scratch, tqdm(total=total, unit="run", disable=None) as bar:
         def progress(what):

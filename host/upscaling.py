@@ -28,11 +28,6 @@ class Upscaling:
     clock : callable
         See `host.pipeline.Clock`.
 
-    Attributes
-    ----------
-    done : bool
-        All outputs are there.
-
     Raises
     ------
     UserError
@@ -60,6 +55,7 @@ class Upscaling:
 
     @property
     def done(self):
+        """Whether all outputs are there."""
         return self._put == len(self._places)
 
     def tiles(self):

@@ -4,7 +4,7 @@ import concurrent.futures
 import os
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-LEAST_PIXELS = 1 << 17  # per thread; less is not worth starting one
+LEAST_PIXELS = 1 << 18  # per thread; less is not worth starting one
 
 
 def each_strip(work, height, width, rows, threads=None):

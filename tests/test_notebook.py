@@ -48,6 +48,13 @@ def read():
     return nbformat.read(PATH, as_version=4)
 
 
+@pytest.fixture(autouse=True)
+def nothing_at_home(tmp_path, monkeypatch):
+    """IPython's history and Jupyter's connection files go where the test's files go."""
+    for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+
+
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
     path = tmp_path_factory.mktemp("photo") / "photo.png"
