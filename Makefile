@@ -16,7 +16,7 @@ DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test spec csim rtl hls bitstream synth timing sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*\#\#.*/\1/p' $(MAKEFILE_LIST))  # all that `make help` lists
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -82,6 +82,9 @@ compare: $(READY)  ## every method on your pictures: IMG=file or folder
 
 bench: $(READY)  ## speed: TensorFlow, golden, csim
 	$(PY) -m model.bench
+
+bench-host: $(READY)  ## time of every step from file to file, and of packing tiles
+	$(PY) -m host.bench --upscale $(UPSCALE)
 
 download: $(READY)  ## the authors' picture sets into build/data
 	$(PY) -m model.download

@@ -10,6 +10,7 @@ MAGIC = 0x5253
 COMMANDS = {"identify": 1, "load": 2, "tile": 3}
 ANSWER = 0x80          # set in the command of an answer
 ERROR_ANSWER = 0xFF
+_HEADER_BYTES = 16
 # Errors an answer can report, with what the host tells the user.
 ERRORS = {
     "bad_magic": 1, "unknown_command": 2, "wrong_config": 3, "bad_length": 4, "too_small": 5,
@@ -53,8 +54,12 @@ class Answer:
     info: tuple = None
 
 
+def _header_words(config_id, command, low, tag):
+    return MAGIC | command << 16 | int(config_id) << 32, low | int(tag) << 32
+
+
 def _header(config_id, command, low, tag):
-    return np.array([MAGIC | command << 16 | int(config_id) << 32, low | int(tag) << 32], np.uint64)
+    return np.array(_header_words(config_id, command, low, tag), np.uint64)
 
 
 def identify_packet(config_id=0, tag=0):
@@ -135,9 +140,9 @@ def tile_packet(config, tile, tag=0, out=None):
     check_tile(config, height, width)
     count = tile_words(tile.shape)
     words = np.empty(2 + count, np.uint64) if out is None else out[:2 + count]
-    words[:2] = _header(config.config_id, COMMANDS["tile"], width | height << 16, tag)
+    words[0], words[1] = _header_words(config.config_id, COMMANDS["tile"], width | height << 16, tag)
     words[-1] = 0
-    words[2:].view(np.uint8)[:tile.size].reshape(tile.shape)[...] = tile
+    words.view(np.uint8)[_HEADER_BYTES:_HEADER_BYTES + tile.size].reshape(tile.shape)[...] = tile
     return words
 
 

@@ -8,25 +8,24 @@
     merge     Y with bicubic Cb, Cr -> RGB
 """
 
+import collections
 import contextlib
+import functools
 import time
 
-import cv2
 import numpy as np
 
 from host import tiling
-from host.image_io import Picture
-from model import color
+from host.upscaling import Upscaling
 from model.errors import UserError
 from model.network import UPSCALES
-from model.resize import upscale_bicubic
 from model.weights import load_quant, weight_path
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
 MAX_MPIXEL = 64.0
-# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (13.0), and what
-# Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory killer.
-BYTES_PER_PIXEL = 14
+# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (at most 8.3, at x3),
+# and what Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory killer.
+BYTES_PER_PIXEL = 9
 BYTES_AT_LEAST = 150e6
 
 
@@ -112,19 +111,70 @@ def upscale_picture(picture, backend, tile=None, clock=None, progress=None):
         `upscale` times as wide and high; the same bits for every backend and every tiling.
     """
     clock = clock or Clock()
-    upscale = backend.model.upscale
-    with clock("colour"):
-        if picture.pixels.ndim == 2:
-            planes = [picture.pixels]
-        else:
-            planes = cv2.split(color.rgb_to_ycbcr(picture.pixels))
-    with clock("bicubic"):
-        planes = [upscale_bicubic(plane, upscale) for plane in planes]
-        alpha = None if picture.alpha is None else upscale_bicubic(picture.alpha, upscale)
-    y = infer_luma(planes[0], backend, tile, clock, progress)
-    with clock("merge"):
-        pixels = y if len(planes) == 1 else color.ycbcr_to_rgb(cv2.merge([y, *planes[1:]]))
-    return Picture(pixels, alpha, picture.icc, picture.notes)
+    work = Upscaling(picture, backend, tile, clock)
+    for pixels in backend.infer(work.tiles(), clock):
+        work.put(pixels)
+        if progress is not None:
+            progress(pixels.size)
+    return work.result()
+
+
+def upscale_many(pictures, backend, tile=None, clock=None, progress=None):
+    """Upscale pictures in order, all in one stream of tiles.
+
+    A board's driver asks for tiles while a transfer is under way and packs several pictures' tiles into one: the next
+    pictures are read and prepared, and the last ones merged and written, while the overlay computes.
+
+    Parameters
+    ----------
+    pictures : iterable of (object, Picture)
+        Each with whatever tells the caller which one it is. An error it raises is raised when the pictures before it are done.
+    backend, tile, clock, progress
+        As for `upscale_picture`.
+
+    Yields
+    ------
+    (object, callable)
+        The callable returns the upscaled `Picture`. Where the stream broke it computes that picture alone, at every call anew,
+        and raises the backend's error; the pictures after it go on in a new stream.
+    """
+    clock, source = clock or Clock(), iter(pictures)
+    under_way = collections.deque()  # [which, picture, its Upscaling]
+    ended = []  # the error that ended the pictures, or None
+
+    def take():
+        try:
+            under_way.append([*next(source), None])
+        except StopIteration:
+            ended.append(None)
+        except Exception as error:  # the caller's, not the backend's: what is under way is finished first
+            ended.append(error)
+        return not ended
+
+    def tiles():
+        while take():
+            under_way[-1][2] = work = Upscaling(under_way[-1][1], backend, tile, clock)
+            yield from work.tiles()
+
+    while not ended:
+        try:
+            with contextlib.closing(backend.infer(tiles(), clock)) as outputs:
+                for pixels in outputs:
+                    which, _, work = under_way[0]
+                    work.put(pixels)
+                    if progress is not None:
+                        progress(pixels.size)
+                    if work.done:
+                        under_way.popleft()
+                        yield which, work.result
+        except UserError:
+            if not under_way:  # it failed before it asked for a tile
+                take()
+        while under_way:
+            which, picture, _ = under_way.popleft()
+            yield which, functools.partial(upscale_picture, picture, backend, tile, clock, progress)
+    if ended[0] is not None:
+        raise ended[0]
 
 
 def infer_luma(y, backend, tile=None, clock=None, progress=None):

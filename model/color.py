@@ -6,6 +6,8 @@ Pictures are uint8 (H, W, 3) in RGB order, or (H, W) grey.
 import cv2
 import numpy as np
 
+from model.strips import each_strip
+
 # Thousandths per 255 of R, G, B: MATLAB's table, exactly. Y = 16..235, Cb and Cr = 16..240.
 _RGB_TO_YCBCR = ((65481, 128553, 24966), (-37797, -74203, 112000), (112000, -93786, -18214))
 _OFFSET = (16, 128, 128)
@@ -14,11 +16,16 @@ _UNIT = 255000
 _YCBCR_TO_RGB = ((1.1643835616438358, 3.0112439739772951e-07, 1.5960268873357040),
                  (1.1643835616438358, -0.39176253994145005, -0.81296829216220534),
                  (1.1643835616438358, 2.0172326395564593, 3.0542617453304942e-06))
-_STRIP_ROWS = 64  # rows at a time: temporaries stay in the cache
+# The same as OpenCV wants it, offsets in a last column. It rounds sums of doubles to the nearest integer, without a rule
+# for ties that holds on every machine: half of the smallest step, 1 / 255000, turns "half" into "up", as MATLAB rounds.
+_FORWARD = np.column_stack([np.divide(_RGB_TO_YCBCR, _UNIT), np.add(_OFFSET, 0.5 / _UNIT)])
+# None of the 2^24 colours comes closer to a tie than 5e-8 on the way back (tests/test_color.py computes them all).
+_BACK = np.column_stack([_YCBCR_TO_RGB, -np.dot(_YCBCR_TO_RGB, _OFFSET)])
+_STRIP_PIXELS = 1 << 16  # at a time: temporaries stay in the caches
 
 
 def rgb_to_ycbcr(rgb):
-    """RGB -> YCbCr, studio range, rounded to the nearest, in exact integers.
+    """RGB -> YCbCr, studio range, rounded to the nearest, halves up, exactly.
 
     Parameters
     ----------
@@ -30,13 +37,7 @@ def rgb_to_ycbcr(rgb):
         Channels Y (16..235), Cb, Cr (16..240, 128 is grey).
     """
     _check(rgb)
-    out = np.empty(rgb.shape, np.uint8)
-    for top in range(0, len(rgb), _STRIP_ROWS):
-        part = slice(top, top + _STRIP_ROWS)
-        channels = [rgb[part, :, c].astype(np.int32) for c in range(3)]
-        for c in range(3):
-            out[part, :, c] = _studio(channels, c)
-    return out
+    return _transform(rgb, _FORWARD)
 
 
 def rgb_to_y(picture):
@@ -44,28 +45,13 @@ def rgb_to_y(picture):
     if picture.ndim == 2:
         return picture
     _check(picture)
-    out = np.empty(picture.shape[:2], np.uint8)
-    for top in range(0, len(picture), _STRIP_ROWS):
-        part = slice(top, top + _STRIP_ROWS)
-        out[part] = _studio([picture[part, :, c].astype(np.int32) for c in range(3)], 0)
-    return out
+    return _transform(picture, _FORWARD[:1])[:, :, 0]
 
 
-def ycbcr_to_rgb(ycbcr):
-    """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out."""
+def ycbcr_to_rgb(ycbcr, out=None):
+    """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out, into `out` if given."""
     _check(ycbcr)
-    out = np.empty(ycbcr.shape, np.uint8)
-    for top in range(0, len(ycbcr), _STRIP_ROWS):
-        part = slice(top, top + _STRIP_ROWS)
-        y, cb, cr = (ycbcr[part, :, c].astype(np.float64) - _OFFSET[c] for c in range(3))
-        for c, (from_y, from_cb, from_cr) in enumerate(_YCBCR_TO_RGB):
-            value = y * from_y
-            value += cb * from_cb
-            value += cr * from_cr
-            value += 0.5
-            np.clip(np.floor(value, out=value), 0, 255, out=value)
-            out[part, :, c] = value
-    return out
+    return _transform(ycbcr, _BACK, clip=True, out=out)
 
 
 def rgb_to_ycrcb_full(rgb):
@@ -80,16 +66,25 @@ def ycrcb_full_to_rgb(ycrcb):
     return cv2.cvtColor(np.ascontiguousarray(ycrcb), cv2.COLOR_YCrCb2RGB)
 
 
-def _studio(channels, row):
-    """One channel of the studio-range table: offset + round(sum / 255000), the sum in exact int32."""
-    red, green, blue = _RGB_TO_YCBCR[row]
-    total = channels[0] * np.int32(red)
-    total += channels[1] * np.int32(green)
-    total += channels[2] * np.int32(blue)
-    total += _UNIT // 2
-    total //= _UNIT  # floor; with the half added, round half up
-    total += _OFFSET[row]
-    return total
+def _transform(picture, matrix, clip=False, out=None):
+    """Apply a (C, 3 + 1) matrix to every pixel, in doubles, and round; uint8 (H, W, 3) -> uint8 (H, W, C)."""
+    height, width = picture.shape[:2]
+    out = np.empty((height, width, len(matrix)), np.uint8) if out is None else out
+    rows = max(1, min(height, _STRIP_PIXELS // max(1, width)))
+
+    def work(strips):
+        before = np.empty((rows, width, 3), np.int32)  # whole numbers that OpenCV transforms in doubles
+        after = np.empty((rows, width, len(matrix)), np.int32)
+        for top, bottom in strips:
+            values = after[:bottom - top]
+            np.copyto(before[:bottom - top], picture[top:bottom])
+            cv2.transform(before[:bottom - top], matrix, dst=values)
+            if clip:
+                np.clip(values, 0, 255, out=values)
+            np.copyto(out[top:bottom], values, casting="unsafe")
+
+    each_strip(work, height, width, rows)
+    return out
 
 
 def _check(picture):

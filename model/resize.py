@@ -1,7 +1,7 @@
 """Resizing: MATLAB-style bicubic, as the papers measure with, and OpenCV's, as the original project did.
 
-Both picture in and picture out may be any size from 1x1 up. All sums run in a fixed order with plain
-multiplications and additions, and 8-bit upscaling is done in integers, so that every machine gives the same bits.
+Both picture in and picture out may be any size from 1x1 up. All sums of `imresize` run in a fixed order with plain
+multiplications and additions, and `upscale_bicubic` is exact, so that every machine gives the same bits.
 """
 
 import fractions
@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 
 from model.errors import UserError
+from model.strips import each_strip
 
 CUBIC_A = fractions.Fraction(-1, 2)  # MATLAB's kernel; OpenCV has -3/4
 _STRIP_BYTES = 1 << 18  # temporaries of one strip of rows stay in the second-level cache
+_UPSCALE_STRIP_BYTES = 1 << 19  # more, to make up for the calls
 _REACH = 2  # input pixels that an upscaled pixel sees on each side
 
 
@@ -57,8 +59,8 @@ def imresize(image, scale_or_size):
     return image
 
 
-def upscale_bicubic(image, upscale):
-    """Upscale an 8-bit picture: `imresize`, rounded half up and clipped, in exact integers.
+def upscale_bicubic(image, upscale, rows=None):
+    """Upscale an 8-bit picture: `imresize`, rounded half up and clipped, exactly.
 
     The kernel's weights at multiples of 1 / (2 * upscale) are fractions with one small denominator.
 
@@ -67,36 +69,47 @@ def upscale_bicubic(image, upscale):
     image : ndarray of uint8, shape (H, W) or (H, W, C)
     upscale : int
         Positive.
+    rows : (int, int), optional
+        Compute only these rows of the result, from the first up to the second; all of them if None.
 
     Returns
     -------
-    ndarray of uint8, shape (upscale * H, upscale * W) or with C channels
+    ndarray of uint8, shape (upscale * H, upscale * W) or with C channels; fewer rows with `rows`
     """
     _check_uint8(image, upscale)
+    begin, end = rows or (0, upscale * len(image))
     if upscale == 1:
-        return image.copy()
+        return image[begin:end].copy()
+    if image.ndim == 3:
+        channels = [np.ascontiguousarray(image[:, :, c]) for c in range(image.shape[2])]
+        return np.stack([upscale_bicubic(channel, upscale, rows) for channel in channels], axis=2)
     first, weights, denominator = _phases(upscale)
-    height, width = image.shape[:2]
-    pixels = image.reshape(height, width, -1)
-    edges = ((_REACH, _REACH), (_REACH, _REACH), (0, 0))
-    padded = np.pad(pixels, edges, mode="symmetric").astype(np.int32)
-    out = np.empty((height, upscale, upscale * width, pixels.shape[2]), np.uint8)
-    half = denominator**2 // 2
-    rows = max(1, _STRIP_BYTES // (4 * upscale * width * pixels.shape[2]))
-    for top in range(0, height, rows):
-        strip = padded[top:top + rows + 2 * _REACH]
-        bottom = min(top + rows, height)
-        wide = np.empty((len(strip), width, upscale, pixels.shape[2]), np.int32)
-        for phase in range(upscale):
-            _weighted_sum(np.moveaxis(strip, 1, 0), first[phase], weights[phase], out=np.moveaxis(wide[:, :, phase], 1, 0))
-        wide = wide.reshape(len(strip), upscale * width, -1)
-        for phase in range(upscale):
-            total = np.empty((bottom - top, *wide.shape[1:]), np.int32)
-            _weighted_sum(wide, first[phase], weights[phase], out=total)
-            total += half
-            total //= denominator**2
-            out[top:bottom, phase] = np.clip(total, 0, 255, out=total)
-    return out.reshape(upscale * height, upscale * width, *image.shape[2:])
+    dtype = _sum_dtype(weights, denominator)
+    down = np.array(weights, dtype)
+    across = np.array(weights, dtype) / dtype(denominator**2)
+    # Rounding is adding a half and flooring. Half a unit more: the sums are whole numbers of units, so that none is
+    # left at the border between two pixel values, where float arithmetic could take it for the wrong one.
+    half = (denominator**2 // 2 + 0.5) / denominator**2
+    start, stop = begin // upscale, -(-end // upscale)  # the input's rows
+    above, below = min(_REACH, start), min(_REACH, len(image) - stop)
+    height, width = stop - start, image.shape[1]
+    padded = cv2.copyMakeBorder(image[start - above:stop + below], _REACH - above, _REACH - below, 0, 0, cv2.BORDER_REFLECT)
+    out = np.empty((height, upscale, width, upscale), np.uint8)
+
+    def work(strips):
+        for top, bottom in strips:
+            strip = padded[top:bottom + 2 * _REACH].astype(dtype)
+            planes = [np.empty((bottom - top, width), np.uint8) for _ in range(upscale)]
+            for i in range(upscale):
+                tall = cv2.filter2D(strip, -1, down[i][:, None], anchor=(0, _REACH - first[i]))[_REACH:-_REACH]
+                for j in range(upscale):
+                    total = cv2.filter2D(tall, -1, across[j][None], anchor=(_REACH - first[j], 0), delta=half, borderType=cv2.BORDER_REFLECT)
+                    np.clip(total, 0, 255, out=total)
+                    np.copyto(planes[j], total, casting="unsafe")  # floors
+                cv2.merge(planes, out[top:bottom, i])
+
+    each_strip(work, height, width * upscale**2, max(1, _UPSCALE_STRIP_BYTES // (np.dtype(dtype).itemsize * width)))
+    return out.reshape(upscale * height, upscale * width)[begin - upscale * start:end - upscale * start]
 
 
 def upscale_bilinear(image, upscale):
@@ -209,18 +222,15 @@ def _phases(upscale):
     return first, weights, denominator
 
 
-def _weighted_sum(rows, first, weights, out):
-    """out[i] = sum over taps of weights[tap] * rows[i + first + tap], along axis 0, in integers."""
-    term = np.empty_like(out)
-    started = False
-    for tap, weight in enumerate(weights):
-        if weight == 0:
-            continue
-        source = rows[first + tap:first + tap + len(out)]
-        np.multiply(source, np.int32(weight), out=term if started else out)
-        if started:
-            out += term
-        started = True
+def _sum_dtype(weights, denominator):
+    """Return the float type in which weighted sums of sums, over denominator^2, cannot end on the wrong side of a whole number.
+
+    They are half a unit of 1 / denominator^2 away from it. Over a power of two float32 holds them exactly, if they and
+    that half fit its 24 bits; otherwise at most eight roundings, each by 2^-24 of the largest sum, have to stay below that half.
+    """
+    worst = 255 * max(sum(map(abs, taps)) for taps in weights) ** 2 + denominator**2
+    power_of_two = denominator & (denominator - 1) == 0
+    return np.float32 if worst < (2**23 if power_of_two else 2**20) else np.float64
 
 
 def _check_uint8(image, upscale):

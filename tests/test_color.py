@@ -46,6 +46,40 @@ def test_inverse_is_the_inverted_table(y, cb, cr):
     assert np.abs(color.ycbcr_to_rgb(one(y, cb, cr))[0, 0] - np.clip(expected, 0, 255)).max() <= 0.5 + 1e-9
 
 
+def plain_rgb_to_ycbcr(rgb):
+    """MATLAB's rgb2ycbcr in whole numbers: round half up."""
+    table = np.rint(1000 * MATLAB).astype(np.int64)
+    return ((rgb.astype(np.int64) @ table.T + 127500) // 255000 + (16, 128, 128)).astype(np.uint8)
+
+
+def plain_ycbcr_to_rgb(ycbcr):
+    """MATLAB's ycbcr2rgb, written out in doubles."""
+    y, cb, cr = (ycbcr[..., c].astype(np.float64) - offset for c, offset in enumerate((16, 128, 128)))
+    rgb = [y * 1.1643835616438358 + cb * 3.0112439739772951e-07 + cr * 1.5960268873357040,
+           y * 1.1643835616438358 + cb * -0.39176253994145005 + cr * -0.81296829216220534,
+           y * 1.1643835616438358 + cb * 2.0172326395564593 + cr * 3.0542617453304942e-06]
+    return np.clip(np.floor(np.stack(rgb, axis=-1) + 0.5), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("first", range(0, 256, 32))
+def test_every_colour_both_ways_is_the_plain_expression(first):
+    """All 2^24 of them, so that no tie and no rounding of the fast form can hide."""
+    colours = np.stack(np.meshgrid(np.arange(first, first + 32), np.arange(256), np.arange(256), indexing="ij"), axis=-1)
+    colours = colours.reshape(-1, 1024, 3).astype(np.uint8)
+    assert np.array_equal(color.rgb_to_ycbcr(colours), plain_rgb_to_ycbcr(colours))
+    assert np.array_equal(color.ycbcr_to_rgb(colours), plain_ycbcr_to_rgb(colours))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 9), st.sampled_from([1, 2, 3, 31, 255, 40000, 70000]), st.integers(0, 2**32))
+def test_strips_of_any_shape(height, width, seed):
+    """Strided views too; the strips are shorter than the picture, as long, or a row each."""
+    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 4), np.uint8)[:, :, 1:]
+    for function, plain in ((color.rgb_to_ycbcr, plain_rgb_to_ycbcr), (color.ycbcr_to_rgb, plain_ycbcr_to_rgb)):
+        assert np.array_equal(function(rgb), plain(rgb))
+    assert np.array_equal(color.rgb_to_y(rgb), plain_rgb_to_ycbcr(rgb)[:, :, 0])
+
+
 def test_grey_stays():
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert np.array_equal(color.rgb_to_y(grey), grey)

@@ -53,6 +53,21 @@ def test_tile_of_a_view_needs_no_copy_of_its_own():
     assert np.array_equal(tile_packet(CONFIG, view), tile_packet(CONFIG, view.copy()))
 
 
+@settings(max_examples=100)
+@given(shapes=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), max_size=6), seed=st.integers(0, 2**32 - 1))
+def test_tile_answers_are_the_bytes_that_came(shapes, seed):
+    rng = np.random.default_rng(seed)
+    sent = [(int(rng.integers(0, 2**32)), rng.integers(0, 256, shape, dtype=np.uint8)) for shape in shapes]
+    data = b""
+    for tag, pixels in sent:
+        height, width = pixels.shape
+        body = width.to_bytes(2, "little") + height.to_bytes(2, "little") + tag.to_bytes(4, "little") + pixels.tobytes()
+        data += b"SR\x83\0" + CONFIG.config_id.to_bytes(4, "little") + body + bytes(-len(body) % 8)
+    answers = parse_answers(np.frombuffer(data, np.uint64))
+    assert [(a.command, a.status, a.config_id, a.tag) for a in answers] == [("tile", 0, CONFIG.config_id, tag) for tag, _ in sent]
+    assert all(np.array_equal(a.pixels, pixels) for a, (_, pixels) in zip(answers, sent, strict=True))
+
+
 def test_answers_are_parsed_in_order():
     model = PacketModel(CONFIG)
     small = np.zeros((14, 15), np.uint8)

@@ -1,5 +1,7 @@
 """Resizing: known values, properties on random sizes, the published bicubic baselines."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +61,54 @@ def test_integer_upscale_is_imresize_rounded(picture, upscale):
     exact, floating = upscale_bicubic(picture, upscale), imresize(picture, upscale)
     assert exact.shape == floating.shape and exact.dtype == np.uint8
     assert np.abs(exact - np.clip(floating, 0, 255)).max() <= 0.5 + 1e-9
+
+
+def plain_upscale(picture, upscale):
+    """The definition of `upscale_bicubic` in whole numbers: exact weights from fractions, sums, round half up, clip."""
+    phases, denominator = [], (2 * (2 * upscale) ** 3)
+    for phase in range(upscale):
+        taps = {}
+        for offset in range(-2, 3):
+            x = abs(Fraction(2 * phase + 1, 2 * upscale) - Fraction(1, 2) - offset)
+            weight = (3 * x**3 - 5 * x**2 + 2) / 2 if x <= 1 else (-x**3 + 5 * x**2 - 8 * x + 4) / 2 if x < 2 else 0
+            taps[offset] = int(weight * denominator)
+        assert sum(taps.values()) == denominator
+        phases.append(taps)
+    height, width = picture.shape
+    padded = np.pad(picture, 2, mode="symmetric").astype(np.int64)
+    out = np.empty((height * upscale, width * upscale), np.uint8)
+    for i, down in enumerate(phases):
+        tall = sum(weight * padded[2 + offset:2 + offset + height] for offset, weight in down.items())
+        for j, across in enumerate(phases):
+            total = sum(weight * tall[:, 2 + offset:2 + offset + width] for offset, weight in across.items())
+            out[i::upscale, j::upscale] = np.clip((2 * total + denominator**2) // (2 * denominator**2), 0, 255)
+    return out
+
+
+@settings(deadline=None, max_examples=150)
+@given(sides, sides, st.integers(1, 5), st.sampled_from([256, 2, 3]), st.integers(0, 2**32))
+def test_integer_upscale_is_the_definition(height, width, upscale, levels, seed):
+    """Bit for bit; with few levels there are overshoots and ties."""
+    picture = (np.random.default_rng(seed).integers(0, levels, (height, width)) * 255 // (levels - 1)).astype(np.uint8)
+    assert np.array_equal(upscale_bicubic(picture, upscale), plain_upscale(picture, upscale))
+
+
+@settings(deadline=None)
+@given(pictures, st.integers(1, 4), st.data())
+def test_some_rows_are_rows_of_the_whole(picture, upscale, data):
+    end = data.draw(st.integers(1, upscale * len(picture)))
+    begin = data.draw(st.integers(0, end - 1))
+    whole = upscale_bicubic(picture, upscale)
+    assert np.array_equal(upscale_bicubic(picture, upscale, (begin, end)), whole[begin:end])
+    colour = np.dstack([picture, 255 - picture])
+    assert np.array_equal(upscale_bicubic(colour, upscale, (begin, end))[:, :, 0], whole[begin:end])
+
+
+@pytest.mark.parametrize("upscale", [2, 3, 4])
+def test_large_upscales_are_the_definition(upscale):
+    """Millions of sums, over many strips."""
+    picture = np.random.default_rng(upscale).integers(0, 256, (410, 700), np.uint8)
+    assert np.array_equal(upscale_bicubic(picture, upscale), plain_upscale(picture, upscale))
 
 
 @settings(deadline=None)
