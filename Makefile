@@ -69,7 +69,7 @@ evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14
 compare: $(READY)  ## every method on your pictures: IMG=file or folder
 	$(PY) -m model.compare $(IMG) --upscale $(UPSCALE)
 
-bench: $(READY)  ## speed: TensorFlow, golden, csim
+bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate
 	$(PY) -m model.bench
 
 download: $(READY)  ## the authors' picture sets into build/data

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from hls.config import load_config
+from hls.config import list_boards, load_config
 from hls.csim import CsimTop
 from hls.spec import WIDTHS, frame_rate, halo_rows, limit_cycles_per_pixel, spec_rows, steady_cycles_per_pixel, tile_cycles
 from hls.vectors import random_model, random_picture
 from host.packets import load_packet, parse_answers, tile_packet
 from model import golden
+from model.bench import Contender, bench, modelled
 
 SEED = 30
 
@@ -88,3 +89,12 @@ def test_halo_overhead_shrinks_with_the_width_and_ends_at_the_line_buffer():
 def test_frames_wider_than_the_line_buffer_are_cut_into_strips():
     config = load_config("srcnn915", tile_width=960)
     assert frame_rate(config, 1080, 1920) == pytest.approx(config.clock_mhz * 1e6 / (2 * tile_cycles(config, 1080, 960)))
+
+
+def test_bench_shows_the_boards_beside_the_measured_and_says_that_they_are_modelled():
+    rows = modelled("srcnn915", 512)
+    assert [row["kind"] for row in rows] == ["modelled"] * len(list_boards()) and all(row["runs"] == 0 for row in rows)
+    row = next(row for row in rows if "pynq_z2" in row["what"])
+    assert row["mpixel_per_s"] == pytest.approx(150 * 512**2 / tile_cycles(load_config("srcnn915"), 512, 512))
+    measured = bench([Contender("sum", lambda y: y.sum())], np.ones((8, 8), np.uint8), 2)
+    assert set(measured[0]) == set(row) and measured[0]["kind"] == "measured"
