@@ -14,7 +14,7 @@ DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test spec folding csim rtl sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
+.PHONY: help setup demo test spec folding folding-figure csim rtl sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -38,6 +38,9 @@ spec: $(READY)  ## modelled cycles and rates of every network on every board
 
 folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK=
 	$(PY) -m hls.folding --network $(NETWORK) --board $(BOARD)
+
+folding-figure: $(READY)  ## where the DSPs' cycles go, per stage: table and docs/images/folding.svg
+	$(PY) -m hls.occupancy
 
 csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively
 	$(PY) -m hls.csim --network $(NETWORK) --board $(BOARD)

@@ -114,6 +114,12 @@ def _pareto(choices):
     return kept
 
 
+def fewest_dsps(network, cycles, pack):
+    """Return the DSPs without which no folding takes `cycles` cycles per pixel or fewer; None if no number of them does."""
+    fast = [[cost.dsp for _, cost in candidates(layer, 1, pack, cycles)] for layer in network.layers]
+    return sum(map(min, fast)) if all(fast) else None
+
+
 def remedy(config, board, what):
     """Return what to do about a configuration that takes too much of a resource: the nearest thing that fits."""
     folding = {stage.layer.name: (stage.pe, stage.simd) for stage in config.stages}
@@ -180,9 +186,11 @@ def main(network, board, pack, tile_width, action):
     rows = proposal_rows(config)
     path = write_report(f"folding_{config.board}", rows)
     print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
-    limit = limit_cycles_per_pixel(config)
-    print(f"\n{proposal_toml(config, described['tile_width'])}\n\n{rows[-1]['cycles']} cycles per pixel; {limit:.2f} if every DSP were busy in every cycle\n"
-          f"LUTs and flip-flops by the model of hls/cost.py; written to {path}")
+    cycles, limit = rows[-1]["cycles"], limit_cycles_per_pixel(config)
+    fewest = fewest_dsps(config.network, cycles - 1, config.stages[0].pack)
+    print(f"\n{proposal_toml(config, described['tile_width'])}\n\n{cycles} cycles per pixel; {limit:.2f} if all {config.budget['dsp']} DSPs were busy in every cycle"
+          + (f"; {cycles - 1} would take {fewest} DSPs or more" if fewest else "")
+          + f"\nLUTs and flip-flops by the model of hls/cost.py; written to {path}")
 
 
 if __name__ == "__main__":

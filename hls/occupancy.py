@@ -74,8 +74,11 @@ def _panel(axes, config):
         axes.barh(base, stage.fold, useful, align="edge", color=colour, linewidth=0)
         axes.barh(base + useful, stage.fold, stage.dsp - useful, align="edge", color=colour, alpha=0.35, linewidth=0)
         axes.barh(base, steady, stage.dsp, align="edge", fill=False, edgecolor=colour, linewidth=0.8)
-        axes.text(steady * 0.03, base + stage.dsp / 2, f"{stage.layer.name}  {stage.pe} x {stage.simd}", va="center",
-                  color="white" if stage.dsp > config.budget["dsp"] / 15 else "black", fontsize=8)
+        label = f"{stage.layer.name}  {stage.pe} x {stage.simd}"
+        if stage.dsp > config.budget["dsp"] / 15:
+            axes.text(steady * 0.03, base + stage.dsp / 2, label, va="center", color="white", fontsize=8)
+        else:   # too thin: beside it
+            axes.text(steady * 1.02, base + stage.dsp / 2, label, va="center", color=colour, fontsize=8)
         base += stage.dsp
     axes.set(title=f"{config.network.name} on {config.board}", xlim=(0, steady), ylim=(0, config.budget["dsp"]), xlabel="cycles of a pixel", ylabel="DSPs")
     axes.title.set_fontsize(9)
