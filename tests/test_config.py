@@ -41,6 +41,8 @@ def test_line_buffers_beyond_the_memory_are_refused_with_the_widest_that_fits():
     with pytest.raises(UserError, match="tile width 1920 takes .* BRAM36 .conv1 .*, pynq_z2 has 140 and 119 may be used; "
                                         "the widest tile that fits is 1016"):
         load_config("srcnn955", tile_width=1920)
+    with pytest.raises(UserError, match="takes 124 BRAM36 .conv1 4, conv2 114, conv3_sum 6., kv260 has 144 and 122 may be used; the widest tile that fits is 1528"):
+        load_config("srcnn955", "kv260", tile_width=1920)
     assert load_config("srcnn955", tile_width=1016).tile_width == load_config("srcnn955").tile_width == 1016
 
 

@@ -50,13 +50,16 @@ def small_network(taps1, out1, out2, k3):
     return Network("small", layers)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(k=st.sampled_from([3, 5]), out1=st.integers(1, 4), out2=st.integers(4, 6), dsp=st.integers(0, 60),
-       lut=st.integers(2000, 9000), pack=st.booleans())
-def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, lut, pack):
-    """Everything is tried: cycles, then DSPs, block RAM, LUTs, flip-flops."""
+       scarce=st.sampled_from([None, "lut", "ff"]), share=st.floats(0.8, 1.0), pack=st.booleans())
+def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, scarce, share, pack):
+    """Everything is tried: cycles, then DSPs, block RAM, LUTs, flip-flops. A scarce resource is one that the best without it exceeds."""
     network = small_network(k, out1, out2, 3)
-    board = PLENTY | {"pack": pack, "budget": PLENTY["budget"] | {"dsp": dsp, "lut": lut}}
+    board = PLENTY | {"pack": pack, "budget": PLENTY["budget"] | {"dsp": dsp}}
+    without = search(network, board, tile_width=board["tile_width"])
+    if scarce and without:
+        board["budget"][scarce] = int(share * getattr(total(without.costs), scarce) / 0.85)
     shapes, options, keys = make_config(network, board, dict.fromkeys(("conv1", "conv2", "conv3"), (1, 1))).stages, [], []
     for shape in shapes:
         folded = [dataclasses.replace(shape, pe=pe, simd=simd) for pe in range(1, shape.mac_out_ch + 1) if shape.mac_out_ch % pe == 0
@@ -64,7 +67,7 @@ def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, lut, 
         options.append([(stage.fold, mac_cost(stage) + (sum_cost(stage) if stage.transposed else Cost())) for stage in folded])
     for chosen in itertools.product(*options):
         used = total([PARSER, PACKER, *(cost for _, cost in chosen)])
-        if used.dsp <= dsp and used.lut <= 0.85 * lut:
+        if used.dsp <= dsp and used.lut <= 0.85 * board["budget"]["lut"] and used.ff <= 0.85 * board["budget"]["ff"]:
             keys.append((max(fold for fold, _ in chosen), used.dsp, used.bram36, round(used.lut, 6), round(used.ff, 6)))
     proposal = search(network, board, tile_width=board["tile_width"])
     if not keys:
