@@ -104,8 +104,17 @@ def build_rtl(config, progress=False):
     return Rtl(folder, tuple(folder / name for name in described["files"]), described["stages"])
 
 
+def timing_of(config):
+    """Return the `Timing` that a board's part and clock ask for."""
+    from hls.open.fabric import fabric_of
+    from hls.open.schedule import Timing
+
+    fabric = fabric_of(config.part)
+    return Timing(fabric, fabric.budget(config.clock_mhz))
+
+
 def _digest(config):
-    digest = hashlib.sha256(header_text(config).encode())
+    digest = hashlib.sha256(header_text(config).encode() + repr(timing_of(config)).encode())
     for tool in TOOLS:
         try:
             digest.update(f"{tool} {importlib.metadata.version(tool)}".encode())
@@ -121,9 +130,9 @@ def _build(config, folder, progress):
     from hls.open.netlist import top_module, write_stage
     from hls.open.route import lower_source
     from hls.open.top import read_top
-    from hls.open.xls_codegen import generate
+    from hls.open.verilog import generate
 
-    work = folder / "ir"
+    work, timing = folder / "ir", timing_of(config)
     include = (KERNELS, write_header(config, folder))
     top = read_top(KERNELS / "srcnn_top.cpp", "srcnn_top", include, work)
     steps = lower_source('#include "srcnn_top.hpp"', {p.name: p.kernel for p in top.processes}, include, work)
@@ -132,12 +141,12 @@ def _build(config, folder, progress):
         started = time.monotonic()
         step = steps[process.name]
         connection = dict(zip(step.streams, process.streams, strict=True))
-        stage = stages[process.name] = generate(step)
+        stage = stages[process.name] = generate(step, timing)
         depths = {port: top.depths[stream] for port, stream in connection.items() if stream in top.depths}
         files |= dict.fromkeys(write_stage(stage, folder, depths))
         instances.append((process.name, process.name, connection))
         described[process.name] = {
-            "kernel": process.kernel, "depth": stage.depth, "period_ps": stage.timing.period_ps,
+            "kernel": process.kernel, "depth": stage.depth, "longest_ps": stage.longest_ps, "budget_ps": timing.budget_ps,
             "state_bits": sum(register.width for register in step.registers),
             "streams": {p.name: [p.direction, p.width] for p in step.ports if p.direction in ("in", "out")},
             "rams": {p.name: [p.depth, p.width] for p in step.ports if p.direction == "read"},
@@ -168,7 +177,7 @@ def main(network, board):
 
     started = time.monotonic()
     rtl = build_rtl(load_config(network, board), progress=True)
-    rows = [{"stage": name, "kernel": s["kernel"], "pipeline stages": s["depth"], "period (ps, model)": s["period_ps"],
+    rows = [{"stage": name, "kernel": s["kernel"], "pipeline stages": s["depth"], "longest path (ps, model)": s["longest_ps"], "budget (ps)": s["budget_ps"],
              "state bits": s["state_bits"], "RAM bits": sum(d * w for d, w in s["rams"].values())} for name, s in rtl.stages.items()]
     print(table(rows))
     complaints = lint(rtl.files, "srcnn_top")

@@ -19,9 +19,9 @@ def pack(values, per_word, bits):
     return [sum(v << bits * i for i, v in enumerate(values[at:at + per_word])) for at in range(0, len(values), per_word)]
 
 
-def command(tile, width=0, height=0):
+def command(tile, width=1, height=1):
     """Return a stage command (stage_command.hpp)."""
-    return int(tile) | width << 16 | height << 32
+    return int(tile) | width - 1 << 16 | height - 1 << 32
 
 
 def answer(kind, last=0, error=0, width=0, height=0, tag=0):

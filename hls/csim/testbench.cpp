@@ -97,8 +97,8 @@ static void test_line_buffer() {
 static void send_command(hls::stream<ctrl_t>& ctrl, bool tile, const array& input) {
     stage_command command;
     command.tile = tile;
-    command.height = tile ? input.shape[0] : 0;
-    command.width = tile ? input.shape[1] : 0;
+    command.last_y = tile ? input.shape[0] - 1 : 0;
+    command.last_x = tile ? input.shape[1] - 1 : 0;
     ctrl.write(command.pack());
 }
 

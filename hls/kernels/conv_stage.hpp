@@ -56,7 +56,7 @@ template <class L> struct conv_stage {
     ap_uint<WEIGHT_BEATS * 64> load_word = 0;
     // Fetching columns: position, input word within it.
     bool fetching = false, column_valid = false, column_yields = false;
-    coord_t width = 0, height = 0, x = 0, y = 0;
+    coord_t last_x = 0, last_y = 0, x = 0, y = 0;
     ap_uint<index_bits(WORDS)> word = 0;
     pixel_t pixel = 0;
     typename lines_t::column_t column = 0;
@@ -108,8 +108,8 @@ template <class L> struct conv_stage {
             running = command.tile;
             loading = !command.tile;
             fetching = command.tile;
-            width = command.width;
-            height = command.height;
+            last_x = command.last_x;
+            last_y = command.last_y;
             x = y = 0;
             load_address = 0;
         }
@@ -312,8 +312,8 @@ template <class L> struct conv_stage {
             column = lines.push(x, pixel);
             column_valid = true;
             column_yields = x >= L::K - 1 && y >= L::K - 1;
-            const bool end_of_row = x == width - 1;
-            fetching = !(end_of_row && y == height - 1);
+            const bool end_of_row = x == last_x;
+            fetching = !(end_of_row && y == last_y);
             x = next_count(x, end_of_row);
             y = end_of_row ? coord_t(y + 1) : y;
         }

@@ -10,7 +10,7 @@ struct packer_stage {
 
     ap_uint<3> state = IDLE;
     answer_command answer = answer_command();
-    coord_t x = 0, y = 0;
+    coord_t rest_x = 0, rest_y = 0;  // pixels left in the row and rows left, without this one
     ap_uint<3> lane = 0;
     ap_uint<64> beat_data = 0;
 
@@ -51,7 +51,8 @@ struct packer_stage {
             data.range(31, 16) = answer.height;
             data.range(15, 0) = answer.width;
             send = true;
-            x = y = 0;
+            rest_x = last_x();
+            rest_y = answer.height - 1;
             lane = 0;
             beat_data = 0;
             const bool more = answer.kind == ANSWER_TILE || answer.kind == ANSWER_IDENTITY;
@@ -67,8 +68,8 @@ struct packer_stage {
             last = answer.last;
             state = IDLE;
         } else if (state == PIXELS) {
-            const bool end_of_row = x == answer.width - 1;
-            const bool end = end_of_row && y == answer.height - 1;
+            const bool end_of_row = rest_x == 0;
+            const bool end = end_of_row && rest_y == 0;
         place_pixel:
             for (int i = 0; i < 8; i++) {
 #pragma HLS UNROLL
@@ -79,8 +80,8 @@ struct packer_stage {
             data = beat_data;
             send = lane == 7 && !end;
             lane = next_count(lane, lane == 7);
-            x = next_count(x, end_of_row);
-            y = end_of_row ? coord_t(y + 1) : y;
+            rest_x = end_of_row ? last_x() : coord_t(rest_x - 1);
+            rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
             if (send) {
                 beat_data = 0;
             }
@@ -105,6 +106,11 @@ struct packer_stage {
             beat.last = last;
             out.write(beat);
         }
+    }
+
+    coord_t last_x() const {
+#pragma HLS INLINE
+        return answer.width - 1;
     }
 
     ap_uint<64> header0() const {

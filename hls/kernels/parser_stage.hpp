@@ -13,27 +13,33 @@ namespace srcnn {
 template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3> struct parser_stage {
     static_assert(P0 + P1 + P2 + P3 == PARAM_BEATS, "the stages and the configuration disagree on the parameters");
 
-    static constexpr int HEADER0 = 0, HEADER1 = 1, LOAD = 2, TILE = 3, DISCARD = 4;  // states
+    // States. A header beat is looked at in one step and judged in the next, so that neither takes long.
+    static constexpr int HEADER0 = 0, JUDGE0 = 1, HEADER1 = 2, JUDGE1 = 3, LOAD = 4, TILE = 5, DISCARD = 6;
+    static constexpr int MOST_WORDS = P0 > P1 ? (P0 > P2 ? P0 : P2) : (P1 > P2 ? P1 : P2);
+    static_assert(P3 <= MOST_WORDS, "the last stage has one word per output channel");
 
     ap_uint<3> state = HEADER0;
-    ap_uint<8> command = 0, fault = 0;
+    ap_uint<8> command = 0;
+    ap_uint<4> fault = 0;
     ap_uint<32> tag = 0;
     bool loaded = false;      // the stages hold a whole set of parameters
     bool ended = false;       // TLAST of this transfer has been seen
     bool in_tile = false;     // a tile answer is open: close it before an error answer
+    // What was seen of a header beat.
+    bool bad_keep = false, bad_magic = false, wrong_config = false, bad_length = false, too_small = false, too_large = false;
     // Load: which stage, whether its command has been sent, words left.
     ap_uint<2> stage = 0;
     bool announced = false;
-    ap_uint<32> left = 0;
-    // Tile: position, beat being taken apart.
-    coord_t width = 0, height = 0, x = 0, y = 0;
+    ap_uint<index_bits(MOST_WORDS + 1)> left = 0;
+    // Tile: pixels left in the row and rows left, without this one; the beat being taken apart.
+    coord_t width = 0, height = 0, rest_x = 0, rest_y = 0;
     ap_uint<3> lane = 0;
     ap_uint<64> pixels = 0;
 
     bool wants_beat() const {
 #pragma HLS INLINE
         const bool payload = (state == LOAD && announced) || (state == TILE && lane == 0);
-        return state == HEADER0 || state == HEADER1 || state == DISCARD || (payload && fault == 0);
+        return state == HEADER0 || state == HEADER1 || (state == DISCARD && !ended) || (payload && fault == 0);
     }
     template <class... S> bool ready(hls::stream<beat_t>& in, S&...) const { return !wants_beat() || !in.empty(); }
 
@@ -52,7 +58,7 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
         }
         answer_command answer;
         answer.kind = ANSWER_ERROR;
-        answer.last = last;
+        answer.last = ended;
         answer.error = fault;
         answer.width = answer.height = 0;
         bool send_answer = false;
@@ -63,32 +69,46 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
         if (state == HEADER0) {
             command = data.range(23, 16);
             tag = 0;
-            fault = partial                         ? ERROR_BAD_KEEP
-                    : data.range(15, 0) != MAGIC    ? ERROR_BAD_MAGIC
-                    : !known(command)               ? ERROR_UNKNOWN_COMMAND
-                    : command != COMMAND_IDENTIFY && data.range(63, 32) != CONFIG_ID ? ERROR_WRONG_CONFIG
-                    : last                          ? ERROR_TRUNCATED
-                                                    : 0;
-            state = fault != 0 ? DISCARD : HEADER1;
+            bad_keep = partial;
+            bad_magic = data.range(15, 0) != MAGIC;
+            wrong_config = data.range(63, 32) != CONFIG_ID;
+            state = JUDGE0;
+        } else if (state == JUDGE0) {
+            const bool other = wrong_config && command != COMMAND_IDENTIFY, unknown = !known(command);
+            fault = bad_keep    ? ERROR_BAD_KEEP
+                    : bad_magic ? ERROR_BAD_MAGIC
+                    : unknown   ? ERROR_UNKNOWN_COMMAND
+                    : other     ? ERROR_WRONG_CONFIG
+                    : ended     ? ERROR_TRUNCATED
+                                : 0;
+            state = bad_keep || bad_magic || unknown || other || ended ? DISCARD : HEADER1;
         } else if (state == HEADER1) {
             tag = data.range(63, 32);
             width = data.range(15, 0);
             height = data.range(31, 16);
-            fault = partial ? ap_uint<8>(ERROR_BAD_KEEP) : check(data.range(31, 0), last);
-            x = y = 0;
+            bad_keep = partial;
+            bad_length = data.range(31, 0) != PARAM_BEATS;
+            too_small = width <= 2 * HALO || height <= 2 * HALO;
+            too_large = width > MAX_WIDTH || height > MAX_HEIGHT;
+            state = JUDGE1;
+        } else if (state == JUDGE1) {
+            rest_x = width - 1;
+            rest_y = height - 1;
             lane = 0;
             stage = 0;
             announced = false;
-            if (fault != 0) {
+            const bool load = command == COMMAND_LOAD, tile = command == COMMAND_TILE;
+            const bool wrong_load = load && (bad_length || ended);
+            const bool wrong_tile = tile && (too_small || too_large || !loaded || ended);
+            if (bad_keep || wrong_load || wrong_tile) {
+                fault = bad_keep                     ? ERROR_BAD_KEEP
+                        : load && bad_length         ? ERROR_BAD_LENGTH
+                        : tile && too_small          ? ERROR_TOO_SMALL
+                        : tile && too_large          ? ERROR_TOO_LARGE
+                        : tile && !loaded            ? ERROR_NOT_LOADED
+                                                     : ERROR_TRUNCATED;
                 state = DISCARD;
-            } else if (command == COMMAND_IDENTIFY) {
-                answer.kind = ANSWER_IDENTITY;
-                send_answer = true;
-                state = HEADER0;
-            } else if (command == COMMAND_LOAD) {
-                loaded = false;
-                state = LOAD;
-            } else {
+            } else if (tile) {
                 answer.kind = ANSWER_TILE;
                 answer.width = width - 2 * HALO;
                 answer.height = height - 2 * HALO;
@@ -96,13 +116,19 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
                 in_tile = true;
                 to_all = true;
                 state = TILE;
+            } else if (load) {
+                loaded = false;
+                state = LOAD;
+            } else {
+                answer.kind = ANSWER_IDENTITY;
+                send_answer = true;
+                state = HEADER0;
             }
         } else if (state == LOAD) {
-            const ap_uint<32> words = stage == 0 ? P0 : stage == 1 ? P1 : stage == 2 ? P2 : P3;
             to = ap_uint<4>(1) << stage;
             if (!announced) {
                 announced = true;
-                left = words;       // message 0: load
+                left = stage == 0 ? P0 : stage == 1 ? P1 : stage == 2 ? P2 : P3;  // message 0: load
             } else {
                 message = data;     // 0 once the transfer has ended
                 const bool end_of_stage = left == 1;
@@ -123,34 +149,29 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
                 }
             }
         } else if (state == TILE) {
-            const bool end_of_row = x == width - 1;
-            const bool end = end_of_row && y == height - 1;
+            const bool end_of_row = rest_x == 0;
+            const bool end = end_of_row && rest_y == 0;
             const bool end_of_beat = lane == 7;
             if (lane == 0) {
                 pixels = data;      // 0 once the transfer has ended
                 if (fault == 0) {
-                    const bool rest = !ends_within_beat();
-                    fault = partial ? ERROR_BAD_KEEP : last && rest ? ERROR_TRUNCATED : 0;
+                    fault = partial ? ERROR_BAD_KEEP : last && !ends_within_beat() ? ERROR_TRUNCATED : 0;
                 }
             }
             pixel_out.write(pixels.range(7, 0));
             pixels = pixels >> 8;
             lane = next_count(lane, end_of_beat);
-            x = next_count(x, end_of_row);
-            y = end_of_row ? coord_t(y + 1) : y;
+            rest_x = end_of_row ? coord_t(width - 1) : coord_t(rest_x - 1);
+            rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
             if (end) {
                 answer.kind = ANSWER_TILE_END;
-                answer.last = ended;
                 send_answer = fault == 0;
                 in_tile = fault != 0;
                 state = fault == 0 ? HEADER0 : DISCARD;
             }
-        }
-        // A fault is answered once TLAST has passed.
-        if (state == DISCARD && ended) {
+        } else if (state == DISCARD && ended) {
+            // A fault is answered once TLAST has passed.
             answer.kind = in_tile ? ANSWER_TILE_END : ANSWER_ERROR;
-            answer.error = fault;
-            answer.last = true;
             send_answer = true;
             in_tile = false;
             fault = 0;
@@ -179,37 +200,20 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
         return code == COMMAND_IDENTIFY || code == COMMAND_LOAD || code == COMMAND_TILE;
     }
 
-    // What is wrong with the second header beat, 0 if nothing.
-    ap_uint<8> check(ap_uint<32> count, bool last) const {
-#pragma HLS INLINE
-        ap_uint<8> wrong = 0;
-        if (command == COMMAND_LOAD) {
-            wrong = count != PARAM_BEATS ? ERROR_BAD_LENGTH : last ? ERROR_TRUNCATED : 0;
-        } else if (command == COMMAND_TILE) {
-            wrong = width <= 2 * HALO || height <= 2 * HALO    ? ERROR_TOO_SMALL
-                    : width > MAX_WIDTH || height > MAX_HEIGHT ? ERROR_TOO_LARGE
-                    : !loaded                                  ? ERROR_NOT_LOADED
-                    : last                                     ? ERROR_TRUNCATED
-                                                               : 0;
-        }
-        return wrong;
-    }
-
-    // True if the tile's last pixel lies in the beat that starts at (x, y). At most 8 pixels are left in a beat
-    // and a row is longer than that, so only the last row can hold it.
+    // True if the tile's last pixel lies in the beat that starts here. A beat has 8 pixels and a row is longer than
+    // that, so only the last row can hold it.
     bool ends_within_beat() const {
 #pragma HLS INLINE
         static_assert(2 * HALO + 1 > 8, "a beat has to lie within two rows");
-        const bool last_row = y == height - 1;
-        return last_row && width - x <= 8;
+        return rest_y == 0 && rest_x < 8;
     }
 
     ctrl_t tile_message(int shrink) const {
 #pragma HLS INLINE
         stage_command message;
         message.tile = true;
-        message.width = width - shrink;
-        message.height = height - shrink;
+        message.last_x = width - (shrink + 1);
+        message.last_y = height - (shrink + 1);
         return message.pack();
     }
 };

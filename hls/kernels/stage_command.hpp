@@ -6,22 +6,22 @@ namespace srcnn {
 
 struct stage_command {
     bool tile;               // false: parameter words follow on the same stream
-    coord_t width, height;   // of the tile at the stage's input
+    coord_t last_x, last_y;  // of the tile's last position at the stage's input: its size, less one
 
     ctrl_t pack() const {
 #pragma HLS INLINE
         ctrl_t word = 0;
         word[0] = tile;
-        word.range(31, 16) = width;
-        word.range(47, 32) = height;
+        word.range(31, 16) = last_x;
+        word.range(47, 32) = last_y;
         return word;
     }
     static stage_command unpack(ctrl_t word) {
 #pragma HLS INLINE
         stage_command command;
         command.tile = word[0];
-        command.width = word.range(31, 16);
-        command.height = word.range(47, 32);
+        command.last_x = word.range(31, 16);
+        command.last_y = word.range(47, 32);
         return command;
     }
 };

@@ -31,7 +31,7 @@ template <class L> struct sum_stage {
 
     bool running = false, loading = false, fetching = false, valid = false;
     ap_uint<index_bits(L::OUT_CH)> load_channel = 0;
-    coord_t width = 0, height = 0, x = 0, y = 0;   // of the next position to fetch
+    coord_t last_x = 0, last_y = 0, x = 0, y = 0;   // of the next position to fetch
     coord_t at_x = 0, at_y = 0;                    // of the position in `products`
     ap_uint<index_bits(WORDS)> word = 0;
     ap_uint<WORDS * WORD_BITS> products = 0;
@@ -76,8 +76,8 @@ template <class L> struct sum_stage {
             const stage_command command = stage_command::unpack(message);
             running = fetching = command.tile;
             loading = !command.tile;
-            width = command.width;
-            height = command.height;
+            last_x = command.last_x;
+            last_y = command.last_y;
             x = y = 0;
         }
     }
@@ -102,10 +102,10 @@ template <class L> struct sum_stage {
         valid = word == WORDS - 1;
         word = next_count(word, valid);
         if (valid) {
-            const bool end_of_row = x == width - 1;
+            const bool end_of_row = x == last_x;
             at_x = x;
             at_y = y;
-            fetching = !(end_of_row && y == height - 1);
+            fetching = !(end_of_row && y == last_y);
             x = next_count(x, end_of_row);
             y = end_of_row ? coord_t(y + 1) : y;
         }

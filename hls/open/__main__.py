@@ -4,7 +4,8 @@ import click
 
 from hls.open.feedback import longest_feedback
 from hls.open.route import build
-from hls.open.xls_codegen import Timing
+from hls.open.fabric import FABRICS, fabric_of
+from hls.open.schedule import Timing
 from model.errors import UserError, report_user_errors
 from model.paths import BUILD
 
@@ -14,12 +15,12 @@ from model.paths import BUILD
 @click.argument("kernels", nargs=-1, required=True)
 @click.option("-I", "--include", multiple=True, type=click.Path(exists=True, file_okay=False), help="Folders for #include.")
 @click.option("-o", "--output", default=str(BUILD / "open"), show_default=True, help="Folder for the Verilog.")
-@click.option("--model", default=Timing.model, show_default=True, help="XLS's delay model: sky130, asap7 or unit.")
-@click.option("--period", default=Timing.period_ps, show_default=True, help="Delay that fits into a stage, in ps of the model.")
+@click.option("--part", default="xc7z020", show_default=True, help=f"FPGA whose delays decide the pipeline: {', '.join(FABRICS)}...")
+@click.option("--clock", default=150.0, show_default=True, type=click.FloatRange(1, 1000), help="In MHz.")
 @click.option("--ram-latency", default=1, show_default=True, type=click.IntRange(1, 2), help="Cycles from RAM address to data.")
 @click.option("--feedback", is_flag=True, help="Name the longest paths that feed state back.")
 @report_user_errors
-def main(header, kernels, include, output, model, period, ram_latency, feedback):
+def main(header, kernels, include, output, part, clock, ram_latency, feedback):
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
     python -m hls.open hls/kernels/srcnn_top.hpp conv1=srcnn::conv1_stage -I hls/kernels -I build/gen/srcnn915-pynq_z2
@@ -30,11 +31,11 @@ def main(header, kernels, include, output, model, period, ram_latency, feedback)
         if not equals:
             raise UserError(f"'{kernel}' is no kernel; write name=type, for example conv1=srcnn::conv1_stage")
         named[name] = kind
-    built = build(f'#include "{header}"', named, include, output, Timing(model, period, ram_latency))
+    built = build(f'#include "{header}"', named, include, output, Timing(fabric_of(part), fabric_of(part).budget(clock), ram_latency))
     for name, result in built.items():
         rams = {p.name: (p.width, p.depth) for p in result.stage.step.ports if p.direction in ("read", "write")}
         state = sum(r.width for r in result.stage.step.registers)
-        click.echo(f"{name}: {result.stage.depth} pipeline stages at {result.stage.timing.period_ps} ps, {state} state bits, RAMs " +
+        click.echo(f"{name}: {result.stage.depth} pipeline stages, longest path {result.stage.longest_ps} of {result.stage.timing.budget_ps} ps, {state} state bits, RAMs " +
                    (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none"))
         click.echo("  " + " ".join(str(f) for f in result.files))
         if feedback:

@@ -7,15 +7,15 @@ when its inputs are there and every FIFO has room for all that may be in flight,
 from pathlib import Path
 
 from hls.open.errors import Refused
-from hls.open.xls_ir import GO
+from hls.open.verilog import GO
 
 RTL = Path(__file__).resolve().parent / "rtl"
 LIBRARY = ("srcnn_arithmetic.sv", "srcnn_fifo.sv", "srcnn_ram.sv")
 
 
 def room(stage):
-    """Words that may be on their way to a FIFO when `room` is read: one per pipeline stage, one for its register."""
-    return stage.depth + 2
+    """Words that may be on their way to a FIFO when `room` is read: one per pipeline stage, two for the count and `room`."""
+    return stage.depth + 3
 
 
 def stage_module(stage, depths=None):

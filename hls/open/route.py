@@ -9,7 +9,8 @@ from hls.open.llvm_text import parse_module
 from hls.open.lower import lower_kernel
 from hls.open.netlist import write_stage
 from hls.open.passes import optimise
-from hls.open.xls_codegen import Timing, generate
+from hls.open.schedule import Timing
+from hls.open.verilog import generate
 
 
 @dataclass

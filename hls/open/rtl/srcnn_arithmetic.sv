@@ -1,26 +1,24 @@
-// Operations that the scheduler sees as black boxes of almost a whole period, so that a register follows each:
-// products, for the DSP's own register, and the last addition in front of an accumulator.
+// A signed multiplier with the registers of a DSP slice: at its inputs, behind the product, and at its output.
+// Synthesis moves all of them into the slice.
 `default_nettype none
 module srcnn_multiply #(
     parameter int A = 8,
     parameter int B = 8,
     parameter int P = 16
 ) (
+    input  wire                clk,
     input  wire signed [A-1:0] a,
     input  wire signed [B-1:0] b,
-    output wire signed [P-1:0] p
+    output reg  signed [P-1:0] p    // three cycles later
 );
-    wire signed [A+B-1:0] product = a * b;
-    assign p = product[P-1:0];
-endmodule
-
-module srcnn_add #(
-    parameter int WIDTH = 8
-) (
-    input  wire [WIDTH-1:0] a,
-    input  wire [WIDTH-1:0] b,
-    output wire [WIDTH-1:0] sum
-);
-    assign sum = a + b;
+    reg signed [A-1:0] a_in;
+    reg signed [B-1:0] b_in;
+    reg signed [A+B-1:0] product;
+    always_ff @(posedge clk) begin
+        a_in <= a;
+        b_in <= b;
+        product <= a_in * b_in;
+        p <= product[P-1:0];
+    end
 endmodule
 `default_nettype wire

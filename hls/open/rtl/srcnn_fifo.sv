@@ -1,5 +1,5 @@
 // First-word-fall-through FIFO behind a stage. A stage never stalls once a step has begun, so it asks before:
-// `room` is registered and true while ROOM words still fit: those in flight and one for the register.
+// `room` is registered and true while ROOM words still fit: those in flight and two for the count's and its own register.
 `default_nettype none
 module srcnn_fifo #(
     parameter int WIDTH = 8,
@@ -21,7 +21,6 @@ module srcnn_fifo #(
     reg [PTR-1:0] head, tail;
     reg [BITS-1:0] count;
     wire take = out_valid && out_ready;
-    wire [BITS-1:0] next = count + BITS'(in_valid) - BITS'(take);
 
     assign out_valid = count != 0;
     assign out_data = mem[head];
@@ -35,8 +34,8 @@ module srcnn_fifo #(
         end else begin
             if (in_valid) tail <= tail == PTR'(DEPTH - 1) ? '0 : tail + 1'b1;
             if (take) head <= head == PTR'(DEPTH - 1) ? '0 : head + 1'b1;
-            count <= next;
-            room <= 32'(next) + ROOM <= DEPTH;
+            count <= in_valid == take ? count : in_valid ? count + 1'b1 : count - 1'b1;
+            room <= 32'(count) + ROOM <= DEPTH;
         end
     end
 endmodule
