@@ -8,13 +8,15 @@ READY   := $(VENV)/.ready
 NETWORK ?= srcnn915
 BOARD   ?= pynq_z2
 UPSCALE ?= 3
+RTL     ?= vitis
 N       ?= 3000
 SEED    ?= 1
+SEEDS   ?= 1
 DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test spec folding folding-figure csim rtl sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
+.PHONY: help setup demo test spec folding folding-figure csim rtl hls bitstream synth timing sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -24,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: python3 cannot make a virtual environment; install it (Debian: apt-get install python3-venv) and run make again" >&2; exit 2; }
 	@command -v g++ >/dev/null || { echo "error: g++ was not found; install it (Debian: apt-get install g++) and run make again" >&2; exit 2; }
 	@echo "setting up $(VENV) (once, about a minute)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,test]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,test]'
 	@touch $@
 
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
@@ -47,6 +49,18 @@ csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and na
 
 rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
 	$(PY) -m hls.rtl --network $(NETWORK) --board $(BOARD)
+
+hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
+	$(PY) -m hls.vitis --network $(NETWORK) --board $(BOARD)
+
+bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= BOARD= RTL=vitis or open
+	$(PY) -m bitstreams.build --network $(NETWORK) --board $(BOARD) --rtl $(RTL)
+
+synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260
+	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)
+
+timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
+	$(PY) -m hls.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim

@@ -114,11 +114,21 @@ class PacketModel:
         return self.header("error", 0, tag, ERRORS[name])
 
 
+def cut_tile(tile, words):
+    """Return what becomes of a tile whose packet ends after `words` words: zeros follow."""
+    flat = np.zeros(tile.size, np.uint8)
+    flat[:(words - 2) * 8] = tile.ravel()[:(words - 2) * 8]
+    return flat.reshape(tile.shape)
+
+
 TAG = 0x89ABCDEF  # of most tiles: every bit of a tag has to come back
 
 
-def top_beats(config, rng):
-    """Return input and expected beats of whole transfers: every packet, every error, and recovery from each."""
+def top_beats(config, rng, short=False):
+    """Return input and expected beats of whole transfers: every packet, every error, and recovery from each.
+
+    With `short`, only every packet, two errors and what follows them: for simulators that are slow.
+    """
     model = random_model(config.network, rng)
     other = random_model(config.network, rng, extreme=True)
     least = 2 * config.network.halo + 1
@@ -143,6 +153,10 @@ def top_beats(config, rng):
     # many packets in one transfer
     top.transfer(np.concatenate([tiny, identify_packet(7, 1), good, tiny]),
                  [*tiny_answer, *identity, *top.tile_answer(model, tile, TAG), *tiny_answer])
+    if short:
+        top.transfer(good[:len(good) // 2], [*top.tile_answer(model, cut_tile(tile, len(good) // 2), TAG), *top.error("truncated", TAG)])
+        top.transfer(tiny, tiny_answer)
+        return top.input, top.expected
     # other parameters, and back, within a transfer
     top.transfer(np.concatenate([load_packet(config, other, 4), good, load, tiny]),
                  [*top.header("load", 0, 4), *top.tile_answer(other, tile, TAG), *top.header("load", 0, 3), *tiny_answer])
@@ -165,9 +179,7 @@ def top_beats(config, rng):
         top.transfer(tiny, tiny_answer)
     # tiles cut short at several places are finished with zeros and declared void
     for cut in (3, len(good) // 2, len(good) - 1):
-        flat = np.zeros(tile.size, np.uint8)
-        flat[:(cut - 2) * 8] = tile.ravel()[:(cut - 2) * 8]
-        top.transfer(good[:cut], [*top.tile_answer(model, flat.reshape(tile.shape), TAG), *top.error("truncated", TAG)])
+        top.transfer(good[:cut], [*top.tile_answer(model, cut_tile(tile, cut), TAG), *top.error("truncated", TAG)])
         top.transfer(tiny, tiny_answer)
     # a beat that is not full: it counts, what follows does not
     keep = np.full(len(good), 0xFF)
@@ -186,8 +198,8 @@ def top_beats(config, rng):
     return top.input, top.expected
 
 
-def write_vectors(config, folder, seed):
-    """Write all vectors of a configuration into `folder` and return it."""
+def write_vectors(config, folder, seed, short=False):
+    """Write all vectors of a configuration into `folder` and return it; `short` as in `top_beats`."""
     rng = np.random.default_rng(seed)
     arrays = {}
     acc_bits = config.stages[-1].layer.acc_bits
@@ -200,7 +212,7 @@ def write_vectors(config, folder, seed):
     for stage, layer in zip(config.stages, model.layers):
         k = stage.layer.k
         arrays |= stage_vectors(rng, stage, layer, [(k + 3, k + 6), (k + 5, k)])
-    for name, beats in zip(("top_input", "top_expected"), top_beats(config, rng)):
+    for name, beats in zip(("top_input", "top_expected"), top_beats(config, rng, short)):
         arrays[name] = np.array(beats, np.uint64).view(np.int64)
     make_folder(folder)
     lines = []
