@@ -17,7 +17,7 @@ MAX_WORD = 4096            # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hp
 # Simple dual-port block RAMs: words -> bits of a word.
 RAMB36 = {512: 72, 1024: 36, 2048: 18, 4096: 9, 8192: 4, 16384: 2, 32768: 1}
 RAMB18 = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
-PIPELINE_WORDS = 20        # words of a stage's output FIFO beyond its declared depth: one for each pipeline stage
+PIPELINE_WORDS = 16        # words of a MAC array's output FIFO beyond its declared depth: about one for each pipeline stage
 
 
 class Cost(typing.NamedTuple):
@@ -56,12 +56,17 @@ class Ram(typing.NamedTuple):
     @property
     def cost(self):
         """Memory, and what joins its parts; the registers at its output are flip-flops of the stage."""
-        if self.distributed:     # RAM32M (6 bits x 32) and RAM64M (3 bits x 64) take four LUTs
-            return Cost(lut=self.count * 4 * (-(-self.width // 6) if self.depth <= 32 else -(-self.width // 3)))
+        if self.distributed:
+            return Cost(lut=self.count * distributed_lut(self.width, self.depth))
         # The aspect ratio that takes the fewest blocks. Where they are stacked, LUTs choose between them.
         blocks, stack = min((share * -(-self.width // bits) * stack, stack) for share, shapes in ((1, RAMB36), (0.5, RAMB18))
                             for stack, bits in ((-(-self.depth // words), bits) for words, bits in shapes.items()))
         return Cost(bram36=self.count * blocks, lut=self.count * self.width * (stack > 1))
+
+
+def distributed_lut(width, depth):
+    """Return the LUTs of a memory made of them: RAM32M (6 bits x 32) and RAM64M (3 bits x 64) take four."""
+    return 4 * -(-width // 6) if depth <= 32 else 4 * -(-width // 3) * -(-depth // 64)
 
 
 def mac_rams(stage):
@@ -74,10 +79,17 @@ def mac_rams(stage):
     return rams
 
 
-def sum_rams(stage):
-    """Return the RAMs of the second half of a transposed stage (hls/kernels/sum_stage.hpp)."""
+def mac_memory(stage):
+    """Return the `Cost` of a MAC array's RAMs, and of its output FIFO, which holds two positions and the pipeline."""
+    width = stage.pe * (stage.raw_bits if stage.transposed else ACT_BITS)
+    fifo = Cost(lut=distributed_lut(width, 2 * stage.out_fold + PIPELINE_WORDS))
+    return total([fifo, *(ram.cost for ram in mac_rams(stage))])
+
+
+def sum_memory(stage):
+    """Return the `Cost` of the RAM of partial sums in the second half of a transposed stage (hls/kernels/sum_stage.hpp)."""
     layer = stage.layer
-    return [Ram("partial sums", 1, layer.out_ch * (layer.k - 1) * layer.acc_bits, stage.max_w)]
+    return Ram("partial sums", 1, layer.out_ch * (layer.k - 1) * layer.acc_bits, stage.max_w).cost
 
 
 def adder_bits(stage):
@@ -127,13 +139,14 @@ def sum_sizes(stage):
 
 def mac_cost(stage):
     """Return the modelled `Cost` of a MAC array with its line buffer, its RAMs and its output FIFO."""
-    return total([Cost(dsp=stage.dsp, lut=_weigh(mac_sizes(stage), LUT), ff=_weigh(mac_sizes(stage), FF)),
-                  *(ram.cost for ram in mac_rams(stage))])
+    sizes = mac_sizes(stage)
+    return total([Cost(dsp=stage.dsp, lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), mac_memory(stage)])
 
 
 def sum_cost(stage):
     """Return the modelled `Cost` of the second half of a transposed stage."""
-    return total([Cost(lut=_weigh(sum_sizes(stage), LUT), ff=_weigh(sum_sizes(stage), FF)), *(ram.cost for ram in sum_rams(stage))])
+    sizes = sum_sizes(stage)
+    return total([Cost(lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), sum_memory(stage)])
 
 
 def stage_costs(stages):

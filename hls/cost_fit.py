@@ -95,11 +95,10 @@ def fit(network, board):
     lines = []
     for what in ("lut", "ff"):
         found = {}
-        for sizes, rams, ending in ((cost.mac_sizes, cost.mac_rams, False), (cost.sum_sizes, cost.sum_rams, True)):
+        for sizes, memory, ending in ((cost.mac_sizes, cost.mac_memory, False), (cost.sum_sizes, cost.sum_memory, True)):
             figures = [figure for figure in recorded() if stage_of(figure) and figure["stage"].endswith("_sum") == ending]
             stages = [stage_of(figure) for figure in figures]
-            target = np.array([figure[what] - getattr(cost.total(ram.cost for ram in rams(stage)), what)
-                               for figure, stage in zip(figures, stages, strict=True)])
+            target = np.array([figure[what] - getattr(memory(stage), what) for figure, stage in zip(figures, stages, strict=True)])
             matrix = np.array([list(sizes(stage).values()) for stage in stages])
             values, _ = nnls(matrix / target[:, None], np.ones(len(target)))
             found |= {name: round(float(value), 3) for name, value in zip(sizes(stages[0]), values, strict=True)}
