@@ -20,10 +20,6 @@ class Graph(Logic):
             return b
         return self._commutative("add", a, b)
 
-    def add_as_is(self, a, b):
-        """a + b that nobody may regroup (`accumulate.py`)."""
-        return self._commutative("add_as_is", a, b)
-
     def again(self, node, args):
         """The same operation on other arguments."""
         return self._make(node.op, node.width, args, node.attr)
@@ -105,9 +101,9 @@ class Graph(Logic):
                 result = (0, (1 << x.args[0].width) - 1)
             elif x.op == "sext":
                 result = self.bounds(x.args[0])
-            elif x.op in ("add", "add_as_is", "sub", "smul", "select"):
+            elif x.op in ("add", "sub", "smul", "select"):
                 (al, ah), (bl, bh) = (self.bounds(a) for a in x.args[-2:])
-                result = {"add": (al + bl, ah + bh), "add_as_is": (al + bl, ah + bh), "sub": (al - bh, ah - bl), "select": (min(al, bl), max(ah, bh)),
+                result = {"add": (al + bl, ah + bh), "sub": (al - bh, ah - bl), "select": (min(al, bl), max(ah, bh)),
                           "smul": (min(al * bl, al * bh, ah * bl, ah * bh), max(al * bl, al * bh, ah * bl, ah * bh))}[x.op]
             if result[0] < full[0] or result[1] > full[1]:
                 result = full

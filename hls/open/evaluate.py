@@ -50,7 +50,6 @@ def evaluate(op, width, values, widths, attr=None):
 
 _TWO = {
     "add": lambda a, b: a + b,
-    "add_as_is": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "and": lambda a, b: a & b,
     "or": lambda a, b: a | b,

@@ -7,7 +7,7 @@ a call to a stream or a RAM becomes an access with the block's predicate. Nothin
 import re
 from dataclasses import dataclass, field
 
-from hls.open.accumulate import isolate_accumulators
+from hls.open.sums import balance_sums
 from hls.open.control_flow import ControlFlow
 from hls.open.dataflow import Graph
 from hls.open.errors import Refused
@@ -186,7 +186,7 @@ def lower_kernel(module, debug, name, keep_unused=False):
     unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
     if unused and not keep_unused:
         raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
-    isolate_accumulators(step)
+    balance_sums(step)
     return step
 
 

@@ -1,4 +1,4 @@
-"""Sixth pass: structural SystemVerilog around the pipelines: RAMs, FIFOs, and the start of a step.
+"""Seventh pass: structural SystemVerilog around the pipelines: RAMs, FIFOs, and the start of a step.
 
 A stage is a pipeline with its RAMs and, behind each output, a FIFO. Elasticity lives there alone: a step begins
 when its inputs are there and every FIFO has room for all that may be in flight, and then never waits.

@@ -201,7 +201,7 @@ class _Writer:
         raise ValueError(f"no Verilog for operation {op}")
 
 
-_BINARY = {"add": "+", "add_as_is": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>",
+_BINARY = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>",
            "eq": "==", "ne": "!=", "ult": "<", "ule": "<="}
 
 

@@ -1,22 +1,15 @@
-"""Fourth pass: a `Step` as XLS IR text, either as a proc (for Verilog) or as a function (to be run and compared).
-
-RAM ports have a fixed latency and no handshake: address and read data are `single_value` channels, tied together
-by a scheduling constraint; a write is a ready/valid channel whose valid is the write enable. The channel `go`
-starts a step: its valid says that there is room behind the stage for all that may be in flight.
-"""
+"""A `Step` as an XLS IR function, to be run by XLS's interpreter and compared (`xls_run.py`)."""
 
 from hls.open.evaluate import topological
 
 OPERATIONS = {"shl": "shll", "shr": "shrl", "sra": "shra"}
-GO = "go"
 
 
 class _Emitter:
     """Writes nodes as XLS IR, arguments before users."""
 
-    def __init__(self, inputs, boxes=None):
+    def __init__(self, inputs):
         self.lines, self.names = [], dict(inputs)         # node -> IR name
-        self.boxes = boxes                                # text of foreign functions by name, None: plain operations
         self._count = 0
 
     def add(self, kind, text):
@@ -39,10 +32,6 @@ class _Emitter:
         args = [self.names[a] for a in node.args]
         kind = f"bits[{node.width}]"
         op = OPERATIONS.get(node.op, node.op)
-        if self.boxes is not None and (op == "add_as_is" or op == "smul" and all(a.op != "literal" for a in node.args)):
-            return self.add(kind, f"invoke({', '.join(args)}, to_apply={self._box(node)})")
-        if op == "add_as_is":
-            op = "add"
         if op == "literal":
             return self.literal(node.attr, node.width)
         if op == "slice":
@@ -59,19 +48,6 @@ class _Emitter:
         if op == "input":
             raise ValueError(f"input {node.attr} has no place in this form")
         return self.add(kind, f"{op}({', '.join(args)})")
-
-    def _box(self, node):
-        """Return the name of a foreign function, a Verilog module, for an operation."""
-        a, b = (x.width for x in node.args)
-        if node.op == "smul":
-            name, op, pin = f"multiply_{a}_{b}_{node.width}", "smul", "p"
-            module = f"srcnn_multiply #(.A({a}), .B({b}), .P({node.width}))"
-        else:
-            name, op, pin, module = f"add_{a}", "add", "sum", f"srcnn_add #(.WIDTH({a}))"
-        self.boxes[name] = (f'#[ffi_proto("""code_template: "{module} {{fn}} (.a({{a}}), .b({{b}}), .{pin}({{return}}))" """)]\n'
-                            f"fn {name}(a: bits[{a}], b: bits[{b}]) -> bits[{node.width}] {{\n"
-                            f"  ret r: bits[{node.width}] = {op}(a, b)\n}}\n")
-        return name
 
     def _count_zeros(self, op, x, width):
         if op == "clz":
@@ -111,83 +87,3 @@ def function_text(step, top=True):
     body = "\n".join(emitter.lines)
     return (f"{'top ' if top else ''}fn {step.name}({parameters}) -> ({kind}) {{\n{body}\n"
             f"  ret result: ({kind}) = tuple({', '.join(names)})\n}}\n")
-
-
-def channels(step):
-    """Return (name, width, kind, direction) of a step's channels, in the order of their ids."""
-    result = [(GO, 1, "ready_valid", "receive_only")]
-    for p in step.ports:
-        if p.direction in ("in", "out"):
-            result.append((p.name, p.width, "ready_valid", "receive_only" if p.direction == "in" else "send_only"))
-        elif p.direction == "read":
-            result.append((f"{p.name}_rd_req", p.address.width, "single_value", "send_only"))
-            result.append((f"{p.name}_rd_resp", p.width, "single_value", "receive_only"))
-        else:
-            result.append((f"{p.name}_wr", p.address.width + p.width, "ready_valid", "send_only"))
-    return result
-
-
-def proc_text(step):
-    """Return a step as an XLS package with one proc."""
-    lines = [f"package {step.name}", ""]
-    for i, (name, width, flow, ops) in enumerate(channels(step)):
-        kind = "kind=single_value, ops=" + ops if flow == "single_value" else \
-            f"kind=streaming, ops={ops}, flow_control=ready_valid, strictness=proven_mutually_exclusive"
-        lines.append(f"chan {name}(bits[{width}], id={i}, {kind})")
-    registers = [r for r in step.registers]
-    state = ", ".join(f"s_{r.name}: bits[{r.width}]" for r in registers)
-    init = ", ".join(str(r.reset) for r in registers)
-    head = f"top proc {step.name}({state}{', ' if state else ''}init={{{init}}}) {{"
-    emitter = _Emitter({}, boxes={})
-    for r in registers:
-        emitter.lines.append(f"  s_{r.name}: bits[{r.width}] = state_read(state_element=s_{r.name})")
-        emitter.names[r.value] = f"s_{r.name}"
-    # Everything a step does comes with or after its start, by way of the token: nothing waits once it has begun.
-    start, _ = _receive(emitter, emitter.add("token", "after_all()"), GO, 1, None)
-    requests = {}
-    for p in (p for p in _in_order(step.ports) if p.direction in ("in", "read")):
-        predicate = emitter.nodes([p.predicate])[0]
-        if p.direction == "in":
-            emitter.names[p.data] = _receive(emitter, start, p.name, p.width, predicate)[1]
-        else:
-            address = emitter.nodes([p.address])[0]
-            requests[p.name] = emitter.add("token", f"send({start}, {address}, channel={p.name}_rd_req)")
-            emitter.names[p.data] = _receive(emitter, requests[p.name], f"{p.name}_rd_resp", p.width, None)[1]
-    for p in (p for p in step.ports if p.direction in ("out", "write")):
-        predicate, data = emitter.nodes([p.predicate, p.data])
-        token = start
-        if p.direction == "write":
-            address = emitter.nodes([p.address])[0]
-            data = emitter.add(f"bits[{p.address.width + p.width}]", f"concat({address}, {data})")
-            token = requests.get(p.name, start)      # a step reads what a RAM held before it
-        channel = p.name if p.direction == "out" else f"{p.name}_wr"
-        emitter.add("token", f"send({token}, {data}, predicate={predicate}, channel={channel})")
-    for r in registers:
-        value = emitter.nodes([r.next])[0]
-        emitter.add("()", f"next_value(param=s_{r.name}, value={value})")
-    return "\n".join(lines + [""] + list(emitter.boxes.values()) + [head] + emitter.lines + ["}", ""])
-
-
-def _receive(emitter, token, channel, width, predicate):
-    """Append a receive; return the names of its token and its data."""
-    condition = f"predicate={predicate}, " if predicate else ""
-    both = emitter.add(f"(token, bits[{width}])", f"receive({token}, {condition}channel={channel})")
-    return emitter.add("token", f"tuple_index({both}, index=0)"), emitter.add(f"bits[{width}]", f"tuple_index({both}, index=1)")
-
-
-def _in_order(ports):
-    """Incoming ports so that each comes after those its predicate or address depends on."""
-    incoming = {p.data: p for p in ports if p.direction in ("in", "read")}
-    done, order = set(), []
-
-    def visit(p):
-        if id(p) in done:
-            return
-        done.add(id(p))
-        for node in topological([n for n in (p.predicate, p.address) if n is not None]):
-            if node in incoming and incoming[node] is not p:
-                visit(incoming[node])
-        order.append(p)
-    for p in incoming.values():
-        visit(p)
-    return order
