@@ -34,10 +34,10 @@ class Cost(typing.NamedTuple):
 
 
 # Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
-LUT = {"stage": 500, "window": 1.0, "adders": 1.0, "accumulators": 1.0, "requantise": 4.0, "sum_stage": 200, "sum_chains": 0.7}
-FF = {"stage": 300, "window": 1.0, "adders": 1.5, "accumulators": 1.0, "requantise": 1.0, "sum_stage": 200, "sum_chains": 1.0}
-PARSER = Cost(lut=1072, ff=308)
-PACKER = Cost(lut=453, ff=191)
+LUT = {"rotation": 1.63, "window": 0.0, "adders": 0.962, "accumulators": 2.233, "requantise": 7.356, "control": 53.285, "sum_stage": 0.0, "sum_chains": 0.795}
+FF = {"rotation": 0.426, "window": 0.661, "adders": 1.21, "accumulators": 2.724, "requantise": 7.529, "control": 268.394, "sum_stage": 0.0, "sum_chains": 1.637}
+PARSER = Cost(lut=1726, ff=1026)
+PACKER = Cost(lut=494, ff=426)
 
 
 class Ram(typing.NamedTuple):
@@ -103,17 +103,17 @@ def adder_bits(stage):
 
 
 def mac_sizes(stage):
-    """Return {coefficient: size} of a MAC array, whose weighted sums are its LUTs and flip-flops."""
+    """Return {coefficient: size in bits} of a MAC array, whose weighted sum is its logic or its flip-flops."""
     layer = stage.layer
     acc_bits = stage.raw_bits if stage.transposed else layer.acc_bits
+    window = stage.tap_fold * stage.simd * ACT_BITS
     return {
-        "stage": 1,
-        "window": (stage.tap_fold * stage.simd + stage.mac_k * layer.in_ch + layer.in_ch) * ACT_BITS,   # and column, pixel
+        "rotation": window if stage.tap_fold > 1 else 0,    # each bit comes from its neighbour in the window or in the column
+        "window": window + (stage.mac_k + 1) * layer.in_ch * ACT_BITS,   # and column, pixel
         "adders": adder_bits(stage),
-        "accumulators": stage.pe * acc_bits * (stage.tap_fold > 1),
+        "accumulators": stage.pe * acc_bits,
         "requantise": 0 if stage.transposed else stage.pe * acc_bits,
-        "weights": stage.pe * stage.simd * WEIGHT_BITS,    # registers at the outputs of the RAMs
-        "loading": stage.weight_beats * 64,
+        "control": 1,
     }
 
 

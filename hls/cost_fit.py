@@ -65,10 +65,12 @@ def compare(figures):
         groups.setdefault((figure["board"], figure["network"], figure["pack"] is not False), []).append((figure, modelled(figure)))
     rows = []
     for (board, network, _), pairs in groups.items():
-        names = [figure["stage"] for figure, _ in pairs]
-        if len(set(names)) == len(names) > 4:   # a whole design
-            whole = {what: sum(figure[what] for figure, _ in pairs) for what in RESOURCES}
-            pairs = [*pairs, ({"stage": "total", "pe": None, "simd": None} | whole, cost.total(model for _, model in pairs))]
+        design = {}
+        for figure, model in pairs:    # the first of each stage; others belong to further foldings
+            design.setdefault(figure["stage"], (figure, model))
+        if {"parser", "packer"} <= set(design):
+            whole = {what: sum(figure[what] for figure, _ in design.values()) for what in RESOURCES}
+            pairs = [*pairs, ({"stage": "total", "pe": None, "simd": None} | whole, cost.total(model for _, model in design.values()))]
         for figure, model in pairs:
             row = {"board": board, "network": network, "stage": figure["stage"], "pe": figure["pe"], "simd": figure["simd"]}
             for what in ("dsp", "bram36", "lut", "ff"):
