@@ -26,7 +26,7 @@ from model.report import table
 
 KERNELS = ROOT / "hls" / "kernels"
 OPEN = ROOT / "hls" / "open"
-TOOLS = ("ziglang", "llvmlite", "xls-python")
+TOOLS = ("ziglang", "llvmlite")
 CORE = "srcnn_core"
 # AXI names around the core, whose streams carry a beat as its fields lie in memory: data, keep, last from bit 0.
 AXI_TOP = """\

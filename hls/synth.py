@@ -161,15 +161,15 @@ def total_row(rows, budget):
 
 
 def complaints(rows):
-    """Return what makes a design unfit, one phrase each: multiplications in LUTs, resources over their limit."""
+    """Return what makes a design unfit, one phrase each: multiplications in LUTs, resources over their limit, the remedy."""
     found = [f"{r['multiplications_in_luts']} of the {r['multiplications']} multiplications of {r['stage']} are in LUTs; each has to be in a DSP"
              for r in rows[:-1] if r["multiplications_in_luts"]]
-    total = rows[-1]
+    total, over = rows[-1], []
     for what, share in LIMITS.items():
         budget, used = total[f"{what}_budget"], total[what]
         if used > budget * share:
-            found.append(f"{used:,} of {budget:,} {what.upper()} are used, {budget * share:,.0f} may be ({share:.0%}); choose a smaller folding or tile width")
-    return found
+            over.append(f"{used:,.10g} of {budget:,} {what.upper()} are used, {round(budget * share, 2):,.10g} may be ({share:.0%})")
+    return found + over + ["choose a smaller folding or tile width"] * bool(over)
 
 
 def synth_rows(config, jobs=None, progress=False):

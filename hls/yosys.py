@@ -24,7 +24,6 @@ from model.paths import BUILD, build_lock, make_folder
 
 # pyosys is a library; a process of its own keeps its memory and its errors apart, and lets stages run side by side.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
-
 WASM_CACHE = BUILD / "yowasp"     # nextpnr is WebAssembly, compiled at its first use
 
 

@@ -1,13 +1,18 @@
 """Small pictures through the compiled bench (frame.py), and that it reports what is wrong."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from hls.spec import tile_cycles
+from hls.spec import steady_cycles_per_pixel, tile_cycles
 from hls.vectors import random_model, random_picture, top_beats
 from host import pipeline
-from host.packets import answer_words, load_packet, tile_packet
+from host.packets import answer_words, load_packet, parse_answers, tile_packet
+from model import golden
+from model.paths import BUILD, build_lock
+from model.report import write_report
 from sim import frame
 from sim.harness import build_harness, rows_of, simulate
 
@@ -62,17 +67,35 @@ def test_picture(program, hardware, picture, request, tile, idle, backpressure):
     assert pixels == sorted(pixels) and pixels[-1] <= y.size
 
 
-def test_cycles(program, hardware):
-    """Queued tiles take the cycles of the model, without a bubble between them."""
+@pytest.mark.parametrize("height, width", [(24, 28), (128, 128)])
+def test_cycles(program, hardware, height, width):
+    """Queued tiles take the cycles of the model, without a bubble between them; writes build/reports/cycles.json."""
     rng, halo, count = np.random.default_rng(1), hardware.network.halo, 3
-    tile = random_picture(rng, 24 + 2 * halo, 28 + 2 * halo)
-    load, packets = load_packet(hardware, random_model(hardware.network, rng)), np.concatenate([tile_packet(hardware, tile)] * count)
+    tile = random_picture(rng, height + 2 * halo, width + 2 * halo)
+    model = random_model(hardware.network, rng)
+    load, packets = load_packet(hardware, model), np.concatenate([tile_packet(hardware, tile)] * count)
     words = answer_words(hardware, *tile.shape)
     run = simulate(program, np.concatenate([rows_of(load), rows_of(packets)]), 2 + count * words, frame.patience(hardware))
     frame.check_beats(run, 2 + count * words)
-    spent, expected = np.diff(run.cycle[1::words].astype(int)), tile_cycles(hardware, 24, 28)
-    assert len(spent) == count and all(0.99 * expected <= cycles <= 1.01 * expected for cycles in spent[1:]), f"{spent} cycles, the model says {expected}"
+    spent, expected = np.diff(run.cycle[1::words].astype(int)), tile_cycles(hardware, height, width)
+    steady = float(np.median(np.diff(run.cycle[2 + words + 2:2 + 2 * words].astype(int)))) / 8  # a beat is 8 pixels
+    exact = all(np.array_equal(answer.pixels, golden.infer_valid(model, tile)) for answer in parse_answers(run.data[2:]))
+    keep_row({"board": hardware.board, "network": hardware.network.name, "tile_h": height, "tile_w": width, "cycles_per_pixel_steady": steady,
+              "cycles_per_pixel_tile": float(np.mean(spent[1:])) / (height * width), "macs_per_pixel": hardware.network.macs_per_pixel, "bit_exact": exact})
+    assert exact and len(spent) == count
+    assert all(0.99 * expected <= cycles <= 1.01 * expected for cycles in spent[1:]), f"{spent} cycles, the model says {expected}"
     assert spent[0] <= 1.01 * expected + 2000  # the pipeline fills
+    assert steady == steady_cycles_per_pixel(hardware)
+
+
+def keep_row(row):
+    """Put a row into cycles.json in place of the one for the same board, network and tile."""
+    path = BUILD / "reports" / "cycles.json"
+    with build_lock("cycles"):
+        rows = json.loads(path.read_text()) if path.is_file() else []
+        same = ("board", "network", "tile_h", "tile_w")
+        rows = [old for old in rows if any(old[key] != row[key] for key in same)] + [row]
+        write_report("cycles", sorted(rows, key=lambda one: [one[key] for key in same]))
 
 
 @pytest.mark.parametrize("idle, backpressure", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.6, 0.6)])

@@ -5,7 +5,6 @@ SIM_NETWORK, SIM_BOARD, SIM_SEED.
 """
 
 import itertools
-import json
 import os
 import random
 
@@ -17,7 +16,7 @@ from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 from hls.config import load_config
-from hls.spec import steady_cycles_per_pixel, tile_cycles
+from hls.spec import tile_cycles
 from hls.vectors import random_model, random_picture, top_beats
 from host.packets import answer_words, load_packet, parse_answers, tile_packet
 from model import golden
@@ -178,11 +177,6 @@ async def cycles_of_queued_tiles(dut):
             compare_pixels(answer.pixels, golden.infer_valid(model, tile), "queued tile")
     per_tile, expected = (spent[3] - spent[1]) / 2, tile_cycles(CONFIG, height, width)
     dut._log.info(f"{per_tile:.0f} cycles per queued {width}x{height} tile, model {expected}")
-    row = {"board": CONFIG.board, "network": CONFIG.network.name, "tile_h": height, "tile_w": width,
-           "cycles_per_pixel_steady": steady_cycles_per_pixel(CONFIG),
-           "cycles_per_pixel_tile": per_tile / (height * width), "macs_per_pixel": CONFIG.network.macs_per_pixel, "bit_exact": True}
-    with open(os.environ["SIM_CYCLES"], "w", encoding="ascii") as file:
-        json.dump([row], file, indent=1)
     assert expected * 0.99 <= per_tile <= expected * 1.02, f"{per_tile} cycles per tile, the model says {expected}"
     assert spent[1] <= expected * 1.02 + 2000, f"{spent[1]} cycles for a single tile"
     await bench.done()

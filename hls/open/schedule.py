@@ -15,13 +15,14 @@ Rules beyond the delay of a stage (`fabric.py`):
   multiplier.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hls.open.errors import Refused
 from hls.open.evaluate import topological
 from hls.open.fabric import SERIES7_1, SHALLOW_RAM, Fabric
 
 RAM_LAG = 2
+RELAX = (1, 1.5, 2.2, 3.3, 5)  # times the delay that fits into a stage
 MULTIPLY_STAGES = 3
 FIFO_LEVELS = 1.5  # of logic between a FIFO's registers and its data
 
@@ -75,6 +76,15 @@ def schedule(step, timing=Timing()):
     Refused
         If RAM data decides the next step, or a RAM is written long after it was read.
     """
+    for factor in RELAX:  # what is written to a RAM may take its time from what was read there
+        plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)))
+        if plan is not None:
+            return plan
+    raise Refused(f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what was read by little logic only")
+
+
+def _plan(step, timing):
+    """Return the schedule for this budget, or None if a RAM would be written too late."""
     least = {}
     for _ in range(len(step.ports) + 2):
         planner = _Planner(step, timing, least)
@@ -84,7 +94,7 @@ def schedule(step, timing=Timing()):
         if not late:
             return planner.sink(plan)
         least |= late
-    raise Refused(f"'{step.name}' writes RAM '{min(late)}' too long after it read it: what is written may depend on what was read by little logic only")
+    return None
 
 
 class _Planner:

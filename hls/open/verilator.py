@@ -8,11 +8,10 @@ from pathlib import Path
 from hls.open.errors import Refused
 
 # Verilator's lint findings in generated Verilog that say nothing about its correctness.
-WAIVED = ["UNUSEDSIGNAL",      # XLS keeps ports and bits that a kernel doesn't use (the data of `go`, cut values)
+WAIVED = ["UNUSEDSIGNAL",      # ports and bits that a kernel doesn't use: the data of `go`, cut values
           "UNUSEDPARAM",
           "DECLFILENAME",      # several modules per file
           "PINCONNECTEMPTY",   # `go_ready`: room doesn't depend on whether a step begins
-          "WIDTHTRUNC", "WIDTHEXPAND",   # XLS writes x + 1'h1 and lets the assignment choose the width
           "VARHIDDEN", "GENUNNAMED",
           "UNSIGNED", "CMPCONST"]        # comparisons that are always true are left to synthesis
 MAIN = """

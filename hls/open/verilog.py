@@ -65,9 +65,10 @@ class _Writer:
         state = self._state()
         chain = [f"wire valid_0 = {start};", f"assign {GO}_ready = valid_0;"]
         if self.plan.depth > 1:
-            # 0 from the start: before the first reset, nothing may be written to a RAM
+            # 0 from the start: before the first reset, nothing may be written to a RAM. What an initial block writes, an
+            # always_ff block may not (IEEE 1800, 9.2.2.4).
             names = [f"valid_{k}" for k in range(1, self.plan.depth)]
-            chain += [f"reg {', '.join(names)};", f"initial {{{', '.join(names)}}} = '0;", "always_ff @(posedge clk) begin"]
+            chain += [f"reg {', '.join(names)};", f"initial {{{', '.join(names)}}} = '0;", "always @(posedge clk) begin"]
             chain += [f"    valid_{k} <= !rst && valid_{k - 1};" for k in range(1, self.plan.depth)] + ["end"]
         registers = ["always_ff @(posedge clk) begin", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
         lines = [*self._declarations(), *chain, *self.wires, *body, *registers, *state]

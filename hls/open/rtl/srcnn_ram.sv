@@ -21,14 +21,14 @@ module srcnn_ram #(
         if (DEPTH <= SHALLOW) begin : g_luts
             (* ram_style = "distributed" *) reg [WIDTH-1:0] mem [0:DEPTH-1];
             initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
-            always_ff @(posedge clk) begin
+            always @(posedge clk) begin  // not always_ff: an initial block writes to it, too
                 if (wr_en) mem[wr_addr] <= wr_data;
                 first <= mem[rd_addr];
             end
         end else begin : g_block
             (* ram_style = "block" *) reg [WIDTH-1:0] mem [0:DEPTH-1];
             initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
-            always_ff @(posedge clk) begin
+            always @(posedge clk) begin  // not always_ff: an initial block writes to it, too
                 if (wr_en) mem[wr_addr] <= wr_data;
                 first <= mem[rd_addr];
             end
