@@ -301,7 +301,8 @@ def _check_budget(config, board):
         budget, number = config.budget[what], getattr(used, what)
         if number > share * budget:
             from hls.folding import remedy  # the search reads this module
-            each = ", ".join(f"{name} {getattr(cost, what):g}" for name, cost in config.costs.items() if getattr(cost, what))
+            digits = 0 if what in ("lut", "ff") else 1
+            each = ", ".join(f"{name} {round(getattr(cost, what), digits):g}" for name, cost in config.costs.items() if getattr(cost, what))
             may = f" and {int(share * budget)} may be used" if share < 1 else ""
-            raise UserError(f"{config.network.name} at this folding and tile width {config.tile_width} takes {number:g} {named[what]} ({each}), "
+            raise UserError(f"{config.network.name} at this folding and tile width {config.tile_width} takes {round(number, digits):g} {named[what]} ({each}), "
                             f"{config.board} has {budget}{may}; {remedy(config, board, what)}")
