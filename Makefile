@@ -38,6 +38,12 @@ test: $(READY)  ## all tests
 spec: $(READY)  ## modelled cycles and rates of every network on every board
 	$(PY) -m hls.spec
 
+folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK=
+	$(PY) -m hls.folding --network $(NETWORK) --board $(BOARD)
+
+folding-figure: $(READY)  ## where the DSPs' cycles go, per stage: table and docs/images/folding.svg
+	$(PY) -m hls.occupancy
+
 csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively
 	$(PY) -m hls.csim --network $(NETWORK) --board $(BOARD)
 
@@ -80,7 +86,7 @@ evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14
 compare: $(READY)  ## every method on your pictures: IMG=file or folder
 	$(PY) -m model.compare $(IMG) --upscale $(UPSCALE)
 
-bench: $(READY)  ## speed: TensorFlow, golden, csim
+bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate
 	$(PY) -m model.bench
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles

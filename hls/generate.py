@@ -23,7 +23,6 @@ def header_text(config):
         "constexpr int " + ", ".join(f"COMMAND_{name.upper()} = {code}" for name, code in COMMANDS.items()) + ";",
         *[f"constexpr int ERROR_{name.upper()} = {code};" for name, code in ERRORS.items()], "",
     ]
-    width = config.max_width
     for stage in config.stages:
         layer = stage.layer
         lines += [
@@ -31,7 +30,7 @@ def header_text(config):
             f"    static constexpr int K = {stage.mac_k}, IN_CH = {layer.in_ch}, OUT_CH = {stage.mac_out_ch};",
             f"    static constexpr int PE = {stage.pe}, SIMD = {stage.simd}, IN_WORD = {stage.in_word};",
             f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.transposed else layer.acc_bits};",
-            f"    static constexpr int MAX_W = {width};",
+            f"    static constexpr int MAX_W = {stage.max_w};",
             f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
             f"    static constexpr bool RAW = {str(stage.transposed).lower()};  // accumulators go out as they are",
             "};",
@@ -41,10 +40,9 @@ def header_text(config):
                 f"struct {layer.name}_sum_cfg {{  // adds the {layer.k}x{layer.k} taps of {layer.name}",
                 f"    static constexpr int K = {layer.k}, OUT_CH = {layer.out_ch}, IN_WORD = {stage.pe};",
                 f"    static constexpr int RAW_BITS = {stage.raw_bits}, ACC_BITS = {layer.acc_bits};",
-                f"    static constexpr int MAX_W = {width};",
+                f"    static constexpr int MAX_W = {stage.max_w};",
                 "};",
             ]
-        width -= layer.k - 1
         lines.append("")
     lines += ["}  // namespace srcnn", ""]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ import time
 import click
 
 from hls.config import DEFAULT_BOARD, load_config
+from hls.cost import LIMITS
 from hls.rtl import build_rtl
 from hls.yosys import cached, run_yosys, side_by_side, stage_files, tool_version
 from model.errors import UserError, report_user_errors
@@ -19,8 +20,6 @@ from model.network import DEFAULT_NETWORK
 from model.report import table, write_report
 
 FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}   # beginning of the part -> Yosys' family
-# What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
-LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
 # Cells -> what they take: a LUT is one LUT6, whatever it is used for. A RAMB18 is half a BRAM36.
 COSTS = [
     (r"DSP48E[12]", "dsp", 1),

@@ -1,6 +1,7 @@
 """Speed of everything that computes the network, all in one run: a table and `build/reports/bench.json`.
 
 Contenders take turns, round after round, so that whatever else the machine does hits all of them; the median counts.
+The accelerator's rates beside them are modelled (hls/spec.py, clocks of the board files), and marked so.
 To add one, write a function that makes it and put it into `CONTENDERS`.
 """
 
@@ -101,7 +102,7 @@ def bench(contenders, picture, runs, progress=None):
     Returns
     -------
     list of dict
-        what, mpixel_per_s (output pixels, median), size, runs.
+        what, kind ("measured"), mpixel_per_s (output pixels, median), size, runs.
     """
     seconds = {contender.what: [] for contender in contenders}
     for round_ in range(-1, runs):  # the first round warms up and doesn't count
@@ -117,9 +118,18 @@ def bench(contenders, picture, runs, progress=None):
     rows = []
     for contender in contenders:
         part, times = picture[:contender.rows], seconds[contender.what]
-        rows.append({"what": contender.what, "mpixel_per_s": part.size / 1e6 / statistics.median(times),
+        rows.append({"what": contender.what, "kind": "measured", "mpixel_per_s": part.size / 1e6 / statistics.median(times),
                      "size": f"{part.shape[1]}x{part.shape[0]}", "runs": len(times)})
     return rows
+
+
+def modelled(network, size):
+    """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was made."""
+    from hls.config import list_boards, load_config
+    from hls.spec import frame_rate
+    configs = [load_config(network, board) for board in list_boards()]
+    return [{"what": f"accelerator, {config.board} at {config.clock_mhz:g} MHz", "kind": "modelled",
+             "mpixel_per_s": frame_rate(config, size, size) * size**2 / 1e6, "size": f"{size}x{size}", "runs": 0} for config in configs]
 
 
 @click.command()
@@ -129,7 +139,7 @@ def bench(contenders, picture, runs, progress=None):
 @click.option("--runs", type=click.IntRange(1), default=15, show_default=True)
 @report_user_errors
 def main(network, upscale, size, runs):
-    """Measure the speed of TensorFlow, golden model and C++ kernels in one run."""
+    """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled rate."""
     contenders = []
     for make in CONTENDERS:
         try:
@@ -139,6 +149,11 @@ def main(network, upscale, size, runs):
     if not contenders:
         raise UserError("nothing can be measured here; install the project with its extras (`make setup`) "
                         "and look for weights in model/weights")
+    try:
+        rates = modelled(network, size)
+    except UserError as error:
+        print(f"without the accelerator: {error}")
+        rates = []
     picture = np.random.default_rng(SEED).integers(0, 256, (size, size)).astype(np.uint8)
     total = sum(1 + min(runs, contender.most_runs or runs) for contender in contenders)
     with tqdm(total=total, unit="run", disable=None) as bar:
@@ -146,7 +161,7 @@ def main(network, upscale, size, runs):
             bar.set_description(text)
             bar.update()
 
-        rows = bench(contenders, picture, runs, progress)
+        rows = bench(contenders, picture, runs, progress) + rates
     print(report.table(rows))
     print(f"\n{network}, one run, contenders in turns, medians; wrote {report.write_report('bench', rows)}")
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from hls.config import legal_simd, list_boards, load_config
+from hls.config import BOARDS, legal_simd, list_boards, load_config
 from hls.generate import header_text
 from model.errors import UserError
 from model.network import list_networks, load_network
@@ -32,8 +32,42 @@ def test_packing_halves_the_multipliers():
 
 def test_more_dsps_than_the_board_has_are_refused():
     folding = {"conv1": (32, 17), "conv2": (8, 13), "conv3": (5, 8)}
-    with pytest.raises(UserError, match="takes 348 DSPs .conv1 272, conv2 52, conv3 24., pynq_z2 has 220"):
+    with pytest.raises(UserError, match="takes 348 DSPs .conv1 272, conv2 52, conv3 24., pynq_z2 has 220; "
+                                        "the best that fits is conv1 16 x 17, conv2 8 x 13, conv3 5 x 8 .pe x simd., 212 DSPs"):
         load_config("srcnn915", folding=folding)
+
+
+def test_line_buffers_beyond_the_memory_are_refused_with_the_widest_that_fits():
+    with pytest.raises(UserError, match="tile width 1920 takes .* BRAM36 .conv1 .*, pynq_z2 has 140 and 119 may be used; "
+                                        "the widest tile that fits is 1016"):
+        load_config("srcnn955", tile_width=1920)
+    with pytest.raises(UserError, match="takes 124 BRAM36 .conv1 4, conv2 114, conv3_sum 6., kv260 has 144 and 122 may be used; the widest tile that fits is 1528"):
+        load_config("srcnn955", "kv260", tile_width=1920)
+    assert load_config("srcnn955", tile_width=1016).tile_width == load_config("srcnn955").tile_width == 1016
+
+
+def test_more_luts_or_flip_flops_than_the_board_has_are_refused(tmp_path):
+    for what in ("lut", "ff"):
+        old = re.search(rf"^{what} = \d+$", (BOARDS / "pynq_z2.toml").read_text(), re.MULTILINE).group()
+        with pytest.raises(UserError, match="takes .* (LUTs|flip-flops) .*conv1 .*, pynq_z2 has 9000 and 7650 may be used; the best that fits is conv1"):
+            load_config("srcnn915", board_with(tmp_path, old, f"{what} = 9000"))
+
+
+def test_words_wider_than_the_kernels_take_are_refused():
+    with pytest.raises(UserError, match="the weights of a PE of layer conv2 take a word of 6400 bits, the kernels' widest is 4096"):
+        load_config("srcnn955", folding={"conv1": (1, 1), "conv2": (1, 800), "conv3": (1, 1)})
+
+
+@pytest.mark.parametrize("size, message", [
+    ({"tile_width": 0}, "tile_width = 0, so that the line buffers would hold rows of 12; srcnn915 needs 12 pixels of halo and one of output"),
+    ({"tile_width": -3}, "the nearest legal value is 1$"),
+    ({"tile_width": 70000}, "stay below 65536; the nearest legal value is 65523$"),
+    ({"tile_height": 40000}, "stay below 32768; the nearest legal value is 32755$"),
+    ({"tile_height": 0}, "tile_height = 0; .* the nearest legal value is 1$"),
+])
+def test_tiles_that_no_line_buffer_holds_are_refused(size, message):
+    with pytest.raises(UserError, match=message):
+        load_config("srcnn915", **size)
 
 
 @given(st.integers(1, 3000))
@@ -104,7 +138,6 @@ def test_header_carries_the_configuration():
 
 
 def board_with(tmp_path, old, new):
-    from hls.config import BOARDS
     path = tmp_path / "board.toml"
     path.write_text((BOARDS / "pynq_z2.toml").read_text().replace(old, new, 1))
     return str(path)
@@ -118,6 +151,10 @@ def board_with(tmp_path, old, new):
     ("tile_width = 1920", "tile_width = 0", "65536"),
     ("pe = 16, simd = 17", 'pe = "16", simd = 17', "pe = 16 of layer conv1"),
     ("pack = true", "pack = 2", "pack = 2; it is true"),
+    ("bram36 = 140", "", "has bram36 = None in .budget."),
+    ("lut = 53200", 'lut = "many"', "has lut = 'many' in .budget."),
+    ("dsp = 220", "dsp = -1", "has dsp = -1 in .budget."),
+    ("[folding.srcnn915]", '[folding.srcnn915]\ntile_width = "all"', "tile_width = all"),
     ("[folding.srcnn915]", "[folding.other]", "no folding for srcnn915"),
     ("clock_mhz = 150", "clock_mhz = ", "not valid TOML"),
 ])

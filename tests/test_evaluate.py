@@ -171,8 +171,8 @@ def test_contenders_take_turns_and_the_median_counts(monkeypatch):
 
     rows = bench.bench([contender("a", [9, 1, 2, 6]), contender("b", [9, 4, 4, 4], rows=5, most_runs=2)], np.zeros((20, 50), np.uint8), 3)
     assert [what for what, _ in order] == list("abababa")
-    assert rows == [{"what": "a", "mpixel_per_s": 0.001 / 2, "size": "50x20", "runs": 3},
-                    {"what": "b", "mpixel_per_s": 0.00025 / 4, "size": "50x5", "runs": 2}]
+    assert rows == [{"what": "a", "kind": "measured", "mpixel_per_s": 0.001 / 2, "size": "50x20", "runs": 3},
+                    {"what": "b", "kind": "measured", "mpixel_per_s": 0.00025 / 4, "size": "50x5", "runs": 2}]
 
 
 @pytest.mark.slow

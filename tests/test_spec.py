@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from hls.config import load_config
+from hls.config import list_boards, load_config
 from hls.csim import CsimTop
-from hls.spec import spec_rows, steady_cycles_per_pixel, tile_cycles
+from hls.spec import WIDTHS, frame_rate, halo_rows, limit_cycles_per_pixel, spec_rows, steady_cycles_per_pixel, tile_cycles
 from hls.vectors import random_model, random_picture
 from host.packets import load_packet, parse_answers, tile_packet
 from model import golden
+from model.bench import Contender, bench, modelled
 
 SEED = 30
 
@@ -58,8 +59,42 @@ def test_small_tiles_queued_up_never_lock_the_fifos():
 def test_rows_of_the_report():
     config = load_config("srcnn915")
     (row,) = spec_rows([config])
-    assert row["cycles_per_pixel"] == steady_cycles_per_pixel(config) == max(s.fold for s in config.stages)
-    assert row["mpixel_per_s"] == pytest.approx(config.clock_mhz / row["cycles_per_pixel"])
-    assert 0 < row["products_per_dsp_cycle"] <= 1
+    assert row["cycles_per_pixel"] == steady_cycles_per_pixel(config) == max(s.fold for s in config.stages) == 20
+    assert row["mpixel_per_s"] == pytest.approx(7.5)
+    assert row["dsp"] == 212 and row["products_per_dsp_cycle"] == pytest.approx(8032 / (20 * 212))
+    assert row["efficiency"] == pytest.approx(8032 / 2 / 220 / 20)
+    assert row["cycles_per_pixel_128x128"] * 128**2 == pytest.approx(tile_cycles(config, 128, 128))
+    assert 20 < row["cycles_per_pixel_128x128"] <= 22
     # a frame costs at least its own pixels, at most 10 % more where the tile is as wide as the frame
     assert 1 <= row["mpixel_per_s"] * 1e6 / (1080 * 1920) / row["fps_1080p"] < 1.1
+
+
+def test_limit_without_packing_is_one_product_per_dsp():
+    folding = {"conv1": (8, 17), "conv2": (4, 13), "conv3": (5, 4)}
+    assert limit_cycles_per_pixel(load_config("srcnn915", folding=folding, pack=False)) == pytest.approx(8032 / 220)
+
+
+def test_halo_overhead_shrinks_with_the_width_and_ends_at_the_line_buffer():
+    config = load_config("srcnn955")
+    rows = halo_rows([config])
+    assert [row["tile_width"] for row in rows] == [*WIDTHS[:-1], config.tile_width]
+    for column in ("square", "strip_1080", "input_pixels"):
+        shares = [row[column] for row in rows]
+        assert all(0 < narrow for narrow in shares) and shares == sorted(shares, reverse=True)
+    row = next(row for row in rows if row["tile_width"] == 128)
+    assert row["square"] == pytest.approx(tile_cycles(config, 128, 128) / (128**2 * steady_cycles_per_pixel(config)) - 1)
+    assert row["input_pixels"] == pytest.approx((1080 + 16) * (128 + 16) / (1080 * 128) - 1)
+
+
+def test_frames_wider_than_the_line_buffer_are_cut_into_strips():
+    config = load_config("srcnn915", tile_width=960)
+    assert frame_rate(config, 1080, 1920) == pytest.approx(config.clock_mhz * 1e6 / (2 * tile_cycles(config, 1080, 960)))
+
+
+def test_bench_shows_the_boards_beside_the_measured_and_says_that_they_are_modelled():
+    rows = modelled("srcnn915", 512)
+    assert [row["kind"] for row in rows] == ["modelled"] * len(list_boards()) and all(row["runs"] == 0 for row in rows)
+    row = next(row for row in rows if "pynq_z2" in row["what"])
+    assert row["mpixel_per_s"] == pytest.approx(150 * 512**2 / tile_cycles(load_config("srcnn915"), 512, 512))
+    measured = bench([Contender("sum", lambda y: y.sum())], np.ones((8, 8), np.uint8), 2)
+    assert set(measured[0]) == set(row) and measured[0]["kind"] == "measured"
