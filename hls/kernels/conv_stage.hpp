@@ -60,9 +60,12 @@ template <class L> struct conv_stage {
     ap_uint<index_bits(WORDS)> word = 0;
     pixel_t pixel = 0;
     typename lines_t::column_t column = 0;
-    // Computing: `fold` is the step within the position and the address of its weights.
+    // Computing: `fold` is the step within the position and the address of its weights; `last` and `late` are what is
+    // asked of it, kept beside it, since whether the next step waits for input depends on them.
     bool busy = false;
     fold_t fold = 0;
+    bool last = FOLD == 1;                   // fold == FOLD - 1
+    bool late = FOLD - 1 <= WORDS;           // fold >= FOLD - 1 - WORDS
     tap_t tap_pass = 0;
     pass_t out_pass = 0;
     act_t window[WINDOW];
@@ -71,8 +74,6 @@ template <class L> struct conv_stage {
     // True if the next step reads `in`. Fetching late leaves the early steps free of waiting.
     bool wants_input() const {
 #pragma HLS INLINE
-        const bool late = FOLD - 1 <= WORDS || fold >= fold_t(FOLD - 1 - WORDS);
-        const bool last = fold == fold_t(FOLD - 1);
         // With as many words as steps, the step in which a column enters has to fetch for the next one too.
         const bool room = WORDS < FOLD ? !column_valid && !last : !column_valid || last;
         return running && fetching && (!busy || (late && room));
@@ -153,7 +154,7 @@ template <class L> struct conv_stage {
     void run(hls::stream<in_t>& in, hls::stream<out_t>& out) {
 #pragma HLS INLINE
         const bool fetch = wants_input();
-        const bool last = fold == fold_t(FOLD - 1);
+        const bool ends = last;
         const bool enter = column_valid && (!busy || last);
         if (busy) {
             multiply(out);
@@ -163,7 +164,7 @@ template <class L> struct conv_stage {
             busy = column_yields;
             column_valid = false;
             shift_window();
-        } else if (last) {
+        } else if (ends) {
             busy = false;
         }
         if (fetch) {
@@ -265,7 +266,9 @@ template <class L> struct conv_stage {
     void advance_fold() {
 #pragma HLS INLINE
         const bool end_of_pass = tap_pass == tap_t(TAP_FOLD - 1);
-        const bool end = fold == fold_t(FOLD - 1);
+        const bool end = last;
+        late = FOLD - 1 <= WORDS || (!end && (late || fold == fold_t(FOLD - 2 - WORDS)));
+        last = FOLD == 1 || fold == fold_t(FOLD - 2);
         tap_pass = next_count(tap_pass, end_of_pass);
         out_pass = end_of_pass ? next_count(out_pass, end) : out_pass;
         fold = next_count(fold, end);

@@ -8,7 +8,8 @@ as long as that saves pipeline registers.
 Rules beyond the delay of a stage (`fabric.py`):
 
 - whether a stream is read is decided in stage 0, together with whether the step begins;
-- no other state lives in stage 0, whose enable comes late: later stages have theirs from a register;
+- no other state lives in stage 0, whose enable comes late, and nothing is written there: later stages have their
+  enable from a register;
 - a RAM's data comes `ram_latency` stages after its address, and what a step writes lands up to `RAM_LAG` stages after
   its read: a kernel may read an address again RAM_LAG + 1 steps after it wrote it;
 - a product outside a feedback takes MULTIPLY_STAGES stages: the registers of a DSP in front of, inside and behind its
@@ -201,7 +202,7 @@ class _Planner:
             if p.direction == "in":
                 done[p.name, "in"] = 0
             elif p.direction in ("out", "write"):
-                done[p.name, p.direction] = max(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None)
+                done[p.name, p.direction] = max(1, *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None))
                 if p.direction == "write" and p.name in self.issue:
                     done[p.name, "write"] = max(done[p.name, "write"], self.issue[p.name])
         return Schedule(self.stage, self.takes, self.issue, done)
