@@ -50,7 +50,7 @@ class Slot:
         self._reserve(sum(2 + packets.tile_words(tile.shape) for tile in batch),
                       sum(packets.answer_words(config, *tile.shape) for tile in batch))
         halo, at, self._expected = config.network.halo, 0, []
-        words = np.asarray(self.tx)  # a plain array: each slice of PYNQ's runs Python code
+        words = np.asarray(self.tx)  # a plain array: see `Driver._start`
         for tile in batch:
             at += len(packets.tile_packet(config, tile, tag, out=words[at:]))
             self._expected.append((tag, (tile.shape[0] - 2 * halo, tile.shape[1] - 2 * halo)))
@@ -67,8 +67,7 @@ class Slot:
 
     def parse(self, received, config_id):
         """Parse an answer of `received` bytes and compare it with what was asked of the overlay with this config id."""
-        whole = min(received // WORD, len(self.rx))
-        self.answers = packets.parse_answers(np.asarray(self.rx[:whole]))
+        self.answers = packets.parse_answers(np.asarray(self.rx)[:received // WORD])
         for answer in self.answers:
             if answer.config_id != config_id:  # before errors: it explains them
                 raise UserError(f"the board runs an overlay with config id {answer.config_id:#010x}, its manifest says {config_id:#010x}; "
@@ -107,6 +106,9 @@ class Slot:
             self.tx = self._allocate(shape=(sizes[0],), dtype=np.uint64, cacheable=1)
             self.rx = self._allocate(shape=(sizes[1],), dtype=np.uint64, cacheable=1)
             self.rx.flush()
+        except AttributeError as error:
+            self.free()
+            raise UserError(f"PYNQ cannot make buffers ({error}) with numpy {np.__version__}; it needs numpy below 2: pip install 'numpy<2'") from error
         except Exception as error:
             self.free()
             raise UserError(f"there is no contiguous memory for buffers of {sum(sizes) * WORD} bytes ({error}); choose a smaller --tile, "

@@ -145,7 +145,7 @@ class Driver:
         else:
             for slot in self._slots:
                 slot.free()
-        self._slots = ()
+        self._slots, self._dirty = (), False
         self._board.close()
 
     def _batches(self, tiles):
@@ -191,8 +191,10 @@ class Driver:
         """Arm the receive, then send: the answer can't be lost."""
         self._dirty = True
         try:
-            self._recv.transfer(slot.rx[:slot.answer_words])
-            self._send.transfer(slot.tx[:slot.words])
+            # The whole buffers, not slices: PYNQ 3.1 frees a buffer's memory with the last slice that anybody holds,
+            # and a channel holds what it failed to transfer.
+            self._recv.transfer(slot.rx, nbytes=slot.answer_words * WORD)
+            self._send.transfer(slot.tx, nbytes=slot.words * WORD)
         except Exception as error:
             raise UserError(f"the DMA did not take a transfer ({error}); {self._state()}; {AGAIN}") from error
         cycles = slot.pixels * max(stage.fold for stage in self._config.stages)

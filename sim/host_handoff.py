@@ -13,11 +13,13 @@ DMA, KERNEL = "axi_dma_0", "srcnn_top_0"
 # Per processor: instance, version, port that reaches registers, their address, port to memory, address width, clocks.
 ZYNQ = {
     "kind": "processing_system7", "version": "5.5", "control": "M_AXI_GP0", "address": 0x40400000, "memory": "S_AXI_HP0", "address_bits": 32,
-    "parameters": {"PCW_FPGA_FCLK{}_ENABLE": 0, "PCW_FCLK{}_PERIPHERAL_DIVISOR0": 5, "PCW_FCLK{}_PERIPHERAL_DIVISOR1": 2},
+    "parameters": {"PCW_FPGA_FCLK{}_ENABLE": 0, "PCW_FCLK{}_PERIPHERAL_DIVISOR0": 5, "PCW_FCLK{}_PERIPHERAL_DIVISOR1": 2,
+                   "PCW_FCLK{}_PERIPHERAL_CLKSRC": "IO PLL"},
 }
 ZYNQ_MP = {
     "kind": "zynq_ultra_ps_e", "version": "3.5", "control": "M_AXI_HPM0_FPD", "address": 0xA0000000, "memory": "S_AXI_HP0_FPD", "address_bits": 40,
-    "parameters": {"PSU__FPGA_PL{}_ENABLE": 0, "PSU__CRL_APB__PL{}_REF_CTRL__DIVISOR0": 15, "PSU__CRL_APB__PL{}_REF_CTRL__DIVISOR1": 1},
+    "parameters": {"PSU__FPGA_PL{}_ENABLE": 0, "PSU__CRL_APB__PL{}_REF_CTRL__DIVISOR0": 15, "PSU__CRL_APB__PL{}_REF_CTRL__DIVISOR1": 1,
+                   "PSU__CRL_APB__PL{}_REF_CTRL__SRCSEL": "IOPLL"},
 }
 DMA_PARAMETERS = {
     "c_include_sg": 0, "c_micro_dma": 0, "c_include_mm2s": 1, "c_include_s2mm": 1, "c_include_mm2s_dre": 0, "c_include_s2mm_dre": 0,
@@ -26,7 +28,7 @@ DMA_PARAMETERS = {
 }
 
 
-def write_overlay(folder, config, toplevel="srcnn_top", dma=None, **changes):
+def write_overlay(folder, config, toplevel="srcnn_top", hardware=None, **changes):
     """Write an overlay folder that is right but for `changes`.
 
     Parameters
@@ -35,7 +37,7 @@ def write_overlay(folder, config, toplevel="srcnn_top", dma=None, **changes):
     config : hls.config.Config
     toplevel : str
         Verilog module of the kernel.
-    dma : dict, optional
+    hardware : dict, optional
         Parameters of the DMA that differ from the block design's.
     **changes
         What the manifest says otherwise; None leaves it out.
@@ -46,7 +48,7 @@ def write_overlay(folder, config, toplevel="srcnn_top", dma=None, **changes):
         The folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"srcnn.bit": bitstream(config), "srcnn.hwh": handoff(config, toplevel, dma or {})}
+    files = {"srcnn.bit": bitstream(config), "srcnn.hwh": handoff(config, toplevel, hardware)}
     for name, content in files.items():
         (folder / name).write_bytes(content)
     manifest = {"network": config.network.name, "board": config.board, "config_id": f"{config.config_id:#010x}",

@@ -6,6 +6,7 @@ on the real package (real_pynq.py); this one needs none.
 """
 
 import pathlib
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Buffer(np.ndarray):
 
     def flush(self):
         self._place()[:] = np.asarray(self)
+        self.board.flushed(self.address)
 
     def invalidate(self):
         np.asarray(self)[:] = self._place()
@@ -47,8 +49,8 @@ class Buffer(np.ndarray):
 class Channel:
     """One direction of the DMA."""
 
-    def __init__(self, board, base):
-        self.board, self.base, self.active, self.transferred = board, base, None, 0
+    def __init__(self, board, base, most_bytes):
+        self.board, self.base, self.most_bytes, self.active, self.transferred = board, base, most_bytes, None, 0
         self.fresh = True  # not a transfer yet: not idle either
         self.start()
 
@@ -73,15 +75,16 @@ class Channel:
         self.fresh = True
 
     def transfer(self, array, start=0, nbytes=0):
-        assert start == 0 and nbytes == 0, "not modelled"
+        assert start == 0, "not modelled"
+        nbytes = nbytes or array.nbytes
         if not self.running or not (self.idle or self.fresh):
             raise RuntimeError("DMA channel not idle")
-        if array.nbytes > self.board.axi_dma_0.buffer_max_size:
+        if nbytes > self.most_bytes:
             raise ValueError("Transfer size exceeds the maximum")
         if self.base == SEND:
             array.flush()
         address = array.physical_address
-        for offset, value in ((ADDRESS, address & 0xFFFFFFFF), (ADDRESS_HIGH, address >> 32), (LENGTH, array.nbytes)):
+        for offset, value in ((ADDRESS, address & 0xFFFFFFFF), (ADDRESS_HIGH, address >> 32), (LENGTH, nbytes)):
             self.board.write(self.base + offset, value)
         self.active, self.fresh, self.transferred = array, False, 0
 
@@ -101,10 +104,11 @@ class Channel:
 
 
 class Dma:
-    def __init__(self, board):
-        self.board, self.buffer_max_size = board, (1 << 26) - 1
-        self.description = {"parameters": {"c_include_sg": "0", "c_addr_width": "32"}}
-        self.sendchannel, self.recvchannel = Channel(board, SEND), Channel(board, RECEIVE)
+    def __init__(self, board, parameters):
+        self.board, self.description = board, {"parameters": parameters}
+        self.buffer_max_size = (1 << int(parameters["c_sg_length_width"])) - 1
+        self.sendchannel = Channel(board, SEND, self.buffer_max_size) if parameters["c_include_mm2s"] == "1" else None
+        self.recvchannel = Channel(board, RECEIVE, self.buffer_max_size) if parameters["c_include_s2mm"] == "1" else None
 
     def read(self, offset=0):
         return self.board.read(offset)
@@ -116,15 +120,11 @@ class Dma:
 class FakePynq(SoftBoard):
     """The `pynq` package: `Overlay(bitfile)` and `allocate(...)`; also the overlay itself, and the board below."""
 
-    def __init__(self, config, model, fault=None):
-        super().__init__(config, model, fault)
-        self.axi_dma_0 = Dma(self)
-
     def Overlay(self, bitfile_name):
-        assert pathlib.Path(bitfile_name).is_file()
         self.download()
-        for channel in (self.axi_dma_0.sendchannel, self.axi_dma_0.recvchannel):
-            channel.start()
+        for module in ElementTree.parse(pathlib.Path(bitfile_name).with_suffix(".hwh")).iter("MODULE"):
+            if module.get("MODTYPE") == "axi_dma":
+                setattr(self, module.get("INSTANCE"), Dma(self, {p.get("NAME"): p.get("VALUE") for p in module.iter("PARAMETER")}))
         return self
 
     def allocate(self, shape, dtype="u4", target=None, cacheable=0):

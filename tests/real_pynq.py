@@ -31,8 +31,9 @@ class BufferObject:
     """What XRT hands out: memory, its address, and the cache's view of it."""
 
     def __init__(self, board, nbytes):
-        self.board, self.nbytes, self.freed = board, nbytes, False
+        self.board, self.nbytes, self.freed = board, nbytes, True
         self.address = board.take_memory(nbytes)
+        self.freed = False
         self._mapped = ctypes.CDLL(None)
         self._mapped.mmap.restype = ctypes.c_void_p
         self._mapped.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
@@ -47,7 +48,7 @@ class BufferObject:
         self.board.give_back(self.address)
 
     def __del__(self):  # how PYNQ 3.1 frees
-        if not getattr(self, "freed", True):
+        if not self.freed:
             self.free()
 
 
@@ -87,6 +88,7 @@ def on_board(board):
 
         def flush(self, bo, offset, ptr, size):
             self._cached(bo, offset, ptr, size, lambda memory, cache: np.copyto(memory, cache))
+            board.flushed(bo.address)
 
         def invalidate(self, bo, offset, ptr, size):
             self._cached(bo, offset, ptr, size, lambda memory, cache: np.copyto(cache, memory))
@@ -102,7 +104,7 @@ def on_board(board):
     buffers.libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     buffers.xrt = types.SimpleNamespace(xclFreeBO=lambda handle, bo: bo.free())
     Silicon.handle = None
-    type(pynq.Clocks).set_pl_clk = lambda cls, *arguments: None         # the processor's, not the board's
+    type(pynq.Clocks).set_pl_clk = lambda cls, *arguments, **keywords: None         # the processor's, not the board's
     pynq.Device.active_device = Silicon()
 
 
@@ -112,7 +114,9 @@ class RealPynq(SoftBoard):
     def __init__(self, config, model, fault=None):
         super().__init__(config, model, fault)
         on_board(self)
-        self.Overlay = pynq.Overlay
+
+    def Overlay(self, *arguments, **keywords):
+        return pynq.Overlay(*arguments, **keywords)
 
     def allocate(self, *arguments, **keywords):
         return pynq.allocate(*arguments, **keywords)

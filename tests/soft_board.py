@@ -48,6 +48,7 @@ class SoftBoard:
         self.transfers = self.loads = self.allocations = self.live_buffers = 0
         self.latency = 3           # looks at a status register until a transfer is done
         self.memory = {}           # physical address: array of uint8
+        self._unflushed = set()    # addresses of fresh memory: the processor's zeroes may still lie in its cache
         self._next_address = 1 << 24
         self.registers, self._answer, self._countdown, self._loaded = {}, None, 0, False
         self._reset_registers()
@@ -59,13 +60,18 @@ class SoftBoard:
         if self.fault == "out of memory":
             raise RuntimeError("Allocate failed: 4294967295")
         if self.fault == "out of reach":
-            self._next_address = 1 << processor(self.config)["address_bits"]
+            self._next_address = max(self._next_address, 1 << processor(self.config)["address_bits"])
         address = self._next_address
         self._next_address += (nbytes + 2 * PAGE) // PAGE * PAGE
         self.memory[address] = np.full(nbytes, GARBAGE, np.uint8)
+        self._unflushed.add(address)
         self.allocations += 1
         self.live_buffers += 1
         return address
+
+    def flushed(self, address):
+        """The cache's lines of this memory were written back."""
+        self._unflushed.discard(address)
 
     def give_back(self, address):
         """Take memory back."""
@@ -136,7 +142,8 @@ class SoftBoard:
             self.violations.append("a transfer was begun on a channel that is halted or at work")
         if channel == SEND and not self._busy[RECEIVE]:
             self.violations.append("sent before the receive was armed")
-        self._place(channel)  # there has to be one
+        if any(self._place(channel).base is self.memory[address] for address in self._unflushed):
+            self.violations.append("a transfer was begun on memory that the cache may still be written back to")
         self.registers[channel + STATUS] &= ~IDLE
         self._busy[channel] = True
         self.log.append("arm" if channel == RECEIVE else "send")
