@@ -8,6 +8,7 @@ from model.errors import UserError
 WORD = 8                # bytes
 # PYNQ 3.1 can place buffers of less than 4 KiB above 4 GiB, where not every DMA reaches (XRT 2.17).
 LEAST_BYTES = 8192
+ERROR_WORDS = 2         # an error answer comes on top of what is expected: room for it, or the DMA would fail and hide it
 AGAIN = "run again, the overlay will be loaded anew, and if it stays so power the board off and on"
 
 
@@ -98,9 +99,10 @@ class Slot:
     def _reserve(self, words, answer_words):
         """Have buffers of at least this size; they stay for the next transfers."""
         self.words, self.answer_words = words, answer_words
-        if self.tx is not None and len(self.tx) >= words and len(self.rx) >= answer_words:
+        room = answer_words + ERROR_WORDS
+        if self.tx is not None and len(self.tx) >= words and len(self.rx) >= room:
             return
-        sizes = [max(n, LEAST_BYTES // WORD, 0 if old is None else len(old)) for n, old in ((words, self.tx), (answer_words, self.rx))]
+        sizes = [max(n, LEAST_BYTES // WORD, 0 if old is None else len(old)) for n, old in ((words, self.tx), (room, self.rx))]
         self.free()
         try:
             self.tx = self._allocate(shape=(sizes[0],), dtype=np.uint64, cacheable=1)

@@ -14,7 +14,7 @@ import time
 
 from hls.config import load_config
 from host import packets
-from host.buffers import AGAIN, WORD, Slot
+from host.buffers import AGAIN, ERROR_WORDS, WORD, Slot
 from host.overlay import lock_overlay, read_manifest
 from model.errors import UserError
 
@@ -193,7 +193,7 @@ class Driver:
         try:
             # The whole buffers, not slices: PYNQ 3.1 frees a buffer's memory with the last slice that anybody holds,
             # and a channel holds what it failed to transfer.
-            self._recv.transfer(slot.rx, nbytes=slot.answer_words * WORD)
+            self._recv.transfer(slot.rx, nbytes=(slot.answer_words + ERROR_WORDS) * WORD)
             self._send.transfer(slot.tx, nbytes=slot.words * WORD)
         except Exception as error:
             raise UserError(f"the DMA did not take a transfer ({error}); {self._state()}; {AGAIN}") from error

@@ -3,7 +3,7 @@
 The DMA behaves as its product guide (PG021, direct register mode) has it: a channel is halted until it runs, is idle only
 after a transfer, halts on an error, and its length register counts what a receive wrote. The board is strict: a send that
 finds no armed receive, and a packet that breaks docs/architecture.md, are noted in `violations`. What stands between this
-and the driver, PYNQ itself (real_pynq.py) or a stand-in (fake_pynq.py), has the cache. Faults are switched on by `fault`.
+and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/host_pynq.py), has the cache. Faults are switched on by `fault`.
 """
 
 import numpy as np
@@ -11,12 +11,9 @@ import numpy as np
 from host.packets import ERRORS, load_packet
 from model import golden
 from sim.host_handoff import processor
+from sim.host_pynq import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
 
 MAGIC = 0x5253
-HALTED, IDLE, INTERNAL_ERROR = 0x1, 0x2, 0x10
-SEND, RECEIVE = 0x00, 0x30            # where a channel's registers begin
-CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH = 0x00, 0x04, 0x18, 0x1C, 0x28
-RUN, RESET = 0x1, 0x4
 PAGE = 4096
 GARBAGE = 0xA5                        # in fresh memory
 
@@ -30,7 +27,7 @@ class SoftBoard:
     model : QuantModel
         What has to be loaded.
     fault : str, optional
-        "no answer", "stuck", "DMA error", "address error", "no TLAST", "short answer", "one tile less", "error answer", "garbage",
+        "no answer", "stuck", "DMA error", "address error", "no TLAST", "short answer", "one tile less", "error answer", "cut short", "garbage",
         "wrong tag", "wrong size" (of a transfer with tiles); "wrong config", "stuck reset", "stuck start", "out of memory",
         "out of reach". Loading the bitstream ends it unless `fault_until_download` is False.
 
@@ -200,6 +197,8 @@ class SoftBoard:
             return answer[:2 - (-(low & 0xFFFF) * (low >> 16) // 8)]
         if fault == "error answer":
             return self._header(0xFF, ERRORS["too_large"], 0, 0)
+        if fault == "cut short":  # the tile is made up with zeros, the error follows
+            return np.concatenate([answer, self._header(0xFF, ERRORS["truncated"], 0, 0)])
         if fault == "garbage":
             return answer ^ np.uint64(0x55)
         if fault == "wrong tag":

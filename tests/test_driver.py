@@ -113,6 +113,7 @@ FAULTS = {
     "short answer": "cut short",
     "one tile less": "answered [0-9]+ bytes where [0-9]+ were expected",
     "error answer": re.escape(f"reported an error: {ERROR_TEXT[ERRORS['too_large']]}"),
+    "cut short": re.escape(f"reported an error: {ERROR_TEXT[ERRORS['truncated']]}"),
     "garbage": "no answer header",
     "wrong tag": "out of step",
     "wrong size": "out of step",
