@@ -137,7 +137,7 @@ SAYS = {
     "short": "the overlay reported an error: the transfer ended in the middle of a packet",
     "bad header": "the overlay reported an error: a packet does not start with the magic number",
     "wrong config": "the overlay reported an error: the packet is for another configuration",
-    "reset": "the overlay reported an error: a packet does not start with the magic number",
+    "reset": "word [0-9]+ of the [0-9]+ words received is no answer header|was cut short|the overlay reported an error",  # whatever had left the kernel
     "DMA reset": "did not finish in time.*send channel stopped .*receive channel stopped .*run again",
     "starved": "there is no contiguous memory for buffers of [0-9]+ bytes .*choose a smaller --tile",
 }

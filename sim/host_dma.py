@@ -88,8 +88,9 @@ class DmaEngine:
         self._task, self._begun = None, False
         self.registers = {channel + register: 0 for channel in (SEND, RECEIVE) for register in (CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH)}
         self.registers[SEND + STATUS] = self.registers[RECEIVE + STATUS] = HALTED
-        self.source.clear()
-        self.sink.clear()
+        for stream in (self.source, self.sink):
+            stream.assert_reset()
+            stream.clear()
         self.source.pause, self.sink.pause = False, True  # no word is taken before a receive is armed
 
     def _place(self, channel):
