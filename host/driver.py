@@ -210,8 +210,8 @@ class Driver:
                     failed = self._send.error or self._recv.error  # either stops both
                     now = time.monotonic()
                     if failed or now > slot.deadline_s:
-                        what = "reported an error" if failed else "did not finish in time"
-                        raise UserError(f"the DMA {what} with {slot.words * WORD} bytes to send and {slot.answer_words * WORD} to receive; "
+                        what = "the DMA reported an error" if failed else "the DMA did not finish in time"
+                        raise UserError(f"{what} with {slot.words * WORD} bytes to send and {slot.answer_words * WORD} to receive; "
                                         f"{self._state()}; {AGAIN}")
                     # Seldom looks while the end is far off, so that they don't slow other threads down.
                     time.sleep(min(max(abs(slot.expected_s - now) / 8, _POLL_S[0]), _POLL_S[1]))

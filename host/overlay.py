@@ -46,7 +46,7 @@ def find_overlay(network):
     Raises
     ------
     UserError
-        No board, no `pynq` package, no overlay for this board, or one of another network.
+        No board, no `pynq` package, no overlay for this board, or one of another board or network.
     """
     board = board_name()
     if board is None:
@@ -55,6 +55,8 @@ def find_overlay(network):
     if importlib.util.find_spec("pynq") is None:
         raise UserError(f"this is a {board} but Python finds no pynq package; use the Python of the PYNQ image")
     manifest = read_manifest(OVERLAYS / board)
+    if manifest["board"] != board:
+        raise UserError(f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy the overlay for {board}")
     if manifest["network"] != network:
         raise UserError(f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network {manifest['network']}")
     return OVERLAYS / board
@@ -93,7 +95,8 @@ def read_manifest(folder):
     path = folder / "manifest.json"
     rebuild = f"build or copy the overlay for {folder.name} again"
     if not path.is_file():
-        raise UserError(f"there is no overlay for {folder.name} ({path} is missing); {rebuild}")
+        raise UserError(f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream BOARD={folder.name}` "
+                        "and copy its folder there")
     try:
         manifest = json.loads(path.read_text())
         found = {"network": manifest["network"], "board": manifest["board"], "config_id": int(manifest["config_id"], 16),

@@ -13,6 +13,7 @@ import cocotb
 import numpy as np
 from cocotb.task import bridge
 
+from hls.config import list_boards, load_config
 from host import tiling
 from host.backends import GoldenBackend, open_backend
 from host.image_io import read_picture
@@ -123,11 +124,20 @@ async def wrong_config_id(dut):
 
 @cocotb.test()
 async def overlay_of_another_board(dut):
-    """A manifest whose hardware is another: the hardware says so."""
-    from hls.config import list_boards, load_config
+    """An overlay of another board is not even loaded."""
     other = next(load_config(CONFIG.network.name, board) for board in list_boards() if board != CONFIG.board)
     board = Board(CONFIG, FOLDER / "overlays", board=other.board, config_id=f"{other.config_id:#010x}")
-    check_refusal(await run_script(*OPTIONS), "another configuration than the overlay's|the board runs an overlay with config id")
+    check_refusal(await run_script(*OPTIONS), f"is for {other.board}, this board is a {CONFIG.board}; build or copy")
+    assert board.overlay is None
+
+
+@cocotb.test()
+async def overlay_of_another_network(dut):
+    """A manifest whose hardware is another: the hardware says so."""
+    other = next(load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name)
+    board = Board(CONFIG, FOLDER / "overlays", network=other.network.name, config_id=f"{other.config_id:#010x}")
+    check_refusal(await run_script(*OPTIONS, "--network", other.network.name),
+                  f"the board runs an overlay with config id {CONFIG.config_id:#010x}, its manifest says {other.config_id:#010x}")
     check_board(board)
 
 

@@ -58,7 +58,7 @@ def test_script(simulate, folder, test):
     simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
 
 
-@pytest.mark.parametrize("test", ["picture_in_tiles", "two_pictures", "wrong_config_id", "overlay_of_another_board", "faults"])
+@pytest.mark.parametrize("test", ["picture_in_tiles", "two_pictures", "wrong_config_id", "overlay_of_another_board", "overlay_of_another_network", "faults"])
 def test_host(simulate, folder, test):
     simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
 
