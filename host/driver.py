@@ -9,7 +9,6 @@ hardware works on one transfer, the next is packed and the last is handed on.
 
 import contextlib
 import importlib
-import threading
 import time
 
 from hls.config import load_config
@@ -65,7 +64,7 @@ class Driver:
         self._tag = 0
         self._ready = False   # the overlay is identified and holds the parameters
         self._dirty = False   # a transfer may be under way, or the hardware out of step
-        self._in_use = threading.Lock()
+        self._caller = None     # who computes: the last call of `infer`
         self._board = lock_overlay(folder)
         try:
             self._open(manifest, pynq, batch_bytes)
@@ -106,9 +105,10 @@ class Driver:
         return rows - 2 * halo, width - 2 * halo
 
     def infer(self, tiles, clock=lambda step: contextlib.nullcontext()):
-        """Compute tiles; see `host.backends.Backend.infer`. Results are views of a DMA buffer."""
-        if not self._in_use.acquire(blocking=False):
-            raise UserError("the board computes another picture; finish that one first, or close it")
+        """Compute tiles; see `host.backends.Backend.infer`. Results are views of a DMA buffer. Not for several threads at once."""
+        self._caller = mine = object()
+        if self._dirty:  # somebody stopped listening to an earlier call
+            self._ready = False
         try:
             self._prepare()
             running, turn = None, 0
@@ -122,17 +122,23 @@ class Driver:
                         self._finish(running)
                 self._start(slot)
                 if running is not None:
-                    yield from running.results()
+                    yield from self._results(running, mine)
                 running = slot
             if running is not None:
                 with clock("compute"):
                     self._finish(running)
-                yield from running.results()
+                yield from self._results(running, mine)
         except BaseException:  # also Ctrl-C, and a caller who stops listening
-            self._ready = False
+            if self._caller is mine:
+                self._ready = False
             raise
-        finally:
-            self._in_use.release()
+
+    def _results(self, slot, mine):
+        """Yield the results of a transfer, as long as nobody else has begun."""
+        for result in slot.results():
+            yield result
+            if self._caller is not mine:
+                raise UserError("another picture was begun on this board, or the driver closed, before this one was done; compute one after the other")
 
     def close(self):
         """Stop the DMA if it may be at work, free the buffers, leave the board to others; views of results end here."""
@@ -145,7 +151,7 @@ class Driver:
         else:
             for slot in self._slots:
                 slot.free()
-        self._slots, self._dirty = (), False
+        self._slots, self._dirty, self._caller = (), False, None
         self._board.close()
 
     def _batches(self, tiles):
@@ -207,7 +213,7 @@ class Driver:
         for channel in (self._send, self._recv):
             try:
                 while not channel.idle:
-                    failed = self._send.error or self._recv.error  # either stops both
+                    failed = self._send.error or self._recv.error  # of one: the other would wait for ever
                     now = time.monotonic()
                     if failed or now > slot.deadline_s:
                         what = "the DMA reported an error" if failed else "the DMA did not finish in time"

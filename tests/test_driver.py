@@ -196,13 +196,24 @@ def test_interrupted(open_driver, models):
 
 
 def test_two_pictures_at_once(open_driver, models):
+    """The later one counts, whether the earlier was forgotten or goes on."""
     board, driver = open_driver(batch_bytes=1)
     results = driver.infer(make_tiles(11))
     next(results)
-    with pytest.raises(UserError, match="computes another picture; finish that one first"):
-        list(driver.infer(make_tiles(12)))
-    results.close()
     check(driver, models["srcnn915"], make_tiles(12))
+    with pytest.raises(UserError, match="another picture was begun on this board, .*one after the other"):
+        next(results)
+    check(driver, models["srcnn915"], make_tiles(13))
+    assert board.log.count("reset") == 1
+
+
+def test_closed_in_the_middle(open_driver):
+    board, driver = open_driver(batch_bytes=1)
+    results = driver.infer(make_tiles(11))
+    next(results)
+    driver.close()
+    with pytest.raises(UserError, match="or the driver closed, before this one was done"):
+        next(results)
 
 
 def test_a_closed_driver(open_driver):
