@@ -51,7 +51,7 @@ def find_overlay(network):
     board = board_name()
     if board is None:
         raise UserError(f"this machine is no PYNQ board ($BOARD is {_said_board() or 'not set'}, known are {', '.join(list_boards())}); "
-                        "run on a board, with `sudo -E` as root, or use --backend golden")
+                        "run on a board, as root with its environment (`sudo -i`), or use --backend golden")
     if importlib.util.find_spec("pynq") is None:
         raise UserError(f"this is a {board} but Python finds no pynq package; use the Python of the PYNQ image")
     manifest = read_manifest(OVERLAYS / board)
