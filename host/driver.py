@@ -212,15 +212,17 @@ class Driver:
         """Wait for both channels, no longer than the deadline, then check what came back."""
         for channel in (self._send, self._recv):
             try:
+                late = False
                 while not channel.idle:
                     failed = self._send.error or self._recv.error  # of one: the other would wait for ever
-                    now = time.monotonic()
-                    if failed or now > slot.deadline_s:
+                    if failed or late:
                         what = "the DMA reported an error" if failed else "the DMA did not finish in time"
                         raise UserError(f"{what} with {slot.words * WORD} bytes to send and {slot.answer_words * WORD} to receive; "
                                         f"{self._state()}; {AGAIN}")
-                    # Seldom looks while the end is far off, so that they don't slow other threads down.
-                    time.sleep(min(max(abs(slot.expected_s - now) / 8, _POLL_S[0]), _POLL_S[1]))
+                    now = time.monotonic()
+                    late = now > slot.deadline_s  # one more look: this process, not the DMA, may have been stopped for long
+                    if not late:  # seldom looks while the end is far off, so that they don't slow other threads down
+                        time.sleep(min(max(abs(slot.expected_s - now) / 8, _POLL_S[0]), _POLL_S[1]))
                 channel.wait()  # returns at once; raises on errors, and makes the cache forget what the buffer held
             except UserError:
                 raise

@@ -40,6 +40,27 @@ def write_overlay(folder, **changes):
     return host_handoff.write_overlay(folder, CONFIG, **changes)
 
 
+class Clock:
+    """The driver's clock: time passes by looking at it and by sleeping, however busy this machine is."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def monotonic(self):
+        self.now_s += 1e-4
+        return self.now_s
+
+    def sleep(self, seconds):
+        self.now_s += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("host.driver.time", clock)
+    return clock
+
+
 @pytest.fixture
 def open_driver(tmp_path, models):
     """Return a function that gives a board in software and a driver on it; afterwards the board's complaints fail the test."""
@@ -49,7 +70,7 @@ def open_driver(tmp_path, models):
         boards.append(Pynq(config, models["srcnn915"], fault))
         boards[-1].fault_until_download = until_download
         folder = host_handoff.write_overlay(tmp_path / f"{config.board}-{len(boards)}", config, hardware=hardware, **changes)
-        drivers.append(Driver(folder, models["srcnn915"], pynq=boards[-1], batch_bytes=batch_bytes, patience_s=0.2))
+        drivers.append(Driver(folder, models["srcnn915"], pynq=boards[-1], batch_bytes=batch_bytes))
         return boards[-1], drivers[-1]
 
     yield open_on
@@ -133,6 +154,16 @@ def test_faults_are_named_and_survived(open_driver, models, fault):
     assert board.log[:2] == ["reset", "download"] and board.loads == 2
 
 
+def test_a_process_that_slept_past_the_deadline(open_driver, models, clock):
+    """The DMA has long finished: that is no time-out."""
+    board, driver = open_driver(batch_bytes=1)
+    results = driver.infer(iter(make_tiles(5)))
+    next(results)
+    clock.sleep(1000)
+    assert len(list(results)) == len(SHAPES) - 1
+    assert board.log.count("download") == 1
+
+
 def test_a_lasting_fault_stays_an_error_and_close_stops_the_dma(open_driver):
     board, driver = open_driver()
     board.fault, board.fault_until_download = "no answer", False
@@ -146,9 +177,8 @@ def test_a_lasting_fault_stays_an_error_and_close_stops_the_dma(open_driver):
 
 def test_a_dma_that_cannot_be_reset_keeps_its_memory(tmp_path, models, monkeypatch):
     monkeypatch.setattr("host.driver._abandoned", [])
-    monkeypatch.setattr("host.driver._RESET_S", 0.05)
     board = Pynq(CONFIG, models["srcnn915"])
-    driver = Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=board, patience_s=0.2)
+    driver = Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=board)
     board.fault = "stuck"
     with pytest.raises(UserError, match="did not finish"):
         list(driver.infer(make_tiles(10)))
@@ -162,8 +192,7 @@ def test_a_dma_that_cannot_be_reset_keeps_its_memory(tmp_path, models, monkeypat
     board.write(0, 4)  # the test's end
 
 
-def test_a_channel_that_does_not_start_again(open_driver, monkeypatch):
-    monkeypatch.setattr("host.driver._RESET_S", 0.05)
+def test_a_channel_that_does_not_start_again(open_driver):
     board, driver = open_driver()
     board.fault = "stuck"
     with pytest.raises(UserError, match="did not finish"):
