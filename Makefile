@@ -4,6 +4,8 @@ BUILD   := build
 VENV    := $(BUILD)/venv
 PY      := $(VENV)/bin/python
 READY   := $(VENV)/.ready
+PYNQ    ?= 3.0.1
+ON_PYNQ := $(BUILD)/pynq-$(PYNQ)/.ready
 
 NETWORK ?= srcnn915
 BOARD   ?= pynq_z2
@@ -21,7 +23,7 @@ IMG     ?= $(error say which picture or folder: IMG=photo.png)
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-setup: $(READY)  ## virtual environment in build/venv with pinned packages
+setup: $(READY) $(ON_PYNQ)  ## virtual environment in build/venv with pinned packages
 $(READY): pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: python3 cannot make a virtual environment; install it (Debian: apt-get install python3-venv) and run make again" >&2; exit 2; }
 	@command -v g++ >/dev/null || { echo "error: g++ was not found; install it (Debian: apt-get install g++) and run make again" >&2; exit 2; }
@@ -29,11 +31,19 @@ $(READY): pyproject.toml constraints.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,test]'
 	@touch $@
 
+$(ON_PYNQ): tests/pynq.txt
+	@echo "setting up $(@D): the pynq package, to test the driver on (once, about a minute)"
+	@$(PYTHON) -m venv $(@D) && PYNQ_REMOTE=1 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/pynq.txt pynq==$(PYNQ) \
+		&& touch $@ || echo "note: pynq $(PYNQ) cannot be installed here, the tests on it will be skipped" >&2
+
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
 	$(PY) -m model.demo
 
-test: $(READY)  ## all tests
+test: $(READY) $(ON_PYNQ)  ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal tests sim
+
+conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
+	$(PY) -m pytest -v tests/test_pynq.py
 
 spec: $(READY)  ## modelled cycles and rates of every network on every board
 	$(PY) -m hls.spec

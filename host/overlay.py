@@ -1,9 +1,11 @@
 """Which board this is, and the overlay that lies in `bitstreams/<board>/` for it: .bit, .hwh and manifest.json."""
 
+import fcntl
 import hashlib
 import importlib.util
 import json
 import os
+import pathlib
 import re
 
 from hls.config import list_boards, load_config
@@ -11,12 +13,26 @@ from model.errors import UserError
 from model.paths import ROOT
 
 OVERLAYS = ROOT / "bitstreams"
+DEVICE_TREE = pathlib.Path("/proc/device-tree/chosen/pynq_board")  # where PYNQ's images take $BOARD from
 
 
 def board_name():
-    """Return the board this runs on, as in `hls/boards`, or None. PYNQ's images set $BOARD ("Pynq-Z2", "KV260")."""
-    name = re.sub(r"\W", "_", os.environ.get("BOARD", "")).lower()
+    """Return the board this runs on, as in `hls/boards`, or None.
+
+    PYNQ's images set $BOARD ("Pynq-Z2", "KV260"). `sudo` drops it; the device tree, where there is one, still knows.
+    """
+    name = re.sub(r"\W", "_", _said_board()).lower()
     return name if name in list_boards() else None
+
+
+def _said_board():
+    name = os.environ.get("BOARD", "")
+    if not name:
+        try:
+            name = DEVICE_TREE.read_text(errors="replace").rstrip("\0\n")
+        except OSError:
+            pass
+    return name
 
 
 def find_overlay(network):
@@ -30,18 +46,37 @@ def find_overlay(network):
     Raises
     ------
     UserError
-        No board, no `pynq` package, no overlay for this board, or one of another network.
+        No board, no `pynq` package, no overlay for this board, or one of another board or network.
     """
     board = board_name()
     if board is None:
-        raise UserError(f"this machine is no PYNQ board ($BOARD is {os.environ.get('BOARD') or 'not set'}, known are {', '.join(list_boards())}); "
-                        "run on a board, with `sudo -E` as root, or use --backend golden")
+        raise UserError(f"this machine is no PYNQ board ($BOARD is {_said_board() or 'not set'}, known are {', '.join(list_boards())}); "
+                        "run on a board, as root with its environment (`sudo -i`), or use --backend golden")
     if importlib.util.find_spec("pynq") is None:
         raise UserError(f"this is a {board} but Python finds no pynq package; use the Python of the PYNQ image")
     manifest = read_manifest(OVERLAYS / board)
+    if manifest["board"] != board:
+        raise UserError(f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy the overlay for {board}")
     if manifest["network"] != network:
         raise UserError(f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network {manifest['network']}")
     return OVERLAYS / board
+
+
+def lock_overlay(folder):
+    """Let nobody else use the board until the returned file is closed: two drivers would load each other's overlay away.
+
+    Raises
+    ------
+    UserError
+        If somebody else does.
+    """
+    file = open(folder / "manifest.json", "rb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UserError("the board is used by another program or notebook; wait for it to end, or shut its kernel down") from error
+    return file
 
 
 def read_manifest(folder):
@@ -60,7 +95,8 @@ def read_manifest(folder):
     path = folder / "manifest.json"
     rebuild = f"build or copy the overlay for {folder.name} again"
     if not path.is_file():
-        raise UserError(f"there is no overlay for {folder.name} ({path} is missing); {rebuild}")
+        raise UserError(f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream BOARD={folder.name}` "
+                        "and copy its folder there")
     try:
         manifest = json.loads(path.read_text())
         found = {"network": manifest["network"], "board": manifest["board"], "config_id": int(manifest["config_id"], 16),

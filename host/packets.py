@@ -186,7 +186,7 @@ def parse_answers(words):
     while at < len(words):
         head = [int(w) for w in words[at:at + 2]]
         if len(head) < 2 or head[0] & 0xFFFF != MAGIC or (head[0] >> 16) & 0xFF not in names:
-            raise UserError(f"word {at} of the {len(words)} words received is no answer header; the overlay is out of step, reset it and load it again")
+            raise UserError(f"word {at} of the {len(words)} words received is no answer header: the overlay is out of step; run again, it will be loaded anew")
         command = names[(head[0] >> 16) & 0xFF]
         status, config_id, tag = (head[0] >> 24) & 0xFF, head[0] >> 32, head[1] >> 32
         pixels = info = None
@@ -195,12 +195,12 @@ def parse_answers(words):
             width, height = head[1] & 0xFFFF, (head[1] >> 16) & 0xFFFF
             count = tile_words((height, width))
             if at + count > len(words):
-                raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; reset the overlay and load it again")
+                raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; run again, the overlay will be loaded anew")
             pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
             at += count
         elif command == "identify":
             if at + 2 > len(words):
-                raise UserError(f"an identify answer was cut short after {len(words)} words; reset the overlay and load it again")
+                raise UserError(f"an identify answer was cut short after {len(words)} words; run again, the overlay will be loaded anew")
             size, params = (int(w) for w in words[at:at + 2])
             info = (size & 0xFFFF, size >> 16, params)
             at += 2

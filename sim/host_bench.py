@@ -13,6 +13,7 @@ import cocotb
 import numpy as np
 from cocotb.task import bridge
 
+from hls.config import list_boards, load_config
 from host import tiling
 from host.backends import GoldenBackend, open_backend
 from host.image_io import read_picture
@@ -20,6 +21,7 @@ from host.packets import COMMANDS
 from host.pipeline import load_model, upscale_picture
 from host_board import Board, run_script
 from model.errors import UserError
+from sim.host_dma import FAULTS
 from top_bench import CONFIG, SEED, compare_pixels
 
 FOLDER = pathlib.Path(os.environ.get("SIM_HOST", "."))
@@ -50,9 +52,8 @@ def check_refusal(end, words):
 
 def check_board(board):
     """Everything was given back, and nothing is left in the streams."""
-    assert board.allocations and not board.buffers, f"{len(board.buffers)} of {board.allocations} buffers were not freed"
-    for channel in (board.overlay.axi_dma_0.sendchannel, board.overlay.axi_dma_0.recvchannel):
-        assert channel.stream.empty() and not channel.busy(), "words are left in the streams"
+    assert board.allocations and not board.memory, f"{len(board.memory)} of {board.allocations} buffers were not freed"
+    assert board.dma.idle(), "words are left in the streams"
 
 
 @cocotb.test()
@@ -83,7 +84,7 @@ async def picture_in_tiles(dut):
     check_board(board)
     assert board.commands() == [IDENTIFY, TILE]
     picture = read_picture(PICTURE).pixels
-    assert count_tiles(board.sent[1]) == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13)) > 5
+    assert count_tiles(board.dma.sent[1]) == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13)) > 5
 
 
 @cocotb.test()
@@ -118,49 +119,76 @@ async def wrong_config_id(dut):
     """A manifest of another description is refused before anything is loaded."""
     board = Board(CONFIG, FOLDER / "overlays", config_id=f"{CONFIG.config_id ^ 1:#010x}")
     check_refusal(await run_script(*OPTIONS), f"config id {CONFIG.config_id ^ 1:#010x}, this checkout's .* has {CONFIG.config_id:#010x}")
-    assert board.overlay is None and not board.sent
+    assert board.overlay is None and board.dma is None
 
 
 @cocotb.test()
 async def overlay_of_another_board(dut):
-    """A manifest whose hardware is another: the hardware says so."""
-    from hls.config import list_boards, load_config
+    """An overlay of another board is not even loaded."""
     other = next(load_config(CONFIG.network.name, board) for board in list_boards() if board != CONFIG.board)
     board = Board(CONFIG, FOLDER / "overlays", board=other.board, config_id=f"{other.config_id:#010x}")
-    check_refusal(await run_script(*OPTIONS), "another configuration than the overlay's|the board runs an overlay with config id")
-    check_board(board)
+    check_refusal(await run_script(*OPTIONS), f"is for {other.board}, this board is a {CONFIG.board}; build or copy")
+    assert board.overlay is None
 
 
 @cocotb.test()
-async def stuck_and_used_again(dut):
-    """A transfer that stops half way ends in the driver's error; then the driver loads the overlay anew and goes on."""
+async def overlay_of_another_network(dut):
+    """A manifest whose hardware is another: the hardware says so."""
+    other = next(load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name)
+    board = Board(CONFIG, FOLDER / "overlays", network=other.network.name, config_id=f"{other.config_id:#010x}")
+    check_refusal(await run_script(*OPTIONS, "--network", other.network.name),
+                  f"the board runs an overlay with config id {CONFIG.config_id:#010x}, its manifest says {other.config_id:#010x}")
+    check_board(board)
+
+
+# What the driver says of each fault.
+SAYS = {
+    "stall": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run again",
+    "short": "the overlay reported an error: the transfer ended in the middle of a packet",
+    "bad header": "the overlay reported an error: a packet does not start with the magic number",
+    "wrong config": "the overlay reported an error: the packet is for another configuration",
+    "reset": "word [0-9]+ of the [0-9]+ words received is no answer header|was cut short|the overlay reported an error",  # whatever had left the kernel
+    "DMA reset": "did not finish in time.*send channel stopped .*receive channel stopped .*run again",
+    "starved": "there is no contiguous memory for buffers of [0-9]+ bytes .*choose a smaller --tile",
+}
+
+
+@cocotb.test()
+async def faults(dut):
+    """Each fault ends in one clear error, and the driver's next picture is right."""
     board = Board(CONFIG, FOLDER / "overlays")
     model = load_model(CONFIG.network.name, UPSCALE)
-    halo = CONFIG.network.halo
-    tile = np.random.default_rng(SEED).integers(0, 256, (5 + 2 * halo, 9 + 2 * halo)).astype(np.uint8)
+    halo, rng = CONFIG.network.halo, np.random.default_rng(SEED)
+
+    def make_tile(height, width):
+        return rng.integers(0, 256, (height + 2 * halo, width + 2 * halo)).astype(np.uint8)
+
+    def check(backend, tile, what):
+        compare_pixels(next(backend.infer([tile])).copy(), next(GoldenBackend(model).infer([tile])), what)
 
     @bridge
     def use():
+        messages = {}
         with open_backend("pynq", model)[0] as backend:
-            sender, transfer = board.overlay.axi_dma_0.sendchannel, type(board.overlay.axi_dma_0.sendchannel).transfer
+            board.dma.fault = "pause"  # longer, but right
+            check(backend, make_tile(2, 3), "the tile of a transfer that paused")
+            assert board.downloads == 1 and board.dma.fault is None
+            for number, fault in enumerate(SAYS, 2):
+                board.dma.fault, board.starved = (None, True) if fault == "starved" else (fault, False)
+                try:
+                    list(backend.infer([make_tile(2, 3) if fault != "starved" else make_tile(60, 300)]))
+                    messages[fault] = "no error"
+                except UserError as error:
+                    messages[fault] = str(error)
+                assert board.dma.fault is None, f"{fault} did not take place"
+                board.starved = False
+                check(backend, make_tile(*rng.integers(1, 4, 2)), f"the tile after {fault}")
+                assert board.downloads == number - (fault == "starved"), "the overlay was not loaded anew once"
+        return messages
 
-            def stall(array):
-                transfer(sender, array)
-                for _ in range(5):  # some words have gone
-                    board.register_access()
-                sender.stream.pause = True
-
-            sender.transfer = stall
-            try:
-                list(backend.infer([tile]))
-                message = ""
-            except UserError as error:
-                message = str(error)
-            del sender.transfer
-            return message, [result.copy() for result in backend.infer([tile])]
-
-    message, results = await use()
-    assert re.search("did not finish in time.*send channel busy, receive channel busy.*run again", message), message
-    compare_pixels(results[0], next(GoldenBackend(model).infer([tile])), "after the stall")
+    messages = await use()
+    for fault, message in messages.items():
+        assert re.search(SAYS[fault], message) and "\n" not in message, f"{fault}: {message}"
+    assert set(FAULTS) <= {"pause", *messages}
     check_board(board)
-    assert board.commands() == [IDENTIFY, TILE, IDENTIFY, TILE] and board.downloads == 2
+    dut._log.info(f"{board.cycles()} cycles for {len(messages)} faults")

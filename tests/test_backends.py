@@ -78,6 +78,8 @@ def test_auto_takes_the_board(monkeypatch, tmp_path, models):
     (lambda patch, folder: (folder / "pynq_z2" / "manifest.json").unlink(), "there is no overlay for pynq_z2"),
     (lambda patch, folder: write_overlay(folder / "pynq_z2", network="srcnn955", config_id=f"{load_config('srcnn955', 'pynq_z2').config_id:#x}"),
      "computes srcnn955, not srcnn915"),
+    (lambda patch, folder: write_overlay(folder / "pynq_z2", board="kv260", config_id=f"{load_config('srcnn915', 'kv260').config_id:#x}"),
+     "is for kv260, this board is a pynq_z2"),
 ])
 def test_auto_says_why_it_takes_the_golden_model(monkeypatch, tmp_path, models, spoil, says):
     board_with_overlay(monkeypatch, tmp_path, models["srcnn915"])

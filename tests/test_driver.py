@@ -1,20 +1,29 @@
-"""The PYNQ driver against a software board: the right bits, the right order of operations, and every fault survived."""
+"""The PYNQ driver on a board in software: the right bits, the right order of operations, and every fault survived.
 
-import hashlib
-import json
+In the environment of the tests a stand-in for PYNQ is between driver and board; where the real package is installed, it is
+that (test_pynq.py runs this file there).
+"""
+
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+import real_pynq
 from fake_pynq import FakePynq
 from hls.config import load_config
+from host import buffers, overlay
 from host.driver import Driver
 from host.overlay import board_name, read_manifest
 from host.packets import ERROR_TEXT, ERRORS
 from model import golden
 from model.errors import UserError
+from sim import host_handoff
 
+Pynq = real_pynq.RealPynq if real_pynq.INSTALLED else FakePynq
 CONFIG = load_config("srcnn915", "pynq_z2")
 HALO = CONFIG.network.halo
 SHAPES = [(5, 9), (1, 1), (12, 3), (4, 16), (7, 7), (2, 30)]  # of the outputs
@@ -27,31 +36,41 @@ def make_tiles(seed, shapes=SHAPES):
 
 
 def write_overlay(folder, **changes):
-    """Write an overlay folder whose manifest is right but for `changes`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for name in ("srcnn.bit", "srcnn.hwh"):
-        (folder / name).write_text(name)
-        files[name] = hashlib.sha256(name.encode()).hexdigest()
-    manifest = {"network": "srcnn915", "board": "pynq_z2", "config_id": f"{CONFIG.config_id:#010x}", "files": files}
-    manifest.update(changes)
-    (folder / "manifest.json").write_text(json.dumps({key: value for key, value in manifest.items() if value is not None}))
-    return folder
+    """Write an overlay folder of `CONFIG` whose manifest is right but for `changes`."""
+    return host_handoff.write_overlay(folder, CONFIG, **changes)
+
+
+class Clock:
+    """The driver's clock: time passes by looking at it and by sleeping, however busy this machine is."""
+
+    def __init__(self):
+        self.now_s = 0.0
+
+    def monotonic(self):
+        self.now_s += 1e-4
+        return self.now_s
+
+    def sleep(self, seconds):
+        self.now_s += seconds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("host.driver.time", clock)
+    return clock
 
 
 @pytest.fixture
-def overlay(tmp_path):
-    return write_overlay(tmp_path / "pynq_z2")
-
-
-@pytest.fixture
-def open_driver(overlay, models):
-    """Return a function that gives a software board and a driver on it; afterwards the board's complaints fail the test."""
+def open_driver(tmp_path, models):
+    """Return a function that gives a board in software and a driver on it; afterwards the board's complaints fail the test."""
     boards, drivers = [], []
 
-    def open_on(fault=None, batch_bytes=1000, **options):
-        boards.append(FakePynq(CONFIG, models["srcnn915"], fault))
-        drivers.append(Driver(overlay, models["srcnn915"], pynq=boards[-1], batch_bytes=batch_bytes, patience_s=0.2, **options))
+    def open_on(fault=None, config=CONFIG, batch_bytes=1000, until_download=True, hardware=None, **changes):
+        boards.append(Pynq(config, models["srcnn915"], fault))
+        boards[-1].fault_until_download = until_download
+        folder = host_handoff.write_overlay(tmp_path / f"{config.board}-{len(boards)}", config, hardware=hardware, **changes)
+        drivers.append(Driver(folder, models["srcnn915"], pynq=boards[-1], batch_bytes=batch_bytes))
         return boards[-1], drivers[-1]
 
     yield open_on
@@ -69,8 +88,9 @@ def check(driver, model, tiles):
     assert count == len(tiles)
 
 
-def test_bits_order_and_buffers(open_driver, models):
-    board, driver = open_driver()
+@pytest.mark.parametrize("name", ["pynq_z2", "kv260"])
+def test_bits_order_and_buffers(open_driver, models, name):
+    board, driver = open_driver(config=load_config("srcnn915", name))
     assert board.log == ["download", "arm", "send", "done"]  # one transfer identifies and loads
     check(driver, models["srcnn915"], make_tiles(1) * 3)
     transfers, allocations = board.transfers, board.allocations
@@ -106,12 +126,15 @@ def test_packing_overlaps_with_computing(open_driver, models):
 
 
 FAULTS = {
-    "no answer": "did not finish in time.*send channel idle, receive channel busy.*run again",
-    "stuck": "did not finish in time.*send channel busy, receive channel busy",
-    "DMA error": "reported an error.*receive channel error",
+    "no answer": "did not finish in time.*send channel idle .*receive channel busy .*its answer or the TLAST at its end is missing; run again",
+    "stuck": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run again",
+    "DMA error": "reported an error.*receive channel internal error .status 0x000000[0-9a-f]+",
+    "address error": "reported an error.*send channel decode error",
+    "no TLAST": "(reported an error|failed).*receive channel internal error.*the answer is longer than expected, or its TLAST is missing",
     "short answer": "cut short",
     "one tile less": "answered [0-9]+ bytes where [0-9]+ were expected",
     "error answer": re.escape(f"reported an error: {ERROR_TEXT[ERRORS['too_large']]}"),
+    "cut short": re.escape(f"reported an error: {ERROR_TEXT[ERRORS['truncated']]}"),
     "garbage": "no answer header",
     "wrong tag": "out of step",
     "wrong size": "out of step",
@@ -131,6 +154,16 @@ def test_faults_are_named_and_survived(open_driver, models, fault):
     assert board.log[:2] == ["reset", "download"] and board.loads == 2
 
 
+def test_a_process_that_slept_past_the_deadline(open_driver, models, clock):
+    """The DMA has long finished: that is no time-out."""
+    board, driver = open_driver(batch_bytes=1)
+    results = driver.infer(iter(make_tiles(5)))
+    next(results)
+    clock.sleep(1000)
+    assert len(list(results)) == len(SHAPES) - 1
+    assert board.log.count("download") == 1
+
+
 def test_a_lasting_fault_stays_an_error_and_close_stops_the_dma(open_driver):
     board, driver = open_driver()
     board.fault, board.fault_until_download = "no answer", False
@@ -142,13 +175,30 @@ def test_a_lasting_fault_stays_an_error_and_close_stops_the_dma(open_driver):
     assert board.log == ["reset"] and board.live_buffers == 0  # never free what a DMA still writes to
 
 
-def test_a_dma_that_cannot_be_reset(open_driver):
-    board, driver = open_driver()
-    board.fault = "no answer"
-    with pytest.raises(UserError):
+def test_a_dma_that_cannot_be_reset_keeps_its_memory(tmp_path, models, monkeypatch):
+    monkeypatch.setattr("host.driver._abandoned", [])
+    board = Pynq(CONFIG, models["srcnn915"])
+    driver = Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=board)
+    board.fault = "stuck"
+    with pytest.raises(UserError, match="did not finish"):
         list(driver.infer(make_tiles(10)))
     board.fault = "stuck reset"
     with pytest.raises(UserError, match="cannot be reset .*power the board off"):
+        list(driver.infer(make_tiles(10)))
+    alive = board.live_buffers
+    driver.close()
+    assert board.live_buffers == alive > 0 and board.violations == []
+    board.fault = None
+    board.write(0, 4)  # the test's end
+
+
+def test_a_channel_that_does_not_start_again(open_driver):
+    board, driver = open_driver()
+    board.fault = "stuck"
+    with pytest.raises(UserError, match="did not finish"):
+        list(driver.infer(make_tiles(10)))
+    board.fault, board.fault_until_download = "stuck start", False
+    with pytest.raises(UserError, match="could not be loaded anew .*the send channel does not start.*power the board off"):
         list(driver.infer(make_tiles(10)))
 
 
@@ -161,12 +211,61 @@ def test_caller_who_stops_listening(open_driver, models):
     assert board.log.count("reset") == 1
 
 
-def test_wrong_hardware_is_refused_and_nothing_leaks(open_driver, overlay, models):
-    board = FakePynq(CONFIG, models["srcnn915"], "wrong config")
-    board.fault_until_download = False
+def test_interrupted(open_driver, models):
+    board, driver = open_driver(batch_bytes=1)
+
+    def tiles():
+        yield from make_tiles(11)[:3]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(driver.infer(tiles()))
+    check(driver, models["srcnn915"], make_tiles(12))
+    assert board.log.count("reset") == 1
+
+
+def test_two_pictures_at_once(open_driver, models):
+    """The later one counts, whether the earlier was forgotten or goes on."""
+    board, driver = open_driver(batch_bytes=1)
+    results = driver.infer(make_tiles(11))
+    next(results)
+    check(driver, models["srcnn915"], make_tiles(12))
+    with pytest.raises(UserError, match="another picture was begun on this board, .*one after the other"):
+        next(results)
+    check(driver, models["srcnn915"], make_tiles(13))
+    assert board.log.count("reset") == 1
+
+
+def test_closed_in_the_middle(open_driver):
+    board, driver = open_driver(batch_bytes=1)
+    results = driver.infer(make_tiles(11))
+    next(results)
+    driver.close()
+    with pytest.raises(UserError, match="or the driver closed, before this one was done"):
+        next(results)
+
+
+def test_a_closed_driver(open_driver):
+    board, driver = open_driver()
+    driver.close()
+    driver.close()
+    with pytest.raises(UserError, match="driver is closed; open it again"):
+        list(driver.infer(make_tiles(12)))
+
+
+def test_one_driver_at_a_time(tmp_path, models):
+    folder, board = write_overlay(tmp_path / "pynq_z2"), Pynq(CONFIG, models["srcnn915"])
+    driver = Driver(folder, models["srcnn915"], pynq=board)
+    with pytest.raises(UserError, match="used by another program or notebook; wait for it"):
+        Driver(folder, models["srcnn915"], pynq=board)
+    check(driver, models["srcnn915"], make_tiles(13))  # undisturbed
+    driver.close()
+    Driver(folder, models["srcnn915"], pynq=board).close()
+
+
+def test_wrong_hardware_is_refused_and_nothing_leaks(open_driver):
     with pytest.raises(UserError, match=f"config id {CONFIG.config_id ^ 1:#010x}, its manifest says {CONFIG.config_id:#010x}"):
-        Driver(overlay, models["srcnn915"], pynq=board)
-    assert board.live_buffers == 0
+        open_driver("wrong config", until_download=False)
 
 
 def test_out_of_contiguous_memory(open_driver, models):
@@ -178,7 +277,32 @@ def test_out_of_contiguous_memory(open_driver, models):
     check(driver, models["srcnn915"], make_tiles(14))
 
 
-def test_tiles_that_do_not_fit(open_driver, overlay, models):
+def test_out_of_memory_while_a_transfer_runs(open_driver, models):
+    board, driver = open_driver(batch_bytes=1)
+    tiles = make_tiles(13, [(100, 200), (100, 300)])
+
+    def starve():
+        yield tiles[0]
+        board.fault, board.fault_until_download = "out of memory", False
+        yield tiles[1]
+
+    with pytest.raises(UserError, match="no contiguous memory"):
+        list(driver.infer(starve()))
+    board.fault = None
+    check(driver, models["srcnn915"], make_tiles(14))
+
+
+def test_memory_that_the_dma_does_not_reach(open_driver):
+    with pytest.raises(UserError, match="ends at address 0x1[0-9a-f]+, the DMA reaches 32 bits"):
+        open_driver("out of reach", until_download=False)
+
+
+def test_small_buffers_are_not_small(open_driver):
+    board, driver = open_driver()
+    assert all(len(memory) >= buffers.LEAST_BYTES for memory in board.memory.values())
+
+
+def test_tiles_that_do_not_fit(open_driver, models):
     board, driver = open_driver()
     assert driver.largest_tile == (CONFIG.tile_height, CONFIG.tile_width)
     rows, columns = driver.largest_tile
@@ -186,30 +310,40 @@ def test_tiles_that_do_not_fit(open_driver, overlay, models):
         list(driver.infer([np.zeros((20, columns + 2 * HALO + 1), np.uint8)]))
     with pytest.raises(UserError, match="over the limit"):
         list(driver.infer([np.zeros((rows + 2 * HALO + 1, 20), np.uint8)]))
-    board.axi_dma_0.buffer_max_size = (1 << 16) - 1
-    driver = Driver(overlay, models["srcnn915"], pynq=board)
+    board, driver = open_driver(hardware={"c_sg_length_width": 16})
     with pytest.raises(UserError, match="one DMA transfer at most 65528; choose a smaller --tile"):
         list(driver.infer([np.zeros((256, 256), np.uint8)]))
     check(driver, models["srcnn915"], make_tiles(15))
-    driver.close()
 
 
-def test_dma_with_a_short_length_register(overlay, models):
-    board = FakePynq(CONFIG, models["srcnn915"])
-    board.axi_dma_0.buffer_max_size = (1 << 14) - 1  # Vivado's default
-    with pytest.raises(UserError, match="transfers 16383 bytes at most, too few for a tile; build the overlay with the widest"):
-        Driver(overlay, models["srcnn915"], pynq=board)
-    assert board.live_buffers == 0
+@pytest.mark.parametrize("hardware, changes, says", [
+    ({"c_sg_length_width": 14}, {}, "transfers 16383 bytes at most, too few for a tile; build the overlay with the widest length register"),  # Vivado's default
+    ({"c_include_sg": 1}, {}, "has no DMA axi_dma_0 for this driver .*without scatter-gather"),
+    ({"c_include_mm2s": 0}, {}, "has no DMA axi_dma_0 for this driver .*has to send and to receive"),
+    ({}, {"dma": "axi_dma_7"}, "has no DMA axi_dma_7 for this driver"),
+])
+def test_overlays_with_another_dma(open_driver, hardware, changes, says):
+    with pytest.raises(UserError, match=says):
+        open_driver(hardware=hardware, **changes)
 
 
-def test_overlay_that_cannot_be_loaded(overlay, models):
-    class NoRoot:
-        @staticmethod
-        def Overlay(bitfile):
-            raise RuntimeError("Root permissions required.")
+class NoRoot(Pynq):
+    def Overlay(self, bitfile):
+        raise OSError("Root permissions required.")
 
-    with pytest.raises(UserError, match="cannot be loaded .*Root permissions.*run as root"):
-        Driver(overlay, models["srcnn915"], pynq=NoRoot)
+
+class NewNumpy(Pynq):
+    def allocate(self, *arguments, **keywords):
+        raise AttributeError("attribute 'device' of 'numpy.ndarray' objects is not writable")
+
+
+@pytest.mark.parametrize("kind, says", [
+    (NoRoot, "cannot be loaded .*Root permissions.*run as root"),
+    (NewNumpy, "PYNQ cannot make buffers .*not writable.*with numpy [0-9.]+; it needs numpy below 2"),
+])
+def test_pynq_that_fails(tmp_path, models, kind, says):
+    with pytest.raises(UserError, match=says):
+        Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=kind(CONFIG, models["srcnn915"]))
 
 
 @pytest.mark.parametrize("changes, says", [
@@ -241,3 +375,19 @@ def test_board_names_of_pynq_images(monkeypatch, variable, name):
     if variable is not None:
         monkeypatch.setenv("BOARD", variable)
     assert board_name() == name
+
+
+@pytest.mark.parametrize("content, name", [("Pynq-Z2\0", "pynq_z2"), ("Unknown\0", None), (None, None)])
+def test_board_name_without_the_variable(monkeypatch, tmp_path, content, name):
+    """`sudo` drops $BOARD."""
+    monkeypatch.delenv("BOARD", raising=False)
+    monkeypatch.setattr(overlay, "DEVICE_TREE", tmp_path / "pynq_board")
+    if content is not None:
+        (tmp_path / "pynq_board").write_text(content)
+    assert board_name() == name
+
+
+def test_too_old_python():
+    code = "import sys; sys.version_info = (3, 8, 2); import host"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=overlay.ROOT, env={**os.environ, "PYTHONPATH": str(overlay.ROOT)}, capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stderr == "error: Python 3.10 or newer is needed, this is 3.8; use the Python of a PYNQ 3.0 image or newer\n"
