@@ -142,9 +142,9 @@ def hops(path, kinds):
 
 
 def readable(name):
-    """Return a cell's or net's name without what Yosys, nextpnr and XLS put around it: the wire it was made for."""
+    """Return a cell's or net's name without what Yosys and nextpnr put around it: the wire it was made for."""
     plain = AUTOMATIC.sub("", name)
-    return re.sub(r"^pipeline\.", "", plain).replace("__s_", "") or name
+    return re.sub(r"^pipeline\.", "", plain) or name
 
 
 def path_text(path):
