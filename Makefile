@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: python3 cannot make a virtual environment; install it (Debian: apt-get install python3-venv) and run make again" >&2; exit 2; }
 	@command -v g++ >/dev/null || { echo "error: g++ was not found; install it (Debian: apt-get install g++) and run make again" >&2; exit 2; }
 	@echo "setting up $(VENV) (once, about a minute)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,test]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,video,dask,test]'
 	@touch $@
 
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
