@@ -1,7 +1,6 @@
 """A run over many pictures and videos: what fails is left out and reported, what is finished stays, the next run goes on."""
 
 import dataclasses
-import functools
 import itertools
 import sys
 import time
@@ -75,6 +74,23 @@ class _Stop(Exception):
     """Nothing more can be done in this run."""
 
 
+class _Seen(Exception):
+    """Ends the reading of a picture behind its header."""
+
+
+def _picture_size(path):
+    """Return width and height of a picture file without decoding it."""
+
+    def stop(width, height):
+        raise _Seen(width, height)
+
+    try:
+        image_io.read_picture(path, stop)
+    except _Seen as seen:
+        return seen.args
+    raise AssertionError("read_picture asks for the size before it decodes")
+
+
 class _Run:
     def __init__(self, work, record, backend, options, say, quiet):
         self.work, self.record, self.backend, self.options = work, record, backend, options
@@ -111,7 +127,7 @@ class _Run:
         jobs.remove_leftovers(self.work.jobs)
         todo = []
         for job in self.work.jobs:
-            if not self.options.again and self.record.finished(job, self.settings) and (job.video or not self.options.compare or self._figure(job).exists()):
+            if not self.options.again and self.record.finished(job, self.settings) and (job.video or not self.options.compare or compare.figure_path(job.output).exists()):
                 self.before += 1
                 continue
             try:
@@ -126,7 +142,7 @@ class _Run:
             info = video.probe(job.source)
             self._check_size(*info.size)
             return info.size[0] * info.size[1] * info.frames * self.backend.model.upscale**2
-        size = image_io.read_size(job.source)
+        size = _picture_size(job.source)
         self._check_size(*size)
         return size[0] * size[1] * self.backend.model.upscale**2
 
@@ -142,7 +158,7 @@ class _Run:
                     notes = image_io.write_picture(job.output, result)
                     files = [job.output]
                     if self.options.compare:
-                        files.append(compare.draw(picture, result, self._figure(job)))
+                        files.append(compare.draw(picture, result, compare.figure_path(job.output)))
             except ComputeError as error:
                 raise _Stop(str(error)) from error
             except UserError as error:
@@ -217,9 +233,6 @@ class _Run:
     def _line(self, text):
         with tqdm.external_write_mode():  # or the bar would be in the middle of it
             self.say(text)
-
-    def _figure(self, job):
-        return job.output.with_name(f"{job.output.stem}_compare.png")
 
     def _summary(self, seconds):
         count = len(self.work.jobs) + len(self.work.refused)

@@ -116,6 +116,12 @@ def check_output(path, source, size=None):
         raise UserError(f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)}")
     if size is not None and kind[0] == "JPEG" and max(size) > JPEG_MAX_SIDE:
         raise UserError(f"cannot write {path}: a jpg holds at most {JPEG_MAX_SIDE} pixels a side and this is {size[0]}x{size[1]}; write a png")
+    check_place(path, source)
+
+
+def check_place(path, source):
+    """Raise `UserError` unless a file of any kind can be written to `path`, without replacing `source`."""
+    path = pathlib.Path(path)
     try:
         if path.is_dir():
             raise UserError(f"cannot write {path}: it is a folder; give a file name in it")
