@@ -197,7 +197,7 @@ class _Run:
             except UserError as error:
                 self._fail(job, size, error)
             else:
-                self._finish(job, before, [job.output], result.notes, result.pixels, f", {result.frames} frames, {result.fps:.2f} fps")
+                self._finish(job, before, [job.output], result.notes, result.pixels, f", {result.frames} frames, {result.fps:.2f} fps, {result.sound}")
 
     def _check_output(self, job, size=None):
         try:
@@ -216,7 +216,7 @@ class _Run:
         try:
             self.record.add(job, self.settings, before, files)
         except OSError as error:
-            raise _Stop(f"cannot write the record of what is finished: {error.strerror}") from error
+            raise _Stop(f"cannot write the record of what is finished ({error.strerror}); free some space") from error
         self.done += 1
         self.pixels += pixels
         self._line(f"{job.source} -> {job.output}{more}")
@@ -224,7 +224,7 @@ class _Run:
             self._line(f"note: {job.source}: {note}")
 
     def _fail(self, job, size, error):
-        if jobs.is_full(error, job.output.parent):
+        if jobs.is_full(error):
             raise _Stop(f"the disk is full, {job.output} could not be written; free some space") from error
         self.failed.append(str(error))
         self.bar.total -= size
@@ -242,7 +242,8 @@ class _Run:
         if self.failed:
             words.append(f"{len(self.failed)} failed")
         if self.work.others:
-            words.append(f"{len(self.work.others)} other files left alone ({', '.join(path.name for path in self.work.others[:3])}{', ...' * (len(self.work.others) > 3)})")
+            names = [path.name for path in self.work.others[:3]] + ["..."] * (len(self.work.others) > 3)
+            words.append(f"{len(self.work.others)} of other kinds left alone ({', '.join(names)})")
         times = f"; {self.clock.line()}; {seconds:.2f} s in all, {self.pixels / 1e6 / seconds:.2f} Mpixel/s" if self.done else ""
         self.say(f"{', '.join(words)}{times}")
         for sentence in self.failed:

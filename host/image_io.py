@@ -4,6 +4,7 @@ Pillow reads and writes the files: it knows a picture's size before decoding it,
 """
 
 import dataclasses
+import io
 import os
 import pathlib
 import stat
@@ -168,8 +169,10 @@ def write_picture(path, picture):
     if picture.icc and kind != "BMP":
         options = {**options, "icc_profile": picture.icc}
     try:
+        encoded = io.BytesIO()  # encoders keep the reason of a failed write to themselves; a file says it ("No space left")
+        Image.fromarray(pixels).save(encoded, format=kind, **options)
         with atomic_write(path) as temporary:
-            Image.fromarray(pixels).save(temporary, format=kind, **options)
+            temporary.write_bytes(encoded.getbuffer())
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {_reason(error)}; choose another output") from error
     return notes

@@ -162,7 +162,7 @@ class Record:
         self.folder = make_folder(folder)
         self._lines = {}
         try:
-            self._file = open(folder / RECORD, "a+", encoding="utf-8")
+            self._file = open(folder / RECORD, "a+", encoding="ascii", errors="replace")
         except OSError as error:
             raise UserError(f"cannot write into the folder {folder}: {error.strerror}; choose another output folder") from error
         try:
@@ -247,24 +247,12 @@ def remove_leftovers(jobs):
                     path.unlink()
 
 
-def is_full(error, folder):
-    """Tell whether writing failed for want of space: then the next file would fail as well.
-
-    Parameters
-    ----------
-    error : BaseException
-        The error or one that was raised from it.
-    folder : pathlib.Path
-        Where was written.
-    """
+def is_full(error):
+    """Tell whether an error comes, through whatever others, from a full disk: then the next file would fail as well."""
     while error is not None:
-        if isinstance(error, OSError) or hasattr(error, "errno"):
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                return True
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
         error = error.__cause__
-    with contextlib.suppress(OSError):  # some encoders keep the reason to themselves
-        status = os.statvfs(folder)
-        return status.f_bavail * status.f_frsize < 1 << 16
     return False
 
 

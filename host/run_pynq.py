@@ -194,7 +194,7 @@ def _run_video(image, output, model, open_backend, options, truth, say, verbose,
             result = video.upscale_video(image, output, chosen, options.tile, options.crf, clock, progress=lambda pixels: bar.update())
     for note in result.notes:
         say(f"note: {note}")
-    say(f"{clock.line()}; {result.frames} frames, {result.fps:.2f} fps, {result.fps * result.pixels / result.frames / 1e6:.2f} Mpixel/s")
+    say(f"{clock.line()}; {result.frames} frames, {result.sound}; {result.fps:.2f} fps, {result.fps * result.pixels / result.frames / 1e6:.2f} Mpixel/s")
 
 
 @report_user_errors

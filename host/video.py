@@ -67,11 +67,24 @@ class Info:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What became of a video: frames, pixels of all frames together, frames per second of this run, notes for the user."""
+    """What became of a video.
+
+    Attributes
+    ----------
+    frames, pixels : int
+        Pixels of all frames of the result together.
+    fps : float
+        Frames per second of this run.
+    sound : str
+        What became of the audio.
+    notes : tuple of str
+        What was lost or converted, for the user.
+    """
 
     frames: int
     pixels: int
     fps: float
+    sound: str
     notes: tuple
 
 
@@ -162,7 +175,7 @@ def upscale_video(source_path, output, backend, tile=None, crf=CRF, clock=None, 
                         progress(result.pixels.shape[0] * result.pixels.shape[1])
         except (OSError, ValueError, source.av.FFmpegError) as error:  # reading raises UserError
             raise UserError(f"cannot write {output}: {_reason(error)}; choose another output") from error
-        return Result(frames, pixels, frames / (time.perf_counter() - begin), (*source.info.notes, *source.notes, *sink.notes))
+        return Result(frames, pixels, frames / (time.perf_counter() - begin), sink.sound, (*source.info.notes, *source.notes, *sink.notes))
 
 
 class _Source:
@@ -320,6 +333,8 @@ class _Sink:
                     self._sounds[sound] = self._container.add_stream_from_template(sound)
                 except ValueError:  # the container has no place for this codec
                     self.notes.append(f"the audio ({sound.codec_context.name}) is dropped: {path.suffix} holds no such audio")
+            copied = [sound.codec_context.name for sound in self._sounds]
+            self.sound = f"audio ({', '.join(copied)}) copied untouched" if copied else "no audio"
             self._container.start_encoding()
         except BaseException:
             self._close_quietly()
