@@ -95,7 +95,7 @@ class _Run:
     def __init__(self, work, record, backend, options, say, quiet):
         self.work, self.record, self.backend, self.options = work, record, backend, options
         self.say, self.quiet, self.bar = say, quiet, None
-        self.settings = jobs.settings_digest(backend.model, crf=options.crf)
+        self.settings = {False: jobs.settings_digest(backend.model), True: jobs.settings_digest(backend.model, crf=options.crf)}  # by is_video
         self.clock = pipeline.Clock()
         self.failed = list(work.refused)
         self.done = self.before = self.pixels = 0
@@ -127,7 +127,7 @@ class _Run:
         jobs.remove_leftovers(self.work.jobs)
         todo = []
         for job in self.work.jobs:
-            if not self.options.again and self.record.finished(job, self.settings) and (job.video or not self.options.compare or compare.figure_path(job.output).exists()):
+            if not self.options.again and self.record.finished(job, self.settings[job.video]) and self._has_figure(job):
                 self.before += 1
                 continue
             try:
@@ -135,6 +135,9 @@ class _Run:
             except UserError as error:
                 self.failed.append(str(error))
         return todo
+
+    def _has_figure(self, job):
+        return job.video or not self.options.compare or compare.figure_path(job.output).exists()
 
     def _measure(self, job):
         """Return the pixels of a job's result, from the file's header."""
@@ -200,10 +203,7 @@ class _Run:
                 self._finish(job, before, [job.output], result.notes, result.pixels, f", {result.frames} frames, {result.fps:.2f} fps, {result.sound}")
 
     def _check_output(self, job, size=None):
-        try:
-            job.output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make the folder {job.output.parent}: {error.strerror}; choose another output folder") from error
+        jobs.output_folder(job.output.parent)
         if job.video:
             video.check_output(job.output, job.source)
         else:
@@ -214,7 +214,7 @@ class _Run:
 
     def _finish(self, job, before, files, notes, pixels, more=""):
         try:
-            self.record.add(job, self.settings, before, files)
+            self.record.add(job, self.settings[job.video], before, files)
         except OSError as error:
             raise _Stop(f"cannot write the record of what is finished ({error.strerror}); free some space") from error
         self.done += 1

@@ -16,7 +16,6 @@ import pathlib
 import re
 
 from model.errors import UserError
-from model.paths import make_folder
 
 PICTURES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -159,7 +158,7 @@ class Record:
     """
 
     def __init__(self, folder):
-        self.folder = make_folder(folder)
+        self.folder = output_folder(folder)
         self._lines = {}
         try:
             self._file = open(folder / RECORD, "a+", encoding="ascii", errors="replace")
@@ -220,6 +219,15 @@ class Record:
     def __exit__(self, *error):
         with contextlib.suppress(OSError):  # a full disk has been reported already
             self._file.close()
+
+
+def output_folder(path):
+    """Make a folder for results, and its parents; raise `UserError` if that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another output") from error
+    return path
 
 
 def stamp(path):

@@ -100,8 +100,7 @@ def command(images, output, upscale, backend, tile, network, weights, max_mpixel
     image = images[0]
     output = pathlib.Path(output) if output else image.parent / jobs.result_name(image, model.upscale, ".png")
     single = _run_video if jobs.is_video(image) else _run_picture
-    single(image, output, model, open_backend, options, truth, say, verbose, quiet)
-    return 0
+    return single(image, output, model, open_backend, options, truth, say, verbose, quiet)
 
 
 def _is_many(images, output):
@@ -176,6 +175,7 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
         say(f"wrote {compare.draw(picture, result, compare.figure_path(output), original)}")
     total = sum(clock.seconds.values())
     say(f"{clock.line()}; {total:.2f} s in all, {out_width * out_height / 1e6 / total:.2f} Mpixel/s")
+    return 0
 
 
 def _run_video(image, output, model, open_backend, options, truth, say, verbose, quiet):
@@ -190,11 +190,18 @@ def _run_video(image, output, model, open_backend, options, truth, say, verbose,
     with chosen:
         say(f"{image} {width}x{height} -> {output} {out_width}x{out_height}, {info.frames} frames: {model.network.name} x{model.upscale} "
             f"on {chosen.name}{f' ({why})' if why else ''}")
-        with tqdm(total=info.frames, unit="frame", leave=False, disable=True if quiet else None) as bar:
-            result = video.upscale_video(image, output, chosen, options.tile, options.crf, clock, progress=lambda pixels: bar.update())
+        try:
+            with tqdm(total=info.frames, unit="frame", leave=False, disable=True if quiet else None) as bar:
+                result = video.upscale_video(image, output, chosen, options.tile, options.crf, clock, progress=lambda pixels: bar.update())
+        except KeyboardInterrupt:
+            print(f"interrupted; {batch.KEPT}", file=sys.stderr)
+            return EXIT_INTERRUPTED
     for note in result.notes:
         say(f"note: {note}")
-    say(f"{clock.line()}; {result.frames} frames, {result.sound}; {result.fps:.2f} fps, {result.fps * result.pixels / result.frames / 1e6:.2f} Mpixel/s")
+    before = f" ({result.before} of them in an earlier run)" if result.before else ""
+    say(f"{clock.line()}; {result.frames} frames{before}, {result.sound}; {result.fps:.2f} fps, "
+        f"{result.fps * out_width * out_height / 1e6:.2f} Mpixel/s")
+    return 0
 
 
 @report_user_errors
