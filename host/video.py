@@ -205,25 +205,37 @@ class _Target:
 
     def write_file(self, path, source_path, parts):
         """Write the file from its parts and the source's audio; return what became of the audio, in words."""
-        with self._av.open(str(source_path)) as source, self._av.open(str(path), "w") as container:
+        with self._av.open(str(source_path)) as source:
+            sounds = list(source.streams.audio)
+            try:
+                return self._write_file(path, source, sounds, parts)
+            except (self._av.ArgumentError, self._av.InvalidDataError):
+                if not sounds:
+                    raise
+                # the container takes the codec but not this kind of it, and says so only now
+                self.notes.append(f"the audio ({_names(sounds)}) is dropped: {path.suffix} holds no such audio")
+                return self._write_file(path, source, [], parts)
+
+    def _write_file(self, path, source, sounds, parts):
+        with self._av.open(str(path), "w") as container:
             stream = container.add_stream(self._codec, rate=self._info.rate, options=self._options)
             self._configure(stream.codec_context)
             copies = {}
-            for sound in source.streams.audio:
+            for sound in sounds:
                 try:
                     copies[sound] = container.add_stream_from_template(sound)
                 except ValueError:  # the container has no place for this codec
-                    self.notes.append(f"the audio ({sound.codec_context.name}) is dropped: {path.suffix} holds no such audio")
+                    self.notes.append(f"the audio ({_names([sound])}) is dropped: {path.suffix} holds no such audio")
             container.start_encoding()
 
-            def sound():
+            def packets():
                 for packet in source.demux(*copies):
                     if packet.dts is not None:  # else the end of a stream
                         packet.stream = copies[packet.stream]
                         yield packet
 
-            interleave(self._av, container, stream, parts.packets(), self._time_base, sound() if copies else ())
-            return f"audio ({', '.join(stream.codec_context.name for stream in copies)}) copied untouched" if copies else "no audio"
+            interleave(self._av, container, stream, parts.packets(), self._time_base, packets() if copies else ())
+            return f"audio ({_names(copies)}) copied untouched" if copies else "no audio"
 
     def _configure(self, context):
         context.width, context.height = self._size
@@ -234,3 +246,7 @@ class _Target:
             context.color_primaries, context.color_trc = self._primaries, self._transfer
         if self._ratio:
             context.sample_aspect_ratio = self._ratio
+
+
+def _names(sounds):
+    return ", ".join(sound.codec_context.name for sound in sounds)

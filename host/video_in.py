@@ -145,7 +145,7 @@ class Source:
             raise DamagedError(f"{self.path} is cut short: {decoded} of {self.info.frames} frames could be read; {_REMEDY}")
         if decoded < max(1, skip):
             raise DamagedError(f"{self.path} has lost frames since the last run, {decoded} of {skip} were found; {_REMEDY}")
-        end = (last + step) * self.stream.time_base
+        end = float((last + step) * self.stream.time_base)
         if not self.info.counted and end < 0.95 * self.info.seconds - 1:
             self.notes.append(f"the pictures end after {end:.1f} s, the file says {self.info.seconds:.1f} s: perhaps it is cut short")
         if damaged:

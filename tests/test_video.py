@@ -196,11 +196,12 @@ def test_other_containers(folder, run):  # noqa: F811
 
 
 def test_audio_that_mp4_cannot_hold(folder, run):  # noqa: F811
-    make("clip.avi", frames=3, codec="mpeg4", audio="pcm_s16le")
-    code, out, err = run("clip.avi")
-    print(out)
-    assert code == 0 and "note: the audio (pcm_s16le) is dropped: .mp4 holds no such audio" in out or "audio (pcm_s16le) copied untouched" in out
-    assert len(rgb("clip_x3.mp4")) == 3
+    for audio in ("pcm_s16le", "pcm_u8"):  # FFmpeg says it at different times
+        make("clip.avi", frames=3, codec="mpeg4", audio=audio)
+        code, out, err = run("clip.avi")
+        assert code == 0 and f"note: the audio ({audio}) is dropped: .mp4 holds no such audio" in out and "3 frames, no audio" in out
+        assert len(rgb("clip_x3.mp4")) == 3
+        assert run("clip.avi", "-o", "out.mkv")[0] == 0 and [data for _, data in packets("out.mkv", "audio")] == [data for _, data in packets("clip.avi", "audio")]
 
 
 def test_deep_colour_is_said(folder, run):  # noqa: F811
@@ -323,7 +324,7 @@ def test_damaged_frames_never_end_in_a_traceback(folder, run, clips):  # noqa: F
     """Bytes overwritten in the middle: either it decodes somehow, or one sentence."""
     data = bytearray((clips / "fast.mp4").read_bytes())
     rng = np.random.default_rng(3)
-    for i in range(6):
+    for _ in range(3):
         bad = bytearray(data)
         at = int(rng.integers(len(data) // 3, len(data) - 400))
         bad[at:at + 300] = rng.bytes(300)
