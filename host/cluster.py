@@ -192,7 +192,7 @@ def _local_cluster(distributed, workers):
     workers = workers or max(2, cores // 2)
     with _deaf_children():
         cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=max(1, cores // workers), processes=True, memory_limit=0,
-                                           dashboard_address=None, silence_logs=logging.CRITICAL)
+                                           dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
     with cluster:
         yield cluster.scheduler_address
 
