@@ -14,7 +14,7 @@ DEGRADATION ?= standard
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test spec csim rtl sim rtlsim-frame mutation fuzz train quantise evaluate compare bench download clean
+.PHONY: help setup demo test spec csim rtl sim rtlsim-frame mutation fuzz train quantise evaluate compare bench bench-dask download clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -68,6 +68,9 @@ compare: $(READY)  ## every method on your pictures: IMG=file or folder
 
 bench: $(READY)  ## speed: TensorFlow, golden, csim
 	$(PY) -m model.bench
+
+bench-dask: $(READY)  ## throughput with two local Dask workers against one
+	$(PY) -m host.cluster_bench
 
 download: $(READY)  ## the authors' picture sets into build/data
 	$(PY) -m model.download

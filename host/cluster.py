@@ -64,6 +64,8 @@ class ClusterBackend(backends.Backend):
         `LOCAL` starts workers on this machine, anything else is a scheduler's address.
     workers : int, optional
         Of a local cluster; one per two cores if None, and two at least.
+    threads : int, optional
+        Of each local worker; its share of the cores if None.
 
     Raises
     ------
@@ -74,7 +76,7 @@ class ClusterBackend(backends.Backend):
     name = "dask"
     usual_pixels = 1 << 19
 
-    def __init__(self, model, backend, address, workers=None):
+    def __init__(self, model, backend, address, workers=None, threads=None):
         super().__init__(model)
         if address != LOCAL and not _ADDRESS.fullmatch(address):
             raise UserError(f"{address!r} is no address of a Dask scheduler; give tcp://host:8786, or local")
@@ -89,7 +91,7 @@ class ClusterBackend(backends.Backend):
             # tasks carry pictures: that is meant, no reason for a warning
             stack.enter_context(self._dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}))
             if address == LOCAL:
-                address = stack.enter_context(_local_cluster(self._distributed, workers))
+                address = stack.enter_context(_local_cluster(self._distributed, workers, threads))
             try:
                 self.client = stack.enter_context(self._distributed.Client(address, timeout=_START_S, set_as_default=False))
             except (OSError, ValueError) as error:
@@ -186,12 +188,12 @@ def code_digest():
 
 
 @contextlib.contextmanager
-def _local_cluster(distributed, workers):
+def _local_cluster(distributed, workers, threads=None):
     """Workers on this machine; they share its cores, and numpy's matrix products have one thread each."""
     cores = os.cpu_count() or 1
     workers = workers or max(2, cores // 2)
     with _deaf_children():
-        cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=max(1, cores // workers), processes=True, memory_limit=0,
+        cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=threads or max(1, cores // workers), processes=True, memory_limit=0,
                                            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
     with cluster:
         yield cluster.scheduler_address
