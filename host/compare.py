@@ -136,5 +136,13 @@ def _column(pixels, caption, left, top, side):
     x, y, end = indent + left * scale, _MARGIN + top * scale, max(2, side * scale) - 1
     pen.rectangle((x, y, x + end, y + end), outline=_FRAME, width=2)
     pen.rectangle((0, below, PANEL - 1, below + PANEL - 1), outline=_FRAME, width=3)
-    pen.text((PANEL / 2, image.height - _MARGIN), caption, fill="black", font=ImageFont.load_default(_FONT), anchor="ms")
+    _write(pen, (PANEL // 2, image.height - _MARGIN), caption)
     return np.asarray(image)
+
+
+def _write(pen, place, text):
+    """Write a line of text, centred above a place."""
+    try:
+        pen.text(place, text, fill="black", font=ImageFont.load_default(_FONT), anchor="ms")
+    except (TypeError, ValueError, ImportError):  # a Pillow before 10.1, or without FreeType, has one small font
+        pen.text((place[0] - 3 * len(text), place[1] - 12), text, fill="black", font=ImageFont.load_default())

@@ -1,12 +1,17 @@
 """Runs over many files from the command line: what they write, how they go on, and what they say when something fails."""
 
+import contextlib
 import errno
+import fcntl
 import os
 import pathlib
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import cv2
@@ -111,6 +116,27 @@ def test_figures(photos, run):  # noqa: F811
     code, out, err = run("photos/a.png", "photos/b.bmp", "-o", "out", "--compare")  # finished, but without figures
     assert code == 0 and written() == ["out/a_x3.png", "out/a_x3_compare.png", "out/b_x3.png", "out/b_x3_compare.png"]
     assert "2 of 2 upscaled" in out and "2 finished before" in run("photos/a.png", "photos/b.bmp", "-o", "out", "--compare")[1]
+
+
+def terminal(*arguments):
+    """Run the command line on a terminal; return what it shows."""
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 120, 0, 0))
+    process = subprocess.Popen([sys.executable, SCRIPT, *arguments], stdout=writer, stderr=writer)
+    os.close(writer)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+        while data := os.read(reader, 1 << 16):
+            shown += data
+    os.close(reader)
+    assert process.wait(timeout=60) == 0
+    return shown.decode()
+
+
+def test_bar_over_pictures_and_pixels(photos, weight_files):  # noqa: F811
+    shown = terminal("photos", "-o", "out", "--tile", "4", "--weights", weight_files["srcnn915", 3])
+    assert re.search(r"\r[1-4]/4 [a-d]\.[a-z]{3}: +[0-9]+%\|.*\| [0-9.]+k/9.58k \[[0-9:]+<[0-9:?]+, *[0-9.?]+k?pixel/s\]", shown)
+    assert re.search(r"\rphotos/sub/c.jpg -> out/sub/c_x3.png\r?\n", shown)  # lines stand above the bar
 
 
 # --- going on ------------------------------------------------------------------------------------------------

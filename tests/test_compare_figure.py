@@ -6,6 +6,7 @@ import re
 import cv2
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from host import compare, pipeline
 from host.backends import GoldenBackend
@@ -61,6 +62,14 @@ def test_crop_is_where_they_differ():
     other[120:130, 250:260] = 255
     left, top, side = compare.choose_crop(one, other)
     assert side == 40 and left <= 250 and left + side >= 260 and top <= 120 and top + side >= 130
+
+
+def test_old_pillow_writes_smaller(tmp_path, monkeypatch):
+    picture = Picture(np.full((20, 20), 99, np.uint8))
+    load_default = ImageFont.load_default_imagefont
+    monkeypatch.setattr(ImageFont, "load_default", lambda: load_default())
+    compare.draw(picture, Picture(upscale_bicubic(picture.pixels, 2)), tmp_path / "f.png")
+    assert all(column[-30:].min() < 100 for column in panels(tmp_path / "f.png"))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 60), (60, 1), (5, 300)])

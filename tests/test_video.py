@@ -19,7 +19,7 @@ from host.backends import GoldenBackend, UserError
 from host.image_io import Picture, read_picture, write_picture
 from model import golden
 from random_models import random_model
-from test_batch import interrupt_at
+from test_batch import interrupt_at, terminal
 from test_run_pynq import COLOUR, SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
 
 av = pytest.importorskip("av")
@@ -220,6 +220,11 @@ def test_in_a_folder(clip, run):  # noqa: F811
     assert sorted(os.listdir("out")) == [".run_pynq.jsonl", "a_x3.png", "sub"] and os.listdir("out/sub") == ["clip_x3.mp4"]
     assert "0 of 3 upscaled, 2 finished before, 1 failed" in run("in", "-o", "out")[1]
     assert "1 of 3 upscaled, 1 finished before, 1 failed" in run("in", "-o", "out", "--crf", "20")[1]  # pictures don't care
+
+
+def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):  # noqa: F811
+    shown = terminal("clip.mp4", "--tile", "24", "--weights", weight_files["srcnn915", 3])
+    assert re.search(r"[0-9]+/20 \[[0-9:]+<[0-9:?]+, *[0-9.?]+frame/s\]", shown)
 
 
 # --- going on ------------------------------------------------------------------------------------------------
