@@ -90,7 +90,8 @@ class ClusterBackend(backends.Backend):
         with contextlib.ExitStack() as stack:
             # tasks carry pictures: that is meant, no reason for a warning
             stack.enter_context(self._dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}))
-            if address == LOCAL:
+            local = address == LOCAL
+            if local:
                 address = stack.enter_context(_local_cluster(self._distributed, workers, threads))
             try:
                 self.client = stack.enter_context(self._distributed.Client(address, timeout=_START_S, set_as_default=False))
@@ -101,6 +102,8 @@ class ClusterBackend(backends.Backend):
                 self.client.wait_for_workers(1, timeout=_START_S)
             except self._distributed.TimeoutError as error:
                 raise UserError(f"the Dask scheduler at {address} has no workers; start some with `dask worker {address}`") from error
+            if local:
+                self.client.register_plugin(_deafness(self._distributed))
             self._closing = stack.pop_all()
         self._seen = time.monotonic()  # when there was a worker
 
@@ -199,9 +202,19 @@ def _local_cluster(distributed, workers, threads=None):
         yield cluster.scheduler_address
 
 
+def _deafness(distributed):
+    """What makes workers, also those that come for dead ones, not hear Ctrl-C: it is meant for this process, which will end them."""
+
+    class Deafness(distributed.WorkerPlugin):
+        def setup(self, worker):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    return Deafness()
+
+
 @contextlib.contextmanager
 def _deaf_children():
-    """Start processes that don't hear Ctrl-C: it is meant for this one, which will end them."""
+    """Start processes that don't hear Ctrl-C from the beginning."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -127,6 +127,7 @@ def upscale_video(source_path, output, backend, tile=None, crf=CRF, clock=None, 
                  sorted(source.av.library_versions.items())]
         try:
             with Parts(output, about) as parts:
+                jobs.remove_leftovers([jobs.Job(source_path, output)])
                 encoder, before = Encoder(parts, target.open_encoder), parts.frames
                 try:
                     for pts, compute in backend.upscale_many(source.read(clock, before, tick), tile, clock):

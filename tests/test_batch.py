@@ -118,6 +118,16 @@ def test_figures(photos, run):  # noqa: F811
     assert "2 of 2 upscaled" in out and "2 finished before" in run("photos/a.png", "photos/b.bmp", "-o", "out", "--compare")[1]
 
 
+def test_with_the_host_s_packages_only(photos, weight_files):  # noqa: F811
+    absent = ["tensorflow", "keras", "skimage", "matplotlib", "scipy", "pynq", "av", "dask", "distributed"]
+    spy = f"import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys({absent}))\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", spy, SCRIPT, "photos", "-o", "out", "--compare", "--weights", weight_files["srcnn915", 3]],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(written()) == 2 * len(RESULTS)
+    check()
+
+
 def terminal(*arguments):
     """Run the command line on a terminal; return what it shows."""
     reader, writer = pty.openpty()

@@ -197,7 +197,7 @@ def scheduler(workers):
 
 
 def test_scheduler_without_workers(folder, run, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(cluster, "_START_S", 0.5)
+    monkeypatch.setattr(cluster, "_START_S", 3)
     with scheduler(0) as empty:
         code, out, err = run("img.bmp", "--dask", empty.scheduler_address)
     assert code == 2 and re.fullmatch("error: the Dask scheduler at tcp://.* has no workers; start some with `dask worker tcp://.*`\n", err)
@@ -251,6 +251,22 @@ def test_without_dask(folder, run, monkeypatch):  # noqa: F811
 
 # --- as a process --------------------------------------------------------------------------------------------
 
+def workers_of(process):
+    """The worker processes of a command line."""
+    import psutil
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def is_deaf(process):
+    ignored = re.search("SigIgn:\t([0-9a-f]+)", pathlib.Path(f"/proc/{process.pid}/status").read_text())[1]
+    return bool(int(ignored, 16) >> (signal.SIGINT - 1) & 1)
+
+
 def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
     """As a terminal sends it, to all processes: one sentence, no worker left, and the next run goes on."""
     hook = ("import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
@@ -265,6 +281,12 @@ def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
     process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "photos", "-o", "out", "-q", "--dask", "local", "--workers", "2",
                                 "--weights", weight_files["srcnn915", 3]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout.readline() == "two\n", process.stderr.read()
+    victim = workers_of(process)[0]
+    victim.kill()  # another worker comes; neither it nor the old one may answer to Ctrl-C
+    deadline = time.monotonic() + 60
+    while victim in workers_of(process) or len(workers_of(process)) < 2 or not all(map(is_deaf, workers_of(process))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err == "interrupted; what is finished is kept, and the same command goes on from there\n"
