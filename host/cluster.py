@@ -30,6 +30,7 @@ LARGE_PIXELS = 1 << 24   # results beyond travel in tiles: one picture keeps all
 RETRIES = 2              # of a task that failed; of one whose worker died, Dask's own `allowed-failures`
 PATIENCE_S = 60.0        # without any worker
 _START_S = 30.0          # for a scheduler and a first worker to answer
+_CONNECT_S = 120.0       # for a new worker to reach its scheduler
 _POLL_S = 2.0
 _ADDRESS = re.compile(r"[a-z]+://\S+")
 
@@ -88,13 +89,14 @@ class ClusterBackend(backends.Backend):
         self._order = _Order(backend, model, code_digest())
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            # tasks carry pictures: that is meant, no reason for a warning
-            stack.enter_context(self._dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}))
+            # tasks carry pictures: that is meant, no reason for a warning; and a busy machine is no reason to give a worker up
+            stack.enter_context(self._dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB",
+                                                       "distributed.comm.timeouts.connect": f"{_CONNECT_S:.0f} s"}))
             local = address == LOCAL
             if local:
                 address = stack.enter_context(_local_cluster(self._distributed, workers, threads))
             try:
-                self.client = stack.enter_context(self._distributed.Client(address, timeout=_START_S, set_as_default=False))
+                self.client = stack.enter_context(self._distributed.Client(address, timeout=f"{_START_S} s", set_as_default=False))
             except (OSError, ValueError) as error:
                 raise UserError(f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`, "
                                 "and workers with `dask worker`, or use --dask local") from error
@@ -105,7 +107,7 @@ class ClusterBackend(backends.Backend):
             if local:
                 self.client.register_plugin(_deafness(self._distributed))
             self._closing = stack.pop_all()
-        self._seen = time.monotonic()  # when there was a worker
+        self._alone_since = None  # when it was noticed that there is no worker
 
     def workers(self):
         """Return the number of workers, and of threads of all of them."""
@@ -159,7 +161,9 @@ class ClusterBackend(backends.Backend):
         lost = self._distributed.scheduler.KilledWorker
         while True:
             try:
-                return future.result(timeout=_POLL_S)
+                result = future.result(timeout=_POLL_S)
+                self._alone_since = None
+                return result
             except self._distributed.TimeoutError:
                 self._check_workers()
             except UserError:
@@ -176,8 +180,10 @@ class ClusterBackend(backends.Backend):
         if self.client.status != "running":
             raise UserError("the Dask scheduler is gone; start it again")
         if self.workers()[0]:
-            self._seen = time.monotonic()
-        elif time.monotonic() > self._seen + PATIENCE_S:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = time.monotonic()
+        elif time.monotonic() > self._alone_since + PATIENCE_S:
             raise UserError(f"all Dask workers are gone, for {PATIENCE_S:.0f} s; start some, with `dask worker`")
 
 
