@@ -54,8 +54,7 @@ def pids(backend):
 
 # --- the same bits -------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("tile", [None, (30, 50)])
-@pytest.mark.parametrize("large", [1, 2000, 1 << 24])  # everything in tiles, some, whole pictures only
+@pytest.mark.parametrize("large, tile", [(1, (30, 50)), (2000, None), (1 << 24, (30, 50))])  # everything in tiles, some, whole pictures only
 def test_pictures_in_order(workers, monkeypatch, large, tile):
     monkeypatch.setattr(cluster, "LARGE_PIXELS", large)
     pixels = []
@@ -122,11 +121,10 @@ def test_picture_in_tiles_from_the_command_line(folder, run, address, backend): 
 
 # --- workers that die ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("large", [1, 1 << 24])
-def test_a_killed_worker_loses_nothing(workers, monkeypatch, large):
-    """SIGKILL while both workers compute; what the dead one had, done or not, is computed by others."""
-    monkeypatch.setattr(cluster, "LARGE_PIXELS", large)
-    pictures = [Picture(RNG.integers(0, 256, (60, 80, 3)).astype(np.uint8)) for _ in range(8)]
+def test_a_killed_worker_loses_nothing(workers, monkeypatch):
+    """SIGKILL while both workers have work, whole pictures and tiles; what the dead one had, done or not, is computed again."""
+    monkeypatch.setattr(cluster, "LARGE_PIXELS", 20000)
+    pictures = [Picture(RNG.integers(0, 256, shape).astype(np.uint8)) for shape in [(60, 80, 3), (20, 30, 3)] * 4]
     before, killed, steps = set(pids(workers)), [], []
 
     def kill_at_the_fifth(pixels):
@@ -138,10 +136,9 @@ def test_a_killed_worker_loses_nothing(workers, monkeypatch, large):
             killed.append(workers.client.run(os.getpid, workers=[victim])[victim])
             os.kill(killed[0], signal.SIGKILL)
 
-    tile = (60, 240) if large == 1 else None
-    for which, compute in workers.upscale_many(enumerate(pictures), tile, None, kill_at_the_fifth):
+    for which, compute in workers.upscale_many(enumerate(pictures), (60, 240), None, kill_at_the_fifth):
         assert_equal(compute(), pictures[which])
-    assert len(steps) == (24 if large == 1 else 8)
+    assert len(steps) == 4 * 3 + 4  # tiles, and whole pictures
     workers.client.wait_for_workers(2, timeout=120)  # another one comes for it
     assert killed[0] in before and killed[0] not in pids(workers)
 
