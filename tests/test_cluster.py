@@ -284,7 +284,7 @@ def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
     deadline = time.monotonic() + 60
     while victim in workers_of(process) or len(workers_of(process)) < 2 or not all(map(is_deaf, workers_of(process))):
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and err == "interrupted; what is finished is kept, and the same command goes on from there\n"
