@@ -6,6 +6,7 @@ without decoding it.
 
 import dataclasses
 import functools
+import math
 import os
 import pathlib
 import time
@@ -23,6 +24,7 @@ from model.paths import atomic_write
 CRF = 17                # x264's constant rate factor: visually lossless
 LOSSLESS = 0
 WRITABLE = (".mp4", ".mov", ".mkv")
+_FINEST = 10_000_000    # parts of a second
 _LIMITED = 1            # range of Y, as H.273 numbers it
 
 
@@ -218,7 +220,10 @@ class _Target:
                 return self._write_file(path, source, [], parts)
 
     def _write_file(self, path, source, sounds, parts):
-        with self._av.open(str(path), "w") as container:
+        # mp4 and mov count the beginning of each stream in units of the whole file's: milliseconds if nobody says so
+        unit = math.lcm(self._time_base.denominator, *(sound.time_base.denominator for sound in sounds))
+        options = {"movie_timescale": str(unit)} if path.suffix.lower() != ".mkv" and unit <= _FINEST else {}
+        with self._av.open(str(path), "w", options=options) as container:
             stream = container.add_stream(self._codec, rate=self._info.rate, options=self._options)
             self._configure(stream.codec_context)
             copies = {}
