@@ -28,7 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: python3 cannot make a virtual environment; install it (Debian: apt-get install python3-venv) and run make again" >&2; exit 2; }
 	@command -v g++ >/dev/null || { echo "error: g++ was not found; install it (Debian: apt-get install g++) and run make again" >&2; exit 2; }
 	@echo "setting up $(VENV) (once, about a minute)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,test]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,video,dask,test]'
 	@touch $@
 
 $(ON_PYNQ): tests/pynq.txt
@@ -101,6 +101,9 @@ bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled 
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles
 	$(PY) -m host.bench --upscale $(UPSCALE)
+
+bench-dask: $(READY)  ## throughput with two local Dask workers against one
+	$(PY) -m host.cluster_bench
 
 download: $(READY)  ## the authors' picture sets into build/data
 	$(PY) -m model.download

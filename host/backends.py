@@ -1,6 +1,7 @@
 """What computes the network: golden model, C++ kernels or board, behind one small interface. All give the same bits."""
 
 import contextlib
+import functools
 import math
 
 from host import tiling
@@ -8,6 +9,22 @@ from model import golden
 from model.errors import UserError
 
 NAMES = ("auto", "pynq", "csim", "golden")
+
+
+class ComputeError(UserError):
+    """The backend failed, and again at the second try: the next picture would fare no better."""
+
+
+def insist(compute):
+    """Call what `Backend.upscale_many` yields, twice if need be: after an error a board starts afresh."""
+    try:
+        return compute()
+    except UserError:
+        pass
+    try:
+        return compute()
+    except UserError as error:
+        raise ComputeError(str(error)) from error
 
 
 def untimed(step):
@@ -53,6 +70,25 @@ class Backend:
         """
         raise NotImplementedError
 
+    def upscale_many(self, pictures, tile=None, clock=None, progress=None):
+        """Upscale pictures in order.
+
+        Parameters
+        ----------
+        pictures : iterable of (object, Picture)
+            Each with whatever tells the caller which one it is; taken when the result before it has been used.
+        tile, clock, progress
+            As for `host.pipeline.upscale_picture`.
+
+        Yields
+        ------
+        (object, callable)
+            The callable computes and returns the upscaled `Picture`; after an error it may be called again.
+        """
+        from host.pipeline import upscale_picture
+        for which, picture in pictures:
+            yield which, functools.partial(upscale_picture, picture, self, tile, clock, progress)
+
     def default_tile(self, height, width):
         """Return rows and columns of the tiles for a picture: few, of one size, within `largest_tile`."""
         columns = tiling.even(width, min(width, self.largest_tile[1]))
@@ -76,14 +112,21 @@ class Backend:
 
 
 class GoldenBackend(Backend):
-    """The integer numpy model, on all cores."""
+    """The integer numpy model.
+
+    Attributes
+    ----------
+    threads : int or None
+        All cores if None.
+    """
 
     name = "golden"
+    threads = None
 
     def infer(self, tiles, clock=untimed):
         for tile in tiles:
             with clock("compute"):
-                result = golden.infer_valid(self.model, tile)
+                result = golden.infer_valid(self.model, tile, self.threads)
             yield result
 
 

@@ -4,6 +4,7 @@ Pillow reads and writes the files: it knows a picture's size before decoding it,
 """
 
 import dataclasses
+import io
 import os
 import pathlib
 import stat
@@ -116,6 +117,12 @@ def check_output(path, source, size=None):
         raise UserError(f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)}")
     if size is not None and kind[0] == "JPEG" and max(size) > JPEG_MAX_SIDE:
         raise UserError(f"cannot write {path}: a jpg holds at most {JPEG_MAX_SIDE} pixels a side and this is {size[0]}x{size[1]}; write a png")
+    check_place(path, source)
+
+
+def check_place(path, source):
+    """Raise `UserError` unless a file of any kind can be written to `path`, without replacing `source`."""
+    path = pathlib.Path(path)
     try:
         if path.is_dir():
             raise UserError(f"cannot write {path}: it is a folder; give a file name in it")
@@ -162,8 +169,10 @@ def write_picture(path, picture):
     if picture.icc and kind != "BMP":
         options = {**options, "icc_profile": picture.icc}
     try:
+        encoded = io.BytesIO()  # encoders keep the reason of a failed write to themselves; a file says it ("No space left")
+        Image.fromarray(pixels).save(encoded, format=kind, **options)
         with atomic_write(path) as temporary:
-            Image.fromarray(pixels).save(temporary, format=kind, **options)
+            temporary.write_bytes(encoded.getbuffer())
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {_reason(error)}; choose another output") from error
     return notes

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 import struct
 import zlib
 
@@ -313,11 +314,12 @@ def test_a_failing_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "p.png"
     path.write_text("old")
 
-    def full(self, file, **options):
-        open(file, "wb").write(b"half a pic")
+    def full(self, data):
+        with open(self, "wb") as file:
+            file.write(bytes(data)[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
     with pytest.raises(UserError, match="No space left"):
         write_picture(path, Picture(COLOUR))
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["p.png"]
