@@ -1,6 +1,7 @@
 """The mutations: that the table fits the sources, and a few of them (all: `make mutation`)."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -16,6 +17,10 @@ def test_table(table):
     """Every text occurs once (load_mutations sees to it), there are enough, and some go through the Verilog."""
     assert len(table) >= 30 and sum(entry.rtl for entry in table.values()) >= 5
     assert {"half-missing", "no-255", "accumulator-kept", "tlast-missing", "never-fires", "golden-value"} <= table.keys()
+    for entry in table.values():  # a mistake has to be one that compiles: it uses no name that its file lacks
+        if entry.file.endswith((".hpp", ".cpp")):
+            names = [set(re.findall(r"[A-Za-z_]\w*", text)) for text in (entry.new, (mutation.ROOT / entry.file).read_text())]
+            assert names[0] <= names[1], f"{entry.name}: {names[0] - names[1]}"
     kernels = {path.name for path in (mutation.ROOT / "hls" / "kernels").iterdir()}
     plain = {"ram.hpp", "types.hpp", "srcnn_top.cpp", "answer_command.hpp"}  # no decisions of their own
     assert kernels - plain == {entry.file.split("/")[-1] for entry in table.values() if "kernels" in entry.file}

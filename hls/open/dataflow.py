@@ -22,6 +22,8 @@ class Graph(Logic):
 
     def again(self, node, args):
         """The same operation on other arguments."""
+        if node.op in ("zext", "sext"):          # an extension of an extension is one extension
+            return getattr(self, node.op)(args[0], node.width)
         return self._make(node.op, node.width, args, node.attr)
 
     def sub(self, a, b):
@@ -85,7 +87,7 @@ class Graph(Logic):
         return self._make(op, 1, (a, b))
 
     def unary(self, op, x, width=None):
-        """op: ctz, clz, reverse, popcount, xor_reduce."""
+        """op: ctz, clz, reverse."""
         return self._make(op, width or x.width, (x,))
 
     # -- what is known of a value

@@ -175,6 +175,7 @@ def lower_kernel(module, debug, name, keep_unused=False):
         raise Refused(f"kernel '{name}' has no step function of its own")
     graph = Graph()
     lowering = Lowering(module, debug, module.functions[target.group(1).strip('"')], graph)
+    _check_names(lowering)
     final = lowering.run()
     step = Step(name, graph)
     reset = _reset_values(module, debug, name)
@@ -188,6 +189,18 @@ def lower_kernel(module, debug, name, keep_unused=False):
         raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
     balance_sums(step)
     return step
+
+
+def _check_names(lowering):
+    """Refuse members and streams that would have one name in Verilog (`verilog.py`)."""
+    names = {}
+    for leaf in lowering.layout.leaves:
+        if leaf.name in names:
+            raise Refused(f"two members are '{leaf.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one")
+        names[leaf.name] = f"s_{leaf.name}"
+    for stream, _ in lowering.streams.values():
+        if stream == "go" or any(f"{stream}_{signal}" in names.values() for signal in ("data", "valid", "ready")):
+            raise Refused(f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, rename it")
 
 
 def _reset_values(module, debug, name):

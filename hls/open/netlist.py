@@ -7,6 +7,7 @@ when its inputs are there and every FIFO has room for all that may be in flight,
 from pathlib import Path
 
 from hls.open.errors import Refused
+from hls.open.fabric import SHALLOW_RAM
 from hls.open.verilog import GO
 
 RTL = Path(__file__).resolve().parent / "rtl"
@@ -14,8 +15,12 @@ LIBRARY = ("srcnn_arithmetic.sv", "srcnn_fifo.sv", "srcnn_ram.sv")
 
 
 def room(stage):
-    """Words that may be on their way to a FIFO when `room` is read: one per pipeline stage, two for the count and `room`."""
-    return stage.depth + 3
+    """Words that may be on their way to a FIFO when a step begins: one per pipeline stage, and one more.
+
+    `room` in cycle t comes from the count of cycle t - 1, which has what was written up to t - 2. A word that is written in
+    stage depth - 1 leaves at most depth + 1 uncounted: those of the steps behind it, of two cycles, and of the next step.
+    """
+    return stage.depth + 1
 
 
 def stage_module(stage, depths=None):
@@ -79,7 +84,7 @@ def _ram(name, access, latency):
         connections += [f".{name}_wr_data({name}_wr_data)", f".{name}_wr_valid({name}_wr_valid)", f".{name}_wr_ready(1'b1)"]
     else:
         lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
-    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .LATENCY({latency})) {name}_ram (\n"
+    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .LATENCY({latency}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
                  f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
                  f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), .wr_data({name}_wr_data[{width - 1}:0])\n    );")
     return lines, connections

@@ -16,7 +16,7 @@ Rules beyond the delay of a stage (`fabric.py`):
   multiplier.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from hls.open.errors import Refused
 from hls.open.evaluate import topological
@@ -57,7 +57,8 @@ class Schedule:
     depth : int
         Number of stages.
     longest_ps : int
-        The longest delay within a stage.
+        The longest delay within a stage, from registers to the end of an operation; what begins a step (valid and
+        room of the streams, and what they enable in stage 0) comes on top.
     """
 
     stage: dict
@@ -66,7 +67,6 @@ class Schedule:
     done: dict
     depth: int = 0
     longest_ps: int = 0
-    uses: dict = field(default_factory=dict)
 
 
 def schedule(step, timing=Timing()):
@@ -191,7 +191,6 @@ class _Planner:
 
     def plan(self):
         self.stage, self.arrival, self.takes, self.issue = {}, {}, {}, {}
-        self.longest = 0
         for group in self.groups:
             if self._is_loop(group):
                 self._place_loop(group)
@@ -213,7 +212,6 @@ class _Planner:
 
     def _set(self, node, stage, arrival):
         self.stage[node], self.arrival[node] = stage, arrival
-        self.longest = max(self.longest, arrival)
 
     def _place(self, node):
         late = node not in self.early
@@ -259,7 +257,6 @@ class _Planner:
             self._try_loop(values, ordered, inside, 0)
             return
         outside = [a for n in ordered for a in n.args if a not in inside and a.op != "literal"]
-        outside += [self.registers[v].next for v in values if self.registers[v].next not in inside]
         stage = max((self.stage[a] for a in outside), default=0)
         stage = max(stage, 1)
         if self._try_loop(values, ordered, inside, stage) > self.limit:
@@ -289,7 +286,6 @@ class _Planner:
                 need[node] = self._needed(node, plan, users, need)
         self._measure(plan)
         plan.depth = 1 + max([0, *plan.done.values(), *(plan.stage[r.value] for r in self.step.registers)])
-        plan.uses = users
         return plan
 
     def _users(self, plan):

@@ -22,24 +22,21 @@ def balance_sums(step):
             users.setdefault(a, []).append(node)
     for node in outputs:
         users.setdefault(node, []).append(None)
-    feedback = _feedback(step)
-    levels = _levels(order)
-    replaced = {}
-    for node in order:
+    feedback, levels, new = _feedback(step), _levels(order), {}
+    for node in order:      # arguments first: what a sum is made of is in its new form already
+        total = None
         if node.op == "add" and not _inner(node, users):
-            leaves = _leaves(node, users)
-            new = _regrouped(step.graph, leaves, feedback.get(node, set()), levels)
-            if new is not None:
-                replaced[node] = new
-    if not replaced:
-        return
-    renewed = _rebuild(step.graph, outputs, replaced)
+            inside, leaves = feedback.get(node, set()), _leaves(node, users)
+            total = _regrouped(step.graph, [new[x] for x in leaves], {new[x] for x in leaves if x in inside}, {new[x]: levels[x] for x in leaves})
+        if total is None:
+            args = tuple(new[a] for a in node.args)
+            total = node if args == node.args else step.graph.again(node, args)
+        new[node] = total
     for r in step.registers:
-        r.next = renewed[r.next]
+        r.next = new[r.next]
     for p in step.ports:
-        p.predicate = renewed[p.predicate]
-        p.data = renewed[p.data]
-        p.address = renewed[p.address] if p.address is not None else None
+        p.predicate, p.data = new[p.predicate], new[p.data]
+        p.address = new[p.address] if p.address is not None else None
 
 
 def _inner(node, users):
@@ -102,30 +99,3 @@ def _sum(graph, a, b):
     bits = max((-al - bl - 1).bit_length() if al + bl < 0 else 0, (ah + bh).bit_length() if ah + bh > 0 else 0) + 1
     width = min(bits, a.width)
     return graph.sext(graph.add(graph.slice(a, 0, width), graph.slice(b, 0, width)), a.width)
-
-
-def _rebuild(graph, outputs, replaced):
-    """Return {old node: new node} with some nodes replaced, also where replacements depend on one another."""
-    done = {}
-
-    def follow(node):
-        stack = [node]
-        while stack:
-            at = stack[-1]
-            if at in done:
-                stack.pop()
-                continue
-            target = replaced.get(at)
-            needs = [target] if target is not None and target is not at else list(at.args)
-            missing = [n for n in needs if n not in done]
-            if missing:
-                stack.extend(missing)
-                continue
-            if target is not None and target is not at:
-                done[at] = done[target]
-            else:
-                args = tuple(done[a] for a in at.args)
-                done[at] = at if args == at.args else graph.again(at, args)
-            stack.pop()
-        return done[node]
-    return {node: follow(node) for node in outputs}

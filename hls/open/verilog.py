@@ -1,7 +1,7 @@
 """Sixth pass: a scheduled step as SystemVerilog.
 
 One module per step: a wire per operation, a register per stage that a value outlives, the state, and a chain of valid
-bits that says which stages hold a step. Values of later stages are named `<value>_s<stage>`.
+bits that says which stages hold a step. Values of later stages are named `<value>__<stage>`.
 """
 
 from dataclasses import dataclass
@@ -46,7 +46,6 @@ class _Writer:
         self.names = {}                 # node -> name where it appears
         self.wires, self.clocked = [], []
         self.carried = {}               # (node, stage) -> name
-        self.products = {}
         self.names |= {r.value: f"s_{r.name}" for r in step.registers}
         self.names |= {p.data: f"{p.name}_data" for p in step.ports if p.direction == "in"}
         self.names |= {p.data: f"{p.name}_rd_resp" for p in step.ports if p.direction == "read"}
@@ -67,11 +66,10 @@ class _Writer:
         if self.plan.depth > 1:
             # 0 from the start: before the first reset, nothing may be written to a RAM. What an initial block writes, an
             # always_ff block may not (IEEE 1800, 9.2.2.4).
-            names = [f"valid_{k}" for k in range(1, self.plan.depth)]
-            chain += [f"reg {', '.join(names)};", f"initial {{{', '.join(names)}}} = '0;", "always @(posedge clk) begin"]
-            chain += [f"    valid_{k} <= !rst && valid_{k - 1};" for k in range(1, self.plan.depth)] + ["end"]
+            chain += [f"reg [{self.plan.depth - 1}:1] valid;", "initial valid = '0;", "always @(posedge clk) begin"]
+            chain += [f"    valid[{k}] <= !rst && {_valid(k - 1)};" for k in range(1, self.plan.depth)] + ["end"]
         registers = ["always_ff @(posedge clk) begin", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
-        lines = [*self._declarations(), *chain, *self.wires, *body, *registers, *state]
+        lines = [*self._declarations(), *self.wires, *chain, *body, *registers, *state]
         return f"module {self.step.name} (\n    " + ",\n    ".join(ports) + "\n);\n" + "".join(f"    {line}\n" for line in lines) + "endmodule\n"
 
     # -- ports and state
@@ -87,7 +85,9 @@ class _Writer:
 
     def _start(self, p):
         predicate = self.at(p.predicate, 0)
-        return f"{p.name}_valid" if p.predicate.op == "literal" else f"({p.name}_valid | !{predicate})"
+        if p.predicate.op == "literal":
+            return f"{p.name}_valid" if p.predicate.attr else "1'b1"
+        return f"({p.name}_valid | !{predicate})"
 
     def _port(self, p):
         if p.direction == "in":
@@ -95,7 +95,7 @@ class _Writer:
         if p.direction == "read":
             return [f"assign {p.name}_rd_req = {self.at(p.address, self.plan.issue[p.name])};"]
         stage = self.plan.done[p.name, p.direction]
-        valid = f"valid_{stage} & {self.at(p.predicate, stage)}"
+        valid = f"{_valid(stage)} & {self.at(p.predicate, stage)}"
         if p.direction == "out":
             return [f"assign {p.name}_data = {self.at(p.data, stage)};", f"assign {p.name}_valid = {valid};"]
         return [f"assign {p.name}_wr_data = {{{self.at(p.address, stage)}, {self.at(p.data, stage)}}};", f"assign {p.name}_wr_valid = {valid};"]
@@ -109,7 +109,7 @@ class _Writer:
         for stage, registers in sorted(by_stage.items()):
             lines += ["always_ff @(posedge clk) begin", "    if (rst) begin"]
             lines += [f"        s_{r.name} <= {r.width}'h{r.reset:x};" for r in registers]
-            lines += [f"    end else if (valid_{stage}) begin"]
+            lines += [f"    end else if ({_valid(stage)}) begin"]
             lines += [f"        s_{r.name} <= {self.at(r.next, stage)};" for r in registers]
             lines += ["    end", "end"]
         return lines
@@ -132,7 +132,7 @@ class _Writer:
         name = self.carried.get((node, stage))
         if name is None:
             before = self.at(node, stage - 1)
-            name = self.carried[node, stage] = f"{self.names[node]}_s{stage}"
+            name = self.carried[node, stage] = f"{self.names[node]}__{stage}"
             self.clocked.append(f"{name} <= {before};")
         return name
 
@@ -167,11 +167,7 @@ class _Writer:
                 source = f"{name}_of"
             return [f"{declared} = {source}[{high}:{node.attr}];" if node.width > 1 else f"{declared} = {source}[{node.attr}];"]
         if op in MIRRORED:
-            source = args[0]
-            if op == "sext" and widths[0] > 1 and not source.replace("_", "").isalnum():
-                self.wires.append(f"wire {_range(widths[0])}{name}_of = {source};")
-                source = f"{name}_of"
-            return [f"{declared} = {self._extension(node, source)};"]
+            return [f"{declared} = {self._extension(node, args[0])};"]
         if op in _BINARY:
             return [f"{declared} = {args[0]} {_BINARY[op]} {args[1]};"]
         if op in ("slt", "sle"):
@@ -204,6 +200,10 @@ class _Writer:
 
 _BINARY = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>",
            "eq": "==", "ne": "!=", "ult": "<", "ule": "<="}
+
+
+def _valid(stage):
+    return f"valid[{stage}]" if stage else "valid_0"
 
 
 def _range(width):

@@ -77,7 +77,7 @@ def function_signature(step):
     return inputs, outputs
 
 
-def function_text(step, top=True):
+def function_text(step):
     """Return a step as one XLS function from inputs to a tuple of outputs."""
     inputs, outputs = function_signature(step)
     emitter = _Emitter({node: f"p{i}" for i, (_, node) in enumerate(inputs)})
@@ -85,5 +85,5 @@ def function_text(step, top=True):
     parameters = ", ".join(f"p{i}: bits[{node.width}]" for i, (_, node) in enumerate(inputs))
     kind = ", ".join(f"bits[{node.width}]" for _, node in outputs)
     body = "\n".join(emitter.lines)
-    return (f"{'top ' if top else ''}fn {step.name}({parameters}) -> ({kind}) {{\n{body}\n"
+    return (f"top fn {step.name}({parameters}) -> ({kind}) {{\n{body}\n"
             f"  ret result: ({kind}) = tuple({', '.join(names)})\n}}\n")

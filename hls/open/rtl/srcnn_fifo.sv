@@ -1,5 +1,5 @@
 // First-word-fall-through FIFO behind a stage. A stage never stalls once a step has begun, so it asks before:
-// `room` is registered and true while ROOM words still fit: those in flight and two for the count's and its own register.
+// `room` is registered, from the registered count, and true while ROOM words still fit (hls/open/netlist.py).
 `default_nettype none
 module srcnn_fifo #(
     parameter int WIDTH = 8,
@@ -24,7 +24,8 @@ module srcnn_fifo #(
 
     assign out_valid = count != 0;
     assign out_data = mem[head];
-    always_ff @(posedge clk) begin
+    initial room = 1'b0;  // nothing begins before the first reset
+    always @(posedge clk) begin
         if (in_valid) mem[tail] <= in_data;
         if (rst) begin
             head <= '0;
@@ -38,5 +39,8 @@ module srcnn_fifo #(
             room <= 32'(count) + ROOM <= DEPTH;
         end
     end
+`ifdef VERILATOR
+    always @(posedge clk) if (!rst && in_valid && count == BITS'(DEPTH)) $fatal(1, "a word into a full FIFO");
+`endif
 endmodule
 `default_nettype wire

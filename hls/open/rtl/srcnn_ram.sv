@@ -6,7 +6,7 @@ module srcnn_ram #(
     parameter int DEPTH = 16,
     parameter int BITS = 4,
     parameter int LATENCY = 1,
-    parameter int SHALLOW = 64     // words; hls/open/fabric.py counts on it
+    parameter int SHALLOW = 64     // words
 ) (
     input  wire             clk,
     input  wire [BITS-1:0]  rd_addr,
