@@ -53,18 +53,24 @@ def lint_pragmas(text):
             if words[0] != "HLS":
                 problems.append((at + 1, f"the pragma {words[0]!r} is none of Vitis HLS"))
             else:
-                problems += [(at + 1, problem) for problem in _lint(words[1:], code, _place(lines[:at]))]
+                problems += [(at + 1, problem) for problem in _lint(words[1:], code, lines[:at])]
     return problems
 
 
-def _lint(words, code, place):
-    """Yield what is wrong with one pragma, given without `#pragma HLS`."""
+def _lint(words, code, before):
+    """Yield what is wrong with one pragma, given without `#pragma HLS`, and the lines before it."""
     name = words[0].upper() if words else ""
     rule = _rules().get(name)
     if rule is None:
         yield f"there is no pragma HLS {' '.join(words[:1]) or '(nothing)'} in {RULES.name}"
         return
-    if place != rule["place"]:
+    place = _place(before)
+    if rule["place"] == "variable":
+        variable = next((word.partition("=")[2] for word in words[1:] if word.startswith("variable=")), "")
+        previous = next((line for line in reversed(before) if line.strip() and not line.lstrip().startswith("#")), "")
+        if not re.search(rf"[\w>]\s+{re.escape(variable)}\s*;$", previous):
+            yield f"HLS {name} belongs right behind the declaration of its variable {variable}"
+    elif place != rule["place"]:
         yield f"HLS {name} stands in a {place}, it belongs at the start of a {rule['place']}'s body"
     given = set()
     for word in words[1:]:

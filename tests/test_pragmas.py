@@ -61,6 +61,16 @@ def test_mistakes_are_found(before, after, words):
     assert all(1 <= line <= len(changed.splitlines()) for line, _ in problems)
 
 
+@pytest.mark.parametrize("body, right", [
+    ("int product;\n#pragma HLS BIND_OP variable=product op=mul impl=dsp\nproduct = a * b;", True),
+    ("int product;\nproduct = a * b;\n#pragma HLS BIND_OP variable=product op=mul impl=dsp", False),
+    ("#pragma HLS BIND_OP variable=product op=mul impl=dsp\nint product = a * b;", False),
+])
+def test_operations_are_bound_right_behind_their_variable(body, right):
+    problems = lint_pragmas(f"int f(int a, int b) {{\n{body}\nreturn product;\n}}\n")
+    assert not problems if right else ["right behind the declaration" in problem for _, problem in problems] == [True]
+
+
 def test_a_mistake_in_a_kernel_is_refused_by_name(tmp_path):
     (tmp_path / "stage.hpp").write_text(GOOD.replace("HLS UNROLL", "HLS UNROL"))
     with pytest.raises(UserError, match=r"stage\.hpp line 12: there is no pragma HLS UNROL"):

@@ -30,8 +30,9 @@ inline packed_weight_t pack_weights(weight_t low, weight_t high) {
 
 inline packed_product_t multiply_pair(packed_weight_t weights, act_t x) {
 #pragma HLS INLINE
-    const packed_product_t product = weights * x;
+    packed_product_t product;
 #pragma HLS BIND_OP variable=product op=mul impl=dsp
+    product = weights * x;
     return product;
 }
 
