@@ -13,6 +13,7 @@ from model.network import ACT_BITS, BIAS_BITS, WEIGHT_BITS
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
 DISTRIBUTED_DEPTH = 64     # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
+WRITE_STAGES = 2           # registers in front of their write ports (hls/open/schedule.py, which a board does not load)
 MAX_WORD = 4096            # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
 # Simple dual-port block RAMs: words -> bits of a word.
 RAMB36 = {512: 72, 1024: 36, 2048: 18, 4096: 9, 8192: 4, 16384: 2, 32768: 1}
@@ -55,9 +56,11 @@ class Ram(typing.NamedTuple):
 
     @property
     def cost(self):
-        """Memory, and what joins its parts; the registers at its output are flip-flops of the stage."""
+        """Memory, what joins its parts, and the registers of word, address and enable in front of a distributed one's write
+        port (hls/open/schedule.py); the registers at its output are flip-flops of the stage."""
         if self.distributed:
-            return Cost(lut=self.count * distributed_lut(self.width, self.depth))
+            written = WRITE_STAGES * (self.width + max(1, (self.depth - 1).bit_length()) + 1)
+            return Cost(lut=self.count * distributed_lut(self.width, self.depth), ff=self.count * written)
         # The aspect ratio that takes the fewest blocks. Where they are stacked, LUTs choose between them.
         blocks, stack = min((share * -(-self.width // bits) * stack, stack) for share, shapes in ((1, RAMB36), (0.5, RAMB18))
                             for stack, bits in ((-(-self.depth // words), bits) for words, bits in shapes.items()))

@@ -160,3 +160,9 @@ def test_rams_are_counted_as_yosys_maps_them(tmp_path):
         used, model = count(json.loads((tmp_path / f"{width}x{depth}.json").read_text())["design"]["num_cells_by_type"]), Ram("ram", 1, width, depth).cost
         assert model.bram36 == used["bram36"] and (used["bram36"] == 0) == (depth <= DISTRIBUTED_DEPTH), (width, depth)
         assert model.lut == pytest.approx(used["lut"], abs=10), (width, depth)
+
+
+def test_the_cost_model_and_the_pipeliner_agree_on_rams():
+    from hls import cost
+    from hls.open import fabric, schedule
+    assert (cost.DISTRIBUTED_DEPTH, cost.WRITE_STAGES) == (fabric.SHALLOW_RAM, schedule.WRITE_STAGES)
