@@ -9,14 +9,16 @@ from hls.open.errors import Refused
 
 HEAD = "#include <ap_int.h>\n#include <hls_stream.h>\n#include <ap_axi_sdata.h>\n"
 STREAMS = "hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out"
-# One row of delay in a RAM: what is written at x is read a row of 5 later.
-DELAY = HEAD + """
+RAM = """
 #include <srcnn_rtl.h>
 template <class T, int DEPTH> struct ram {
     T data[DEPTH];
     T read(unsigned a) const { T x; srcnn_ram_read(this, a, &x); return x; }
     void write(unsigned a, T x) { srcnn_ram_write(this, a, &x); }
 };
+"""
+# One row of delay in a RAM: what is written at x is read a row of 5 later.
+DELAY = HEAD + RAM + """
 struct Delay {
     ram<ap_uint<16>, 5> row;
     ap_uint<3> x = 0;
@@ -166,37 +168,36 @@ TRAFFIC = {"full": ("1'b1", "1'b1"), "gaps": ("random[3]", "1'b1"), "stalls": ("
            "both": ("random[3] | random[5]", "random[7]")}
 
 
+def run_traffic(built, values, folder):
+    """Send values through a stage under every kind of traffic; return {traffic: values that came out}."""
+    from hls.open.verilator import run_bench
+    (folder / "values.hex").write_text("\n".join(f"{v:x}" for v in values))
+    bench = folder / "bench.sv"
+    bench.write_text("".join(BENCH.format(name=n, last=len(values) - 1, offer=o, take=t) for n, (o, t) in TRAFFIC.items()) +
+                     "module bench (input wire clk, input wire rst);\n" +
+                     "".join(f"    bench_{n} {n}_i (.clk(clk), .rst(rst));\n" for n in TRAFFIC) + "endmodule\n")
+    printed = run_bench([*built.files, bench], "bench", folder, 4000)
+    return {name: [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")] for name in TRAFFIC}
+
+
 @pytest.mark.parametrize("latency", [1, 2])
 def test_ram_under_backpressure(tmp_path, latency):
     """A RAM read in flight must survive any stall: a pipeline that stops after its first stage loses it."""
     need("ziglang", "llvmlite", "verilator")
     from hls.open.route import build
-    from hls.open.verilator import lint, run_bench
+    from hls.open.verilator import lint
     from hls.open.schedule import Timing
     built = build(DELAY, {"delay": "Delay"}, directory=tmp_path, timing=Timing(ram_latency=latency))["delay"]
     assert lint(built.files, "delay_stage") == ""
     rng = random.Random(3)
     values = [rng.getrandbits(16) for _ in range(300)]
-    (tmp_path / "values.hex").write_text("\n".join(f"{v:x}" for v in values))
-    bench = tmp_path / "bench.sv"
-    bench.write_text("".join(BENCH.format(name=n, last=len(values) - 1, offer=o, take=t) for n, (o, t) in TRAFFIC.items()) +
-                     "module bench (input wire clk, input wire rst);\n" +
-                     "".join(f"    bench_{n} {n}_i (.clk(clk), .rst(rst));\n" for n in TRAFFIC) + "endmodule\n")
-    printed = run_bench([*built.files, bench], "bench", tmp_path, 4000)
+    printed = run_traffic(built, values, tmp_path)
     expected = [v + (values[i - 5] if i >= 5 else 0) for i, v in enumerate(values)]
-    for name in TRAFFIC:
-        got = [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")]
-        assert got == expected, f"traffic '{name}'"
+    assert printed == dict.fromkeys(TRAFFIC, expected)
 
 
 # Each word of a RAM of RAM_LAG + 1 words counts how often it came up: read RAM_LAG + 1 steps after it was written.
-COUNTERS = HEAD + """
-#include <srcnn_rtl.h>
-template <class T, int DEPTH> struct ram {
-    T data[DEPTH];
-    T read(unsigned a) const { T x; srcnn_ram_read(this, a, &x); return x; }
-    void write(unsigned a, T x) { srcnn_ram_write(this, a, &x); }
-};
+COUNTERS = HEAD + RAM + """
 struct Delay {
     ram<ap_uint<16>, 4> counts;
     ap_uint<2> x = 0;
@@ -216,7 +217,6 @@ def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path, latency):
     need("ziglang", "llvmlite", "verilator")
     from hls.open.route import build
     from hls.open.schedule import RAM_LAG, Timing, schedule
-    from hls.open.verilator import run_bench
     assert RAM_LAG + 1 == 4
     timing = Timing(budget_ps=2300, ram_latency=latency)
     built = build(COUNTERS, {"delay": "Delay"}, directory=tmp_path, timing=timing)["delay"]
@@ -225,18 +225,12 @@ def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path, latency):
     assert lag >= latency and lag + built.stage.write_stages["counts"] == RAM_LAG
     rng = random.Random(4)
     values = [rng.getrandbits(16) for _ in range(300)]
-    (tmp_path / "values.hex").write_text("\n".join(f"{v:x}" for v in values))
-    bench = tmp_path / "bench.sv"
-    bench.write_text("".join(BENCH.format(name=n, last=len(values) - 1, offer=o, take=t) for n, (o, t) in TRAFFIC.items()) +
-                     "module bench (input wire clk, input wire rst);\n" +
-                     "".join(f"    bench_{n} {n}_i (.clk(clk), .rst(rst));\n" for n in TRAFFIC) + "endmodule\n")
-    printed = run_bench([*built.files, bench], "bench", tmp_path, 4000)
+    printed = run_traffic(built, values, tmp_path)
     counts, expected = [0] * 4, []
     for i, value in enumerate(values):
         counts[i % 4] = (counts[i % 4] + value) & 0xFFFF
         expected.append(counts[i % 4])
-    for name in TRAFFIC:
-        assert [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")] == expected, f"traffic '{name}'"
+    assert printed == dict.fromkeys(TRAFFIC, expected)
 
 
 SKIPPED_READ = """struct struct_k1 {
