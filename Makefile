@@ -7,7 +7,7 @@ READY   := $(VENV)/.ready
 PYNQ    ?= 3.0.1
 ON_PYNQ := $(BUILD)/pynq-$(PYNQ)/.ready
 
-NETWORK ?= srcnn915
+NETWORK ?= $(or $(NET),srcnn915)
 BOARD   ?= pynq_z2
 UPSCALE ?= 3
 RTL     ?= vitis
@@ -87,8 +87,11 @@ fuzz: $(READY)  ## random kernels through the open route against g++: N=3000 SEE
 train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION=
 	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
-quantise: $(READY)  ## float weights to fixed point: NETWORK= UPSCALE=
-	$(PY) -m model.quantise --network $(NETWORK) --upscale $(UPSCALE)
+quantise: $(READY)  ## float weights to fixed point, searched: NETWORK= UPSCALE= DEGRADATION=
+	$(PY) -m model.quantise --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
+
+finetune: $(READY)  ## the same, then trained on in integers: NETWORK= UPSCALE= DEGRADATION=
+	$(PY) -m model.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
 evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14
 	$(PY) -m model.evaluate

@@ -12,6 +12,7 @@ filter in stored units is W * step_in / step_out, and its integer filter that ti
 """
 
 import hashlib
+import pathlib
 import time
 
 import click
@@ -19,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from model import golden, report
-from model.datasets import degrade, read_picture, split
+from model.datasets import degrade, picture_files, read_picture, split
 from model.errors import UserError, report_user_errors
 from model.network import ACT_BITS, BIAS_BITS, DEFAULT_NETWORK, MAX_SHIFT, UPSCALES, WEIGHT_BITS
 from model.paths import dataset_files
@@ -157,10 +158,18 @@ def _report_row(layer, q, parts, stored, exact, step):
     }
 
 
-def calibration_pictures(upscale, degradation="standard"):
-    """Return the network inputs to calibrate with, and their files: the training part of T91, degraded."""
-    files = split(dataset_files(CALIBRATION_SET))[0]
+def calibration_pictures(upscale, degradation="standard", data=""):
+    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder), degraded."""
+    files = split(picture_files(pathlib.Path(data)) if data else dataset_files(CALIBRATION_SET))[0]
     return [degrade(read_picture(path), upscale, degradation)[0] for path in files], files
+
+
+def provenance(config, source, files, seed):
+    """Return where integer weights come from: command, calibration files, degradation, digest of the float weights."""
+    command = f"python -m model.quantise --network {config['network']} --upscale {config['upscale']}"
+    command += f" --degradation {config['degradation']}" * (config["degradation"] != "standard") + f" --seed {seed}" * (seed != 0)
+    return {"command": command, "calibration_set": config.get("data") or CALIBRATION_SET, "calibration_files": [path.name for path in files],
+            "degradation": config["degradation"], "seed": seed, "float_sha256": hashlib.sha256(pathlib.Path(source).read_bytes()).hexdigest()}
 
 
 @click.command()
@@ -180,12 +189,8 @@ def main(network, upscale, degradation, source, output, seed):
     started = time.perf_counter()
     pictures, files = calibration_pictures(upscale, degradation)
     model, rows = quantise(float_model, pictures, seed)
-    with open(source, "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()
-    command = f"python -m model.quantise --network {network} --upscale {upscale}"
-    command += f" --degradation {degradation}" * (degradation != "standard") + f" --seed {seed}" * (seed != 0)
-    meta = {"command": command, "calibration_set": CALIBRATION_SET, "calibration_files": [path.name for path in files],
-            "degradation": degradation, "seed": seed, "float_sha256": digest}
+    config = {"network": network, "upscale": upscale, "degradation": degradation}
+    meta = provenance(config, source, files, seed)
     model = QuantModel(model.network, model.upscale, model.layers, meta)
     output = output or weight_path(network, upscale, degradation, quantised=True)
     save_quant(model, output)

@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 
 from model.errors import UserError
-from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Network, load_network
+from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Layer, Network, list_networks, load_network
 from model.paths import WEIGHTS, atomic_write
 
 DEGRADATIONS = ("standard", "opencv")
@@ -120,7 +120,7 @@ def load_float(path, network=None):
     ----------
     path : path-like
     network : str, optional
-        Name of the network the caller needs; weights of another one are refused.
+        Name (or .toml file) of the network the caller needs; weights of another one are refused.
 
     Raises
     ------
@@ -141,8 +141,40 @@ def load_quant(path, network=None):
     return QuantModel(described, header["upscale"], layers, header["meta"])
 
 
+def widen(model, network):
+    """Return weights of `network` that compute what those of a network with smaller filters compute.
+
+    Every filter sits in the middle of a larger one of zeros, so that a training of 9-5-5 may start from 9-1-5.
+
+    Parameters
+    ----------
+    model : FloatModel
+    network : Network
+        As many layers, the same channels and ReLUs, no filter smaller than the model's.
+
+    Returns
+    -------
+    FloatModel
+
+    Raises
+    ------
+    UserError
+        If the networks differ in more than filter sizes.
+    """
+    small = model.network.layers
+    alike = len(small) == len(network.layers) and all(
+        (a.in_ch, a.out_ch, a.relu) == (b.in_ch, b.out_ch, b.relu) and a.k <= b.k for a, b in zip(small, network.layers))
+    if not alike:
+        raise UserError(f"weights of {model.network.name} can't start a training of {network.name}: "
+                        "choose weights of a network with the same channels and no larger filters")
+    margins = [(new.k - old.k) // 2 for old, new in zip(small, network.layers)]
+    weights = tuple(np.pad(weight, ((0, 0), (m, m), (m, m), (0, 0))) for weight, m in zip(model.weights, margins))
+    return FloatModel(network, model.upscale, weights, model.biases, model.meta)
+
+
 def _save(path, model, arrays, kind):
     header = {"kind": kind, "network": model.network.name, "upscale": model.upscale,
+              "layers": [dataclasses.asdict(layer) for layer in model.network.layers],
               "weight_bits": WEIGHT_BITS, "act_bits": ACT_BITS, "meta": model.meta}
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, header=np.array(json.dumps(header, sort_keys=True)), **arrays)
@@ -156,14 +188,17 @@ def _load(path, network, kind):
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
-        header = {name: header[name] for name in ("kind", "network", "upscale", "meta")}
+        header = {name: header[name] for name in ("kind", "network", "upscale", "meta")} | {"layers": header.get("layers")}
     except Exception as error:  # a damaged archive makes numpy and zipfile raise a dozen kinds
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
     if header["kind"] != kind:
         raise UserError(f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair")
-    if network is not None and header["network"] != network:
+    if network is not None and header["network"] != pathlib.Path(network).stem:
         raise UserError(f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}")
-    described = load_network(header["network"])
+    if network is None and header["network"] not in list_networks() and header["layers"]:  # of a description elsewhere
+        described = Network(header["network"], tuple(Layer(**layer) for layer in header["layers"]))
+    else:
+        described = load_network(network or header["network"])
     parts = ("weight", "bias", "shift") if kind == "int8" else ("weight", "bias")
     needed = [f"{layer.name}_{part}" for layer in described.layers for part in parts]
     missing = [name for name in needed if name not in arrays]

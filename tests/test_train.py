@@ -1,7 +1,9 @@
 """The training command on a tiny network and made-up pictures: exact resume, refusals, divergence."""
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -77,6 +79,7 @@ def test_seed_provenance_and_history(place, finished):
     history = json.loads((place / "build/train/whole/history.json").read_text())["history"]
     assert [row["step"] for row in history] == list(range(20, 301, 20))
     assert history[-1]["psnr"] > history[0]["psnr"] and meta["validation_psnr"] == round(max(r["psnr"] for r in history), 4)
+    assert [row["psnr"] for row in meta["history"]] == [round(row["psnr"], 4) for row in history]  # the weight file draws its own curve
     assert cv2.imread(str(place / "build/train/whole/history.png")) is not None
 
 
@@ -108,14 +111,32 @@ def test_another_configuration_is_refused(place, finished):
     assert (place / "build/train/whole/checkpoint.npz").read_bytes() == before
 
 
-def test_divergence_stops_and_keeps_the_last_good_checkpoint(place):
-    stopped = run(place, "--run", "wild", "--lr", "1e25", "--out", place / "wild.npz")
+@pytest.mark.parametrize("every, kept", [(20, "came before the first checkpoint"), (1, "last good checkpoint is kept")])
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(place, every, kept):
+    stopped = run(place, "--run", f"wild{every}", "--lr", "1e25", "--validate-every", every, "--out", place / "wild.npz")
     assert stopped.returncode == 2, stopped.stderr
     message = stopped.stderr.strip().splitlines()[-1]
-    assert message.startswith("error: training diverged at step") and "last good checkpoint" in message
+    assert re.match(r"error: training diverged at step \d+: ", message) and kept in message
     assert "Traceback" not in stopped.stderr and not (place / "wild.npz").exists()
-    checkpoint = place / "build/train/wild/checkpoint.npz"
+    checkpoint = place / f"build/train/wild{every}/checkpoint.npz"
+    assert checkpoint.exists() == ("kept" in kept)
     assert not checkpoint.exists() or all(np.isfinite(value).all() for value in arrays(checkpoint)[0].values())
+
+
+def test_a_network_with_larger_filters_starts_where_the_small_one_ended(place, finished):
+    (place / "wide.toml").write_text(TINY.replace('"tiny"', '"wide"').replace("k = 3", "k = 7"))
+    options = ("--network", place / "wide.toml", "--lr", "1e-7", "--init", place / "whole.npz", "--size", "16", "--run", "wide", "--out", place / "wide.npz")
+    done = run(place, *options, steps=1)
+    assert done.returncode == 0, done.stderr
+    whole, wide = arrays(place / "whole.npz")[0], arrays(place / "wide.npz")[0]
+    np.testing.assert_allclose(wide["conv2_weight"][:, 2:5, 2:5], whole["conv2_weight"], atol=1e-5)
+    outside = wide["conv2_weight"].copy()
+    outside[:, 2:5, 2:5] = 0
+    assert np.abs(outside).max() < 1e-5 < np.abs(wide["conv2_weight"]).max()
+    moved = arrays(place / "build/train/wide/checkpoint.npz")[1]["config"]
+    assert moved["init_sha256"] == hashlib.sha256((place / "whole.npz").read_bytes()).hexdigest()
+    narrow = run(place, "--init", place / "wide.npz", "--run", "narrow", "--out", place / "narrow.npz", steps=1)
+    assert narrow.returncode == 2 and "no larger filters" in narrow.stderr and not (place / "narrow.npz").exists()
 
 
 @pytest.mark.parametrize("options, message", [

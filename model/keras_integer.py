@@ -1,0 +1,113 @@
+"""The integer network in Keras 3, trainable: its forward pass gives the golden model's integers, bit for bit.
+
+Layer by layer what `model.golden` computes: acc = bias + sum(weight * x), then (acc + half) >> shift, saturated to
+0..255. Everything is a whole number in float32, which holds all of them below 2^24, so any order of summation gives
+the same result (`check_exact` asserts the bound for the weights at hand). Rounding has no derivative, so that each
+rounded value passes its gradient straight through (Bengio et al. 2013), and saturation stops it.
+"""
+
+import numpy as np
+
+from model.keras_model import keras, transpose_kernel
+from model.errors import UserError
+from model.golden import FLOAT32_EXACT
+from model.network import ACT_BITS, BIAS_BITS, WEIGHT_BITS
+from model.weights import QuantLayer, QuantModel
+
+ACT_MAX = 2**ACT_BITS - 1
+WEIGHT_MAX = 2 ** (WEIGHT_BITS - 1) - 1
+BIAS_MAX = 2 ** (BIAS_BITS - 1) - 1
+
+
+def straight_through(function, x):
+    """Return function(x) with the derivative of x.
+
+    Exact for round and floor of 0 <= |x| < 2^23: the difference of a number and its neighbouring whole one is
+    representable (Sterbenz), and so is the sum.
+    """
+    return x + keras.ops.stop_gradient(function(x) - x)
+
+
+class WholeNumbers(keras.layers.Layer):
+    """Pixels in [0, 1] -> the uint8 values they stand for, as floats."""
+
+    def call(self, x):
+        """Same shape; exact for multiples of 1/255, however those were rounded."""
+        return keras.ops.round(x * ACT_MAX)
+
+
+class IntegerConv2D(keras.layers.Layer):
+    """A convolution of uint8 values (as floats) to uint8 values, valid, as the hardware does it.
+
+    What is trained: `kernel` (H, W, I, O), rounded and clipped to int8 in the forward pass, and `offset` (O,), the
+    bias in units of the output, rounded to whole accumulator units. The shifts, the binary points, stay as searched.
+    """
+
+    def __init__(self, layer, **options):
+        super().__init__(**options)
+        self.shape_ = (layer.k, layer.k, layer.in_ch, layer.out_ch)
+
+    def build(self, input_shape):
+        """Make the variables, all zero; see `start_from`."""
+        out_ch = self.shape_[-1]
+        self.kernel = self.add_weight(name="kernel", shape=self.shape_, initializer="zeros")
+        self.offset = self.add_weight(name="offset", shape=(out_ch,), initializer="zeros")
+        self.shift = self.add_weight(name="shift", shape=(out_ch,), initializer="zeros", trainable=False)
+
+    def call(self, x):
+        """(N, H, W, I) whole numbers in 0..255 -> (N, H - k + 1, W - k + 1, O) likewise."""
+        ops = keras.ops
+        unit = ops.exp2(self.shift)  # a power of two: products with it and its inverse are exact
+        kernel = ops.clip(straight_through(ops.round, self.kernel), -WEIGHT_MAX - 1, WEIGHT_MAX)
+        bias = ops.clip(straight_through(ops.round, self.offset * unit), -BIAS_MAX, BIAS_MAX)
+        half = ops.floor(unit / 2)
+        scaled = (ops.conv(x, kernel, padding="valid", data_format="channels_last") + (bias + half)) / unit
+        return straight_through(ops.floor, ops.clip(scaled, 0, ACT_MAX))
+
+
+def build(network):
+    """Return the integer network as a Keras model: pixels in [0, 1] (multiples of 1/255), (N, H, W, 1) -> (N, H', W', 1)."""
+    pixels = keras.Input((None, None, 1), name="y")
+    x = WholeNumbers(name="levels")(pixels)
+    for layer in network.layers:
+        x = IntegerConv2D(layer, name=layer.name)(x)
+    return keras.Model(pixels, keras.layers.Rescaling(1 / ACT_MAX)(x), name=f"{network.name}_integer")
+
+
+def start_from(keras_model, model):
+    """Put a `QuantModel` into a model made by `build`."""
+    for layer, q in zip(_layers(keras_model), model.layers):
+        layer.kernel.assign(transpose_kernel(q.weight, "tensorflow").astype(np.float32))
+        layer.offset.assign((q.bias / 2.0**q.shift).astype(np.float32))
+        layer.shift.assign(q.shift.astype(np.float32))
+
+
+def to_quant_model(keras_model, network, upscale, meta=None):
+    """Return the integers of the forward pass as a `QuantModel`. Raises UserError if one is NaN or the sums may overflow."""
+    layers = []
+    for layer in _layers(keras_model):
+        kernel, offset, shift = (keras.ops.convert_to_numpy(value) for value in (layer.kernel, layer.offset, layer.shift))
+        if not (np.isfinite(kernel).all() and np.isfinite(offset).all()):
+            raise UserError(f"the weights of layer {layer.name} are no longer numbers; lower --lr")
+        weight = np.clip(np.round(kernel), -WEIGHT_MAX - 1, WEIGHT_MAX)
+        bias = np.clip(np.round(offset * np.float32(2) ** shift), -BIAS_MAX, BIAS_MAX)
+        layers.append(QuantLayer(transpose_kernel(weight, "project").astype(np.int8), bias.astype(np.int32), shift.astype(np.uint8)))
+    return QuantModel(network, upscale, tuple(layers), meta or {})
+
+
+def check_exact(model):
+    """Raise UserError if a layer's sums could leave what float32 holds exactly."""
+    for layer, q in zip(model.network.layers, model.layers):
+        if q.worst_accumulator >= FLOAT32_EXACT:
+            raise UserError(f"the sums of layer {layer.name} may reach {q.worst_accumulator}, but training computes them in float32, "
+                            f"exact below {FLOAT32_EXACT}; take a layer with fewer taps, or the weights of `make quantise` as they are")
+
+
+def infer_valid(keras_model, x):
+    """Return what the forward pass gives for one padded picture, uint8 (H, W) -> uint8 (H - 2 halo, W - 2 halo)."""
+    out = keras_model(x[None, :, :, None].astype(np.float32) / np.float32(ACT_MAX), training=False)
+    return np.round(keras.ops.convert_to_numpy(out)[0, :, :, 0] * ACT_MAX).astype(np.uint8)
+
+
+def _layers(keras_model):
+    return [layer for layer in keras_model.layers if isinstance(layer, IntegerConv2D)]

@@ -1,0 +1,68 @@
+"""Recipes: how a network is trained unless options say otherwise, read from `model/recipes.toml`."""
+
+import functools
+import pathlib
+
+import click
+
+from model.network import DEFAULT_NETWORK, UPSCALES, load_toml
+from model.paths import ROOT
+from model.weights import DEGRADATIONS
+
+RECIPES = ROOT / "model" / "recipes.toml"
+
+
+def load_recipe(kind, network, upscale, degradation="standard"):
+    """Return the options of a training.
+
+    Parameters
+    ----------
+    kind : str
+        "train" or "finetune".
+    network : str
+        Name of a description, or a path to one.
+    upscale : int
+    degradation : str
+
+    Returns
+    -------
+    dict
+        Every key of the table [kind], each from the most special table that has it.
+    """
+    tables = [load_toml(RECIPES, "the committed one")[kind]]
+    for name in (pathlib.Path(network).stem, degradation):
+        tables.append(tables[-1].get(name, {}))
+    known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
+    recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
+    return {key: value.format(upscale=upscale) if isinstance(value, str) else value for key, value in recipe.items()}
+
+
+def options(command):
+    """Add the options that every training has to a click command; those left out are None and come from the recipe."""
+    recipe = {"default": None, "show_default": "the recipe's"}
+    shared = [
+        click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="Description in model/networks."),
+        click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True),
+        click.option("--degradation", type=click.Choice(DEGRADATIONS), default="standard", show_default=True,
+                     help="How training pictures are made small."),
+        click.option("--steps", type=click.IntRange(1), **recipe, help="Length of the training."),
+        click.option("--batch", type=click.IntRange(1), **recipe),
+        click.option("--size", type=click.IntRange(1), **recipe, help="Side of an input patch, pixels."),
+        click.option("--lr", type=click.FloatRange(0, min_open=True), **recipe, help="Adam's rate after the warm-up."),
+        click.option("--lr-end", type=click.FloatRange(0), **recipe, help="Rate at the end of the cosine."),
+        click.option("--ema", type=click.FloatRange(0, 1, max_open=True), **recipe, help="Momentum of the weights' moving average."),
+        click.option("--validate-every", type=click.IntRange(1), **recipe, help="Steps between validations, each with a checkpoint."),
+        click.option("--seed", type=click.IntRange(0), default=1, show_default=True),
+        click.option("--data", type=click.Path(), default="", help="Folder of training pictures  [default: T91]."),
+        click.option("--run", "run_name", default="", help="Folder under build/train  [default: after network, upscale, degradation]."),
+        click.option("--restart", is_flag=True, help="Forget the run's checkpoint."),
+        click.option("--out", type=click.Path(), default="", help="Weight file  [default: model/weights/...]."),
+    ]
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(shared), command)
+
+
+def complete(kind, config):
+    """Return the options with those left out (None) taken from the recipe, and the factor as a number."""
+    config = config | {"upscale": int(config["upscale"])}
+    recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"])
+    return config | {key: value for key, value in recipe.items() if config.get(key) is None}

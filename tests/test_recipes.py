@@ -1,0 +1,80 @@
+"""Recipes: the most special table wins, options win over recipes, committed weights were made by them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from model import recipes
+from model.errors import UserError
+from model.network import UPSCALES, list_networks
+from model.paths import WEIGHTS
+from model.weights import DEGRADATIONS
+
+RECIPES = """
+[train]
+steps = 100
+lr = 1e-3
+init = ""
+[train.small]
+lr = 2e-3
+init = "a_x{upscale}.npz"
+[train.small.opencv]
+steps = 7
+[finetune]
+steps = 5
+"""
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    (tmp_path / "recipes.toml").write_text(RECIPES)
+    monkeypatch.setattr(recipes, "RECIPES", tmp_path / "recipes.toml")
+    return tmp_path
+
+
+def test_the_most_special_table_wins(made_up):
+    assert recipes.load_recipe("train", "other", 3) == {"steps": 100, "lr": 1e-3, "init": ""}
+    assert recipes.load_recipe("train", "small", 4) == {"steps": 100, "lr": 2e-3, "init": "a_x4.npz"}
+    assert recipes.load_recipe("train", "folder/small.toml", 2, "opencv") == {"steps": 7, "lr": 2e-3, "init": "a_x2.npz"}
+    assert recipes.load_recipe("finetune", "small", 2) == {"steps": 5}
+
+
+def test_options_win(made_up):
+    config = recipes.complete("train", {"network": "small", "upscale": "2", "degradation": "standard", "steps": 9, "lr": None, "init": "", "seed": 4})
+    assert config == {"network": "small", "upscale": 2, "degradation": "standard", "steps": 9, "lr": 2e-3, "init": "", "seed": 4}
+
+
+def test_a_broken_file_is_one_sentence(made_up):
+    (made_up / "recipes.toml").write_text("[train\n")
+    with pytest.raises(UserError, match="not valid TOML"):
+        recipes.load_recipe("train", "small", 3)
+
+
+@pytest.mark.parametrize("kind", ["train", "finetune"])
+def test_every_network_has_a_complete_recipe(kind):
+    for network in list_networks():
+        for upscale in UPSCALES:
+            for degradation in DEGRADATIONS:
+                recipe = recipes.load_recipe(kind, network, upscale, degradation)
+                assert {"steps", "batch", "size", "lr", "lr_end", "ema", "validate_every"} <= recipe.keys()
+
+
+def committed():
+    """(path, kind, provenance of the training) of every committed weight file."""
+    for path in sorted(WEIGHTS.glob("*.npz")):
+        with np.load(path) as archive:
+            meta = json.loads(str(archive["header"]))["meta"]
+        if path.stem.endswith("_int8"):
+            yield pytest.param("finetune", meta.get("fine_tuning"), id=path.stem)
+        else:
+            yield pytest.param("train", meta, id=path.stem)
+
+
+@pytest.mark.parametrize("kind, meta", list(committed()))
+def test_committed_weights_were_made_by_their_recipe(kind, meta):
+    """`make train` and `make finetune` do what made them, on the training pictures alone."""
+    config = meta["config"]
+    recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
+    assert {key: config[key] for key in recipe} == recipe
+    assert config["data"] == "" and meta["data"] == "T91" and meta["steps"] == config["steps"]
