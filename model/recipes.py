@@ -30,8 +30,8 @@ def load_recipe(kind, network, upscale, degradation="standard"):
         Every key of the table [kind], each from the most special table that has it.
     """
     tables = [load_toml(RECIPES, "the committed one")[kind]]
-    for name in (pathlib.Path(network).stem, degradation):
-        tables.append(tables[-1].get(name, {}))
+    tables.append(tables[0].get(pathlib.Path(network).stem, {}))
+    tables += [tables[1].get(name, {}) for name in (f"x{upscale}", degradation)]
     known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
     recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
     return {key: value.format(upscale=upscale) if isinstance(value, str) else value for key, value in recipe.items()}
@@ -46,6 +46,7 @@ def options(command):
         click.option("--degradation", type=click.Choice(DEGRADATIONS), default="standard", show_default=True,
                      help="How training pictures are made small."),
         click.option("--steps", type=click.IntRange(1), **recipe, help="Length of the training."),
+        click.option("--cycles", type=click.IntRange(1), **recipe, help="Cosines of the rate that share the steps, each from half the rate."),
         click.option("--batch", type=click.IntRange(1), **recipe),
         click.option("--size", type=click.IntRange(1), **recipe, help="Side of an input patch, pixels."),
         click.option("--lr", type=click.FloatRange(0, min_open=True), **recipe, help="Adam's rate after the warm-up."),

@@ -43,9 +43,7 @@ class Training:
         import keras  # here, so that `--help` and bad options don't wait for TensorFlow
 
         self.config, self.folder, self.model = config, folder, model
-        rate = keras.optimizers.schedules.CosineDecay(0.0, max(1, config["steps"] - WARMUP_STEPS), alpha=config["lr_end"] / config["lr"],
-                                                      warmup_target=config["lr"], warmup_steps=WARMUP_STEPS)
-        self.optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=config["ema"])
+        self.optimizer = keras.optimizers.Adam(learning_rate(config), use_ema=True, ema_momentum=config["ema"])
         self.optimizer.build(model.trainable_variables)
         model.compile(self.optimizer, loss=loss, jit_compile=False)
         self.patches, self.validation, self.validation_files = data
@@ -161,6 +159,29 @@ class Training:
                     bar.set_postfix_str(f"loss {self.history[-1]['loss']:.3e}, validation {self.history[-1]['psnr']:.3f} dB")
                     self.save()
                     write_history(self.folder, self.history, self.config)
+
+
+def learning_rate(config):
+    """Return the schedule of a training: cosines that fall from `lr` to `lr_end`, each after a linear warm-up.
+
+    `cycles` of them share the steps; each later one starts from half the rate (Loshchilov and Hutter 2017, SGDR).
+    """
+    from keras import ops, optimizers
+
+    length = config["steps"] / config.get("cycles", 1)
+    warmup = min(WARMUP_STEPS, length / 2)
+
+    class Cosines(optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            step = ops.cast(step, "float32")
+            cycle = ops.floor(step / length)
+            within = step - cycle * length
+            peak = config["lr"] * ops.power(0.5, cycle)
+            fraction = ops.clip((within - warmup) / (length - warmup), 0, 1)
+            cosine = config["lr_end"] + (peak - config["lr_end"]) * 0.5 * (1 + ops.cos(math.pi * fraction))
+            return ops.where(within < warmup, peak * within / warmup, cosine)
+
+    return Cosines()
 
 
 def seed_everything(seed):

@@ -1,14 +1,16 @@
 """Recipes: the most special table wins, options win over recipes, committed weights were made by them."""
 
+import hashlib
 import json
 
 import numpy as np
 import pytest
 
-from model import recipes
+from model import quantise, recipes
+from model.datasets import split
 from model.errors import UserError
 from model.network import UPSCALES, list_networks
-from model.paths import WEIGHTS
+from model.paths import WEIGHTS, data_dir, dataset_files
 from model.weights import DEGRADATIONS
 
 RECIPES = """
@@ -21,6 +23,9 @@ lr = 2e-3
 init = "a_x{upscale}.npz"
 [train.small.opencv]
 steps = 7
+[train.small.x4]
+steps = 8
+lr = 3e-3
 [finetune]
 steps = 5
 """
@@ -35,8 +40,9 @@ def made_up(tmp_path, monkeypatch):
 
 def test_the_most_special_table_wins(made_up):
     assert recipes.load_recipe("train", "other", 3) == {"steps": 100, "lr": 1e-3, "init": ""}
-    assert recipes.load_recipe("train", "small", 4) == {"steps": 100, "lr": 2e-3, "init": "a_x4.npz"}
+    assert recipes.load_recipe("train", "small", 4) == {"steps": 8, "lr": 3e-3, "init": "a_x4.npz"}
     assert recipes.load_recipe("train", "folder/small.toml", 2, "opencv") == {"steps": 7, "lr": 2e-3, "init": "a_x2.npz"}
+    assert recipes.load_recipe("train", "small", 4, "opencv") == {"steps": 7, "lr": 3e-3, "init": "a_x4.npz"}
     assert recipes.load_recipe("finetune", "small", 2) == {"steps": 5}
 
 
@@ -57,7 +63,7 @@ def test_every_network_has_a_complete_recipe(kind):
         for upscale in UPSCALES:
             for degradation in DEGRADATIONS:
                 recipe = recipes.load_recipe(kind, network, upscale, degradation)
-                assert {"steps", "batch", "size", "lr", "lr_end", "ema", "validate_every"} <= recipe.keys()
+                assert {"steps", "cycles", "batch", "size", "lr", "lr_end", "ema", "validate_every"} <= recipe.keys()
 
 
 def committed():
@@ -65,9 +71,9 @@ def committed():
     for path in sorted(WEIGHTS.glob("*.npz")):
         with np.load(path) as archive:
             meta = json.loads(str(archive["header"]))["meta"]
-        if path.stem.endswith("_int8"):
-            yield pytest.param("finetune", meta.get("fine_tuning"), id=path.stem)
-        else:
+        if "fine_tuning" in meta:
+            yield pytest.param("finetune", meta["fine_tuning"], id=path.stem)
+        elif not path.stem.endswith("_int8"):
             yield pytest.param("train", meta, id=path.stem)
 
 
@@ -76,5 +82,18 @@ def test_committed_weights_were_made_by_their_recipe(kind, meta):
     """`make train` and `make finetune` do what made them, on the training pictures alone."""
     config = meta["config"]
     recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
-    assert {key: config[key] for key in recipe} == recipe
+    assert {key: config.get(key, 1 if key == "cycles" else None) for key in recipe} == recipe
     assert config["data"] == "" and meta["data"] == "T91" and meta["steps"] == config["steps"]
+
+
+@pytest.mark.skipif(data_dir() is None, reason="T91, Set5 and Set14 were not found: run `make download`, or set SRCNN_DATA")
+def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
+    """Neither by name nor by content; what chooses the weights is not trained on."""
+    monkeypatch.setattr(quantise, "degrade", lambda picture, *_: (picture, picture))
+    train, validation = split(dataset_files("T91"))
+    calibration = quantise.calibration_pictures(3)[1]
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*train, *validation, *dataset_files("Set5"), *dataset_files("Set14")]}
+    assert len(set(digests.values())) == len(digests)
+    assert calibration == train and not set(train) & set(validation)
+    recorded = [set(name["validation_pictures"]) for _, name in (param.values for param in committed())]
+    assert recorded and all(names == {path.name for path in validation} for names in recorded)

@@ -111,6 +111,16 @@ def test_another_configuration_is_refused(place, finished):
     assert (place / "build/train/whole/checkpoint.npz").read_bytes() == before
 
 
+def test_rates_rise_and_fall_in_every_cycle():
+    from model.training import WARMUP_STEPS, learning_rate
+
+    rate = learning_rate({"steps": 3000, "cycles": 3, "lr": 1e-2, "lr_end": 1e-4})
+    rates = np.array([float(rate(step)) for step in range(0, 3000, 10)]).reshape(3, 100)
+    top = WARMUP_STEPS // 10
+    np.testing.assert_allclose(rates[:, [0, top, -1]], [[0, 1e-2 / 2**cycle, 1e-4] for cycle in range(3)], atol=5e-6)
+    assert (np.diff(rates[:, :top + 1]) > 0).all() and (np.diff(rates[:, top:]) < 0).all()
+
+
 @pytest.mark.parametrize("every, kept", [(20, "came before the first checkpoint"), (1, "last good checkpoint is kept")])
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(place, every, kept):
     stopped = run(place, "--run", f"wild{every}", "--lr", "1e25", "--validate-every", every, "--out", place / "wild.npz")
