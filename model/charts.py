@@ -1,0 +1,159 @@
+"""Charts: quality against cost, training curves, and the comparison pictures of the documents."""
+
+import hashlib
+import json
+
+from model.network import DEFAULT_NETWORK, UPSCALES, load_network
+from model.pages import PAPER, title
+from model.paths import ROOT, WEIGHTS, atomic_write
+from model.weights import load_float, weight_path
+
+IMAGES = ROOT / "docs" / "images"
+COST, CURVES = "quality_cost.svg", "training_curves.svg"
+# Pictures of scikit-image that the documents show: no rights of others on them. Set5 and Set14 are only drawn into build/.
+COMPARED = (("astronaut", 3), ("coffee", 2), ("chelsea", 4))
+COLOURS = {"srcnn915": "#c9803a", "srcnn935": "#5a9e6f", "srcnn955": "#4878a8"}
+_OTHER = "#7a5a9e"
+
+
+def figure(panels, size):
+    """Return a figure that needs no display, and its axes in one row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    drawn = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(drawn)
+    return drawn, drawn.subplots(1, panels, squeeze=False)[0]
+
+
+def save(drawn, path, shown):
+    """Write a figure; an SVG says in its description what data it shows, see `digest`."""
+    import matplotlib
+    metadata = {"Date": None, "Description": digest(shown)} if path.suffix == ".svg" else {}
+    with matplotlib.rc_context({"svg.hashsalt": "quality", "svg.fonttype": "none"}), atomic_write(path) as temporary:
+        drawn.savefig(temporary, metadata=metadata, dpi=150)
+    return path
+
+
+def digest(shown):
+    """Return what tells one set of data (JSON-serialisable) from another: a committed figure that lacks it is out of date."""
+    return "data " + hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+
+def cost_points(results):
+    """Return what the chart of quality against cost shows.
+
+    Returns
+    -------
+    list of dict
+        upscale, network, what ("float", "golden" or "published"), macs (per output pixel), psnr (mean of Set5 on the
+        standard protocol, dB); bicubic, which is not a network, has macs None.
+    """
+    points = []
+    for upscale in UPSCALES:
+        measured = [network for network, factor in results.combinations("standard") if factor == upscale]
+        if not measured:
+            continue
+        for network in measured[:1]:
+            row = results.find(network, upscale, "standard", "Set5", "mean", "bicubic")
+            if row:
+                points.append({"upscale": upscale, "network": None, "what": "bicubic", "macs": None, "psnr": round(row["psnr"], 4)})
+        for network in measured:
+            for what in ("float", "golden"):
+                row = results.find(network, upscale, "standard", "Set5", "mean", what)
+                if row:
+                    points.append({"upscale": upscale, "network": network, "what": what, "macs": load_network(network).macs_per_pixel, "psnr": round(row["psnr"], 4)})
+        for network, (_, published) in PAPER.items():
+            if upscale in published:
+                points.append({"upscale": upscale, "network": network, "what": "published", "macs": load_network(network).macs_per_pixel, "psnr": published[upscale]})
+    return points
+
+
+def draw_cost(points, path):
+    """Draw `cost_points`: one panel per factor."""
+    upscales = sorted({point["upscale"] for point in points})
+    drawn, panels = figure(max(1, len(upscales)), (3.6 * max(1, len(upscales)), 3.6))
+    for axes, upscale in zip(panels, upscales):
+        for point in (p for p in points if p["upscale"] == upscale):
+            if point["what"] == "bicubic":
+                axes.axhline(point["psnr"], color="0.5", linewidth=1, linestyle="--")
+                axes.annotate(f"bicubic {point['psnr']:.2f}", (0.98, point["psnr"]), (0, 3), xycoords=("axes fraction", "data"),
+                              textcoords="offset points", ha="right", fontsize=8, color="0.35")
+                continue
+            colour = COLOURS.get(point["network"], _OTHER)
+            marker, size, fill = {"float": ("o", 7, "none"), "golden": ("o", 4, colour), "published": ("x", 7, colour)}[point["what"]]
+            axes.plot(point["macs"], point["psnr"], marker, color=colour if point["what"] != "published" else "0.3", markersize=size, markerfacecolor=fill)
+            if point["what"] != "float":
+                right = point["what"] == "golden"
+                axes.annotate(f"{title(point['network'])}  {point['psnr']:.2f}" if right else f"{point['psnr']:.2f}", (point["macs"], point["psnr"]),
+                              (0, 8) if right else (0, -14), textcoords="offset points", ha="center", fontsize=8, color=colour if right else "0.3")
+        axes.set(title=f"x{upscale}", xscale="log", xlim=(3e3, 2e5), xlabel="products per output pixel")
+        axes.margins(y=0.18)
+        axes.grid(True, axis="y", color="0.9", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("Y-PSNR, mean of Set5 (dB)")
+    for label, style in (("float", {"marker": "o", "markerfacecolor": "none", "markersize": 7}), ("8-bit fixed point", {"marker": "o", "markersize": 4}),
+                         ("published (9-1-5 on T91, 9-5-5 on ImageNet)", {"marker": "x", "markersize": 7})):
+        panels[0].plot([], [], linestyle="none", color="0.3", label=label, **style)
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return save(drawn, path, points)
+
+
+def histories():
+    """Return {name: [[step, PSNR], ...]} of the committed float weights whose file holds a history of its training."""
+    found = {}
+    for path in sorted(WEIGHTS.glob("*.npz")):
+        if not path.stem.endswith("_int8"):
+            history = load_float(path).meta.get("history") or []
+            if history:
+                found[path.stem] = [[row["step"], round(row["psnr"], 4)] for row in history]
+    return found
+
+
+def draw_curves(curves, path):
+    """Draw `histories`: one panel per factor, as PSNR differs by factor."""
+    groups = {}
+    for name, curve in curves.items():
+        groups.setdefault(name.split("_")[1], {})[name] = curve
+    drawn, panels = figure(max(1, len(groups)), (3.6 * max(1, len(groups)), 3.6))
+    for axes, (upscale, group) in zip(panels, sorted(groups.items())):
+        for name, curve in group.items():
+            network, _, *degradation = name.split("_")
+            axes.plot(*zip(*curve), color=COLOURS.get(network, _OTHER), linestyle="--" if degradation else "-", linewidth=1.4,
+                      label=" ".join([title(network), *degradation]))
+        start = sorted(psnr for curve in group.values() for _, psnr in curve)
+        axes.set(title=upscale, xlabel="step", ylim=(start[len(start) // 20] - 0.05, start[-1] + 0.05))
+        axes.grid(True, axis="y", color="0.9", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    panels[0].set_ylabel("validation PSNR (dB)")
+    return save(drawn, path, curves)
+
+
+def draw_charts(results, folder):
+    """Draw both charts into a folder; return the files. Without any history there are no curves."""
+    files = [draw_cost(cost_points(results), folder / COST)]
+    curves = histories()
+    if curves:
+        files.append(draw_curves(curves, folder / CURVES))
+    return files
+
+
+def comparison_weights(upscale, network=DEFAULT_NETWORK):
+    """Return the digest of the two weight files that a comparison picture of the documents was made with."""
+    return digest([hashlib.sha256(weight_path(network, upscale, quantised=q).read_bytes()).hexdigest() for q in (False, True)])
+
+
+def draw_comparisons(folder):
+    """Draw the documents' comparison pictures as JPEG; return the files."""
+    import skimage.data
+
+    from model.figures import draw, SHOWN
+    from model.methods import Methods
+    from model.protocols import prepare
+    files = []
+    for name, upscale in COMPARED:
+        picture = getattr(skimage.data, name)()
+        case = prepare(picture, upscale)
+        files.append(folder / f"{name}_x{upscale}.jpg")
+        draw(picture, case, Methods(DEFAULT_NETWORK, upscale, SHOWN).run_all(case), files[-1], title=f"{name}, x{upscale}", comment=comparison_weights(upscale))
+    return files
