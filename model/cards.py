@@ -25,16 +25,16 @@ NOTE = "Written by `make results` (`python -m model.cards`) from the weight file
 DEGRADED = {"standard": "MATLAB-style bicubic with antialiasing, of Y", "opencv": "OpenCV's bicubic without antialiasing, of the 8-bit colours"}
 
 LIMITS = """- **One kind of smallness.** It undoes {degraded}, at x{upscale} and nothing else. A picture made small in another way (a camera's
-  optics, a browser, an area average) gets less, or halos at edges; what the other degradation of the project costs says
-  [results.md](../results.md).
-- **Clean input.** Noise and JPEG blocks were never seen in training. They are sharpened with the rest: remove them before.
+  optics, a browser, an area average) gains less, or gets halos at edges; what another degradation costs says
+  [results.md](../results.md#the-original-projects-protocol).
+- **Clean input.** Noise and JPEG blocks were never seen in training; a network that sharpens sharpens them too. Remove them before.
 - **Y alone.** Cb and Cr are upscaled bicubically.
 - **Nothing is invented.** It was trained for the {metric}, which favours the mean of all that a detail could have been: fine texture
-  stays soft. It is no evidence of what was really there, so not for faces, plates, medicine or measurements.
-- **Little data.** {count} of small natural photos: no text, no drawings, no screens, no night to speak of. {sets} were used for the figures
-  above alone, and are small sets of the same kind.
-- **Rights.** The weights are under the project's Apache-2.0. T91, Set5 and Set14 are customary research pictures; no licence of theirs
-  is known to this project, and none of them is part of it. Whether weights inherit anything from pictures is for your lawyer."""
+  stays soft. Nor is anything proven: no evidence for faces, number plates, medicine or measurements.
+- **Little data.** {count} with a few hundred pixels a side: mostly flowers, leaves and fruit, a few faces, animals, cars and
+  buildings, hardly any text, no drawings. {sets} gave the figures above and nothing else; they are small sets of photos too.
+- **Rights.** The weights are under the project's Apache-2.0. T91, Set5 and Set14 are customary research pictures; the project knows of no
+  licence of theirs and ships none of them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +176,7 @@ def card(pair, results):
     network, parameters = pair.real.network, sum(array.size for array in (*pair.real.weights, *pair.real.biases))
     files = [[f"`model/weights/{path.name}`", kind, f"{path.stat().st_size:,}", f"`{digest(path)}`"]
              for path, kind in ((pair.path, "float32"), (pair.fixed_path, "int8")) if path.is_file()]
-    limits = LIMITS.format(degraded=DEGRADED[pair.degradation], upscale=pair.real.upscale, count=count_of(pair)[0].upper() + count_of(pair)[1:],
+    limits = LIMITS.format(degraded=DEGRADED[pair.degradation], upscale=pair.real.upscale, count=count_of(pair).capitalize(),
                            sets=" and ".join(results.datasets()), metric={"mse": "squared error", "psnr": "PSNR"}[pair.real.meta.get("config", {}).get("metric", "mse")])
     return f"""# {pair.name}
 

@@ -83,9 +83,10 @@ def draw_cost(points, path):
             marker, size, fill = {"float": ("o", 7, "none"), "golden": ("o", 4, colour), "published": ("x", 7, colour)}[point["what"]]
             axes.plot(point["macs"], point["psnr"], marker, color=colour if point["what"] != "published" else "0.3", markersize=size, markerfacecolor=fill)
             if point["what"] != "float":
-                right = point["what"] == "golden"
-                axes.annotate(f"{title(point['network'])}  {point['psnr']:.2f}" if right else f"{point['psnr']:.2f}", (point["macs"], point["psnr"]),
-                              (0, 8) if right else (0, -14), textcoords="offset points", ha="center", fontsize=8, color=colour if right else "0.3")
+                ours = point["what"] == "golden"
+                above = ours and point["network"] in PAPER  # published ones are below; labels of neighbours don't meet
+                axes.annotate(f"{title(point['network'])}  {point['psnr']:.2f}" if ours else f"{point['psnr']:.2f}", (point["macs"], point["psnr"]),
+                              (0, 8) if above else (0, -14), textcoords="offset points", ha="center", fontsize=8, color=colour if ours else "0.3")
         axes.set(title=f"x{upscale}", xscale="log", xlim=(3e3, 2e5), xlabel="products per output pixel")
         axes.margins(y=0.18)
         axes.grid(True, axis="y", color="0.9", linewidth=0.8)
@@ -110,18 +111,18 @@ def histories():
 
 
 def draw_curves(curves, path):
-    """Draw `histories`: one panel per factor, as PSNR differs by factor."""
+    """Draw `histories`: a panel per factor and degradation, as PSNR differs by them; the uppermost decibel."""
     groups = {}
     for name, curve in curves.items():
-        groups.setdefault(name.split("_")[1], {})[name] = curve
-    drawn, panels = figure(max(1, len(groups)), (3.6 * max(1, len(groups)), 3.6))
-    for axes, (upscale, group) in zip(panels, sorted(groups.items())):
-        for name, curve in group.items():
-            network, _, *degradation = name.split("_")
-            axes.plot(*zip(*curve), color=COLOURS.get(network, _OTHER), linestyle="--" if degradation else "-", linewidth=1.4,
-                      label=" ".join([title(network), *degradation]))
-        start = sorted(psnr for curve in group.values() for _, psnr in curve)
-        axes.set(title=upscale, xlabel="step", ylim=(start[len(start) // 20] - 0.05, start[-1] + 0.05))
+        network, *task = name.split("_")
+        groups.setdefault(" ".join(task), {})[network] = curve
+    drawn, panels = figure(max(1, len(groups)), (3.2 * max(1, len(groups)), 3.4))
+    for axes, (task, group) in zip(panels, sorted(groups.items())):
+        for network, curve in group.items():
+            steps, psnr = zip(*curve)
+            axes.plot([step / 1000 for step in steps], psnr, color=COLOURS.get(network, _OTHER), linewidth=1.4, label=title(network))
+        top = max(psnr for curve in group.values() for _, psnr in curve)
+        axes.set(title=task, xlabel="thousand steps", ylim=(top - 1, top + 0.05))
         axes.grid(True, axis="y", color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8, loc="lower right")
