@@ -1,6 +1,7 @@
 """What the ablations of `model.ablations` measured: rows, what is beyond chance, table, figure, committed copy."""
 
 import json
+import math
 import statistics
 
 import numpy as np
@@ -102,11 +103,14 @@ def measure(runs, progress=None):
 def chance(rows, key):
     """Return what the seeds say about a column: (mean, deviation, how far a new run may lie from the mean by chance).
 
-    The last is Student's 95 % interval for one more run, from so few seeds: t * s * sqrt(1 + 1 / n). Needs two seeds.
+    The last is Student's 95 % interval for one more run, from so few seeds: t * s * sqrt(1 + 1 / n). With one seed alone
+    deviation and distance are infinite: nothing is beyond chance.
     """
     values = [row[key] for row in rows if row["topic"] == "base"]
-    if len(values) < 2:
-        raise UserError("the spread between seeds needs at least two finished runs of the base; run `make ablations`")
+    if not values:
+        raise UserError("changes are against the base, which is not trained yet; run `make ablations`")
+    if len(values) == 1:
+        return values[0], math.inf, math.inf
     deviation = statistics.stdev(values)
     return statistics.fmean(values), deviation, float(t.ppf(0.975, len(values) - 1)) * deviation * (1 + 1 / len(values)) ** 0.5
 
@@ -133,12 +137,19 @@ def table_rows(rows):
     return header, lines
 
 
-def summary(rows):
+def summary(stored):
     """Return the region `ablations` of docs/ablations.md."""
+    rows = stored["rows"]
     seeds = [row for row in rows if row["topic"] == "base"]
-    sentence = ", ".join(f"{name} {mean:.3f} dB, standard deviation {deviation:.3f}, one more run within {limit:.3f} dB (95 %)"
-                         for name, (mean, deviation, limit) in ((n, chance(rows, n.lower())) for n in TEST_SETS))
-    return pages.markdown(*table_rows(rows)) + f"\n\n{len(seeds)} seeds of the base: {sentence}."
+    if len(seeds) > 1:
+        spread = "; ".join(f"{name} {mean:.3f} dB, standard deviation {deviation:.3f}, one more within {limit:.3f} dB (95 %)"
+                           for name, (mean, deviation, limit) in ((n, chance(rows, n.lower())) for n in TEST_SETS))
+        parts = [pages.markdown(*table_rows(rows)), f"The base with {len(seeds)} seeds: {spread}."]
+    else:
+        parts = [pages.markdown(*table_rows(rows)), "With one seed alone nothing can be said about chance."]
+    if stored["missing"]:
+        parts.append(f"Not trained yet: {'; '.join(stored['missing'])}.")
+    return "\n\n".join(parts)
 
 
 def draw(stored, path):
@@ -150,6 +161,8 @@ def draw(stored, path):
         for key, colour, marker in (("set5", "#4878a8", "o"), ("set14", "#c9803a", "s")):
             left.plot(row[f"{key}_change"], place, marker, color=colour, markersize=6, label=None if place else key.capitalize())
     for key, colour in (("set5", "#4878a8"), ("set14", "#c9803a")):
+        if math.isinf(limits[key][2]):
+            continue
         left.axvspan(-limits[key][2], limits[key][2], color=colour, alpha=0.13, linewidth=0)
     names = [f"{row['topic']}: {row['label']}" + ("" if row["inference"] == "product" else ", as trained") for row in rows]
     left.set(yticks=range(len(rows)), yticklabels=names, xlabel="PSNR against the mean of the seeds (dB); shaded: chance")
@@ -170,10 +183,10 @@ def draw(stored, path):
 
 
 def load(path=RESULTS):
-    """Read the committed copy: base (configuration), rows (see `measure`), curves (name -> [[step, PSNR], ...])."""
+    """Read the committed copy: base (configuration), missing (labels of runs not trained), rows (see `measure`), curves (name -> [[step, PSNR], ...])."""
     try:
         stored = json.loads(path.read_text())
-        return {name: stored[name] for name in ("base", "rows", "curves")}
+        return {name: stored[name] for name in ("base", "missing", "rows", "curves")}
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; make it with `make ablations ARGS=--update-docs`") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -182,9 +195,9 @@ def load(path=RESULTS):
 
 def update(stored):
     """Write the committed copy, the table of docs/ablations.md and its figure; return the files."""
-    text = pages.replace_region(PAGE.read_text(), "ablations", summary(stored["rows"]))
+    text = pages.replace_region(PAGE.read_text(), "ablations", summary(stored))
     lines = ",\n".join(json.dumps(row) for row in stored["rows"])
-    for path, content in ((RESULTS, f'{{"base": {json.dumps(stored["base"])},\n"rows": [\n{lines}\n],\n"curves": {json.dumps(stored["curves"])}}}\n'), (PAGE, text)):
+    for path, content in ((RESULTS, f'{{"base": {json.dumps(stored["base"])},\n"missing": {json.dumps(stored["missing"])},\n"rows": [\n{lines}\n],\n"curves": {json.dumps(stored["curves"])}}}\n'), (PAGE, text)):
         with atomic_write(path) as temporary:
             temporary.write_text(content)
     return [RESULTS, PAGE, draw(load(), charts.IMAGES / FIGURE)]

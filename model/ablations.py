@@ -117,16 +117,16 @@ def main(only, report_only, update_docs):
         print("stopped; the same command goes on where it stopped", file=sys.stderr)
         sys.exit(130)
     done = [run for run in RUNS if run.finished]
+    if not RUNS[0].finished:
+        raise UserError("changes are against the base, which is not trained yet; run `make ablations`")
     with tqdm(total=len(done), unit="network", desc="measuring", disable=None) as bar:
         rows = ablation_results.measure(done, lambda name: bar.update())
-    print(ablation_results.summary(rows))
+    stored = {"base": BASE, "missing": [f"{run.topic}: {run.label}" for run in RUNS if run not in done], "rows": rows,
+              "curves": {run.name: run.history() for run in done}}
+    print(ablation_results.summary(stored))
     print(f"\nwrote {report.write_report('ablations', ablation_results.compared(rows))}")
-    stored = {"base": BASE, "rows": rows, "curves": {run.name: run.history() for run in done}}
     print(f"drew {ablation_results.draw(stored, BUILD / 'figures' / ablation_results.FIGURE)}")
     if update_docs:
-        missing = [run.name for run in RUNS if run not in done]
-        if missing:
-            raise UserError(f"{len(missing)} runs are not finished yet ({', '.join(missing)}); run `make ablations` until they are")
         print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in ablation_results.update(stored)))
 
 
