@@ -12,9 +12,10 @@ import shlex
 import click
 import numpy as np
 
+from model import pages
 from model import results as committed
 from model.errors import report_user_errors
-from model.pages import markdown, number, title
+from model.pages import markdown, name_of, number, title
 from model.paths import ROOT, WEIGHTS, atomic_write
 from model.weights import DEGRADATIONS, FloatModel, QuantModel, load_float, load_quant
 
@@ -25,14 +26,13 @@ NOTE = "Written by `make results` (`python -m model.cards`) from the weight file
 DEGRADED = {"standard": "MATLAB-style bicubic with antialiasing, of Y", "opencv": "OpenCV's bicubic without antialiasing, of the 8-bit colours"}
 
 LIMITS = """- **One kind of smallness.** It undoes {degraded}, at x{upscale} and nothing else. A picture made small in another way (a camera's
-  optics, a browser, an area average) gains less, or gets halos at edges; what another degradation costs says
-  [results.md](../results.md#the-original-projects-protocol).
+  optics, a browser, an area average) gains less, or is spoiled. {mismatch}
 - **Clean input.** Noise and JPEG blocks were never seen in training; a network that sharpens sharpens them too. Remove them before.
 - **Y alone.** Cb and Cr are upscaled bicubically.
 - **Nothing is invented.** It was trained for the {metric}, which favours the mean of all that a detail could have been: fine texture
   stays soft. Nor is anything proven: no evidence for faces, number plates, medicine or measurements.
-- **Little data.** {count} with a few hundred pixels a side: mostly flowers, leaves and fruit, a few faces, animals, cars and
-  buildings, hardly any text, no drawings. {sets} gave the figures above and nothing else; they are small sets of photos too.
+- **Little data.** {count}, all small: mostly flowers, leaves and fruit, a few faces, animals, cars and buildings, hardly
+  any text, no drawings. {sets} gave the figures above and nothing else; they are small sets of photos too.
 - **Rights.** The weights are under the project's Apache-2.0. T91, Set5 and Set14 are customary research pictures; the project knows of no
   licence of theirs and ships none of them."""
 
@@ -134,7 +134,7 @@ def quality(pair, results):
             gain, weakest = min((find(image, "golden")["psnr"] - find(image, "bicubic")["psnr"], image) for image in results.images(dataset))
             loss, worst = max((find(image, "float")["psnr"] - find(image, "golden")["psnr"], image) for image in results.images(dataset))
             means = [f"{number(find('mean', method))} ({number(find('mean', method), 'ssim')})" for method in ("bicubic", "float", "golden")]
-            rows.append([f"{protocol}, {dataset}", *means, f"{weakest.removesuffix('_GT')} {gain:+.2f}", f"{worst.removesuffix('_GT')} {-loss:+.3f}"])
+            rows.append([f"{protocol}, {dataset}", *means, f"{name_of(weakest)} {gain:+.2f}", f"{name_of(worst)} {-loss:+.3f}"])
     if not rows:
         return "Not measured."
     text = markdown(["protocol, set", "bicubic", "TensorFlow float", "fixed point", "least gain over bicubic", "most lost to float"], rows)
@@ -166,6 +166,15 @@ def fixed_point(pair):
     return "\n".join(lines)
 
 
+def mismatch(pair, results):
+    """Return a sentence on pictures of the other degradation."""
+    found = pages.mismatch(results)
+    if pair.degradation != DEGRADATIONS[0] or found is None:
+        return "On the other degradation of this project it was not measured."
+    return (f"Made small without antialiasing (the opencv protocol), it ends below bicubic, as all weights for the\n  standard degradation do that "
+            f"were measured so: by {found[0]:.1f} to {found[1]:.1f} dB in the mean of Set5 ([results](../results.md#the-original-projects-protocol)).")
+
+
 def digest(path):
     """Return the sha256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -176,7 +185,7 @@ def card(pair, results):
     network, parameters = pair.real.network, sum(array.size for array in (*pair.real.weights, *pair.real.biases))
     files = [[f"`model/weights/{path.name}`", kind, f"{path.stat().st_size:,}", f"`{digest(path)}`"]
              for path, kind in ((pair.path, "float32"), (pair.fixed_path, "int8")) if path.is_file()]
-    limits = LIMITS.format(degraded=DEGRADED[pair.degradation], upscale=pair.real.upscale, count=count_of(pair).capitalize(),
+    limits = LIMITS.format(mismatch=mismatch(pair, results), degraded=DEGRADED[pair.degradation], upscale=pair.real.upscale, count=count_of(pair).capitalize(),
                            sets=" and ".join(results.datasets()), metric={"mse": "squared error", "psnr": "PSNR"}[pair.real.meta.get("config", {}).get("metric", "mse")])
     return f"""# {pair.name}
 
