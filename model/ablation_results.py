@@ -34,14 +34,13 @@ class AsTrained:
 
     def __init__(self, model):
         from model import keras_model
-        self._keras = keras_model.build_trainable(model.network, "same")
-        taps = model.network.layers[0].taps
-        keras_model.start_from(self._keras, model.weights, model.biases, np.eye(taps))
+        self._keras, self._numpy = keras_model.build_trainable(model.network, "same"), keras_model.keras.ops.convert_to_numpy
+        keras_model.start_from(self._keras, model.weights, model.biases, np.eye(model.network.layers[0].taps))  # no whitening: plain weights
 
     def __call__(self, y):
         """Y uint8 (H, W) -> float32 (H, W), units of 0..255."""
         pixels = y[None, :, :, None].astype(np.float32) / 255
-        return np.asarray(self._keras(pixels, training=False))[0, :, :, 0] * 255
+        return self._numpy(self._keras(pixels, training=False))[0, :, :, 0] * 255
 
 
 class AsProduct:
@@ -196,8 +195,10 @@ def load(path=RESULTS):
 def update(stored):
     """Write the committed copy, the table of docs/ablations.md and its figure; return the files."""
     text = pages.replace_region(PAGE.read_text(), "ablations", summary(stored))
-    lines = ",\n".join(json.dumps(row) for row in stored["rows"])
-    for path, content in ((RESULTS, f'{{"base": {json.dumps(stored["base"])},\n"missing": {json.dumps(stored["missing"])},\n"rows": [\n{lines}\n],\n"curves": {json.dumps(stored["curves"])}}}\n'), (PAGE, text)):
+    parts = {name: json.dumps(stored[name]) for name in ("base", "missing", "curves")}
+    parts["rows"] = "[\n" + ",\n".join(json.dumps(row) for row in stored["rows"]) + "\n]"
+    content = "{" + ",\n".join(f'"{name}": {part}' for name, part in parts.items()) + "}\n"
+    for path, whole in ((RESULTS, content), (PAGE, text)):
         with atomic_write(path) as temporary:
-            temporary.write_text(content)
+            temporary.write_text(whole)
     return [RESULTS, PAGE, draw(load(), charts.IMAGES / FIGURE)]

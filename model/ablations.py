@@ -93,12 +93,11 @@ RUNS = (
 
 
 def train(run):
-    """Train a run, or go on with it. Raises UserError if the training fails, KeyboardInterrupt if it is interrupted."""
+    """Train a run, or go on with it; return its exit code, 0 if the training is complete. Raises KeyboardInterrupt if it is interrupted."""
     code = subprocess.run([sys.executable, "-m", *run.command], cwd=ROOT).returncode
     if code == 130:
         raise KeyboardInterrupt
-    if code or not run.finished:
-        raise UserError(f"the training of {run.name} failed with exit code {code}, see above; run the same command again to go on")
+    return code if code or run.finished else 1
 
 
 @click.command()
@@ -109,16 +108,18 @@ def train(run):
 def main(only, report_only, update_docs):
     """Train what is not trained yet, measure all finished runs, print the table."""
     todo = [run for run in RUNS if not report_only and not run.finished and (not only or run.name in only)]
+    failed = []
     try:
         for number, run in enumerate(todo, 1):
             print(f"training {number} of {len(todo)}: {run.name} ({run.topic}: {run.label})", flush=True)
-            train(run)
+            if train(run):
+                failed.append(run.name)  # the others may go well
     except KeyboardInterrupt:
         print("stopped; the same command goes on where it stopped", file=sys.stderr)
         sys.exit(130)
     done = [run for run in RUNS if run.finished]
     if not RUNS[0].finished:
-        raise UserError("changes are against the base, which is not trained yet; run `make ablations`")
+        raise UserError("changes are against the base, which is not trained; see above, and run `make ablations` to go on")
     with tqdm(total=len(done), unit="network", desc="measuring", disable=None) as bar:
         rows = ablation_results.measure(done, lambda name: bar.update())
     stored = {"base": BASE, "missing": [f"{run.topic}: {run.label}" for run in RUNS if run not in done], "rows": rows,
@@ -128,6 +129,8 @@ def main(only, report_only, update_docs):
     print(f"drew {ablation_results.draw(stored, BUILD / 'figures' / ablation_results.FIGURE)}")
     if update_docs:
         print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in ablation_results.update(stored)))
+    if failed:
+        raise UserError(f"the training of {', '.join(failed)} failed, see above; run the same command again to go on")
 
 
 if __name__ == "__main__":

@@ -119,10 +119,19 @@ def test_interrupted_command_goes_on_and_reuses(trainings):
     assert trainings[1:] == ["seed3", "same"] and "would measure base, seed2, seed3, same" in result.output
 
 
-def test_a_training_that_fails_ends_the_command(trainings, monkeypatch):
-    monkeypatch.setattr(ablations.subprocess, "run", lambda command, cwd: subprocess.CompletedProcess(command, 2))
+def test_a_training_that_fails_does_not_stop_the_others(trainings, monkeypatch):
+    stands_in = ablations.subprocess.run
+    monkeypatch.setattr(ablations.subprocess, "run", lambda command, cwd: (
+        subprocess.CompletedProcess(command, 2) if str(ablations.RUNS[1].weights) in command else stands_in(command, cwd)))
+    monkeypatch.setattr(ablation_results, "measure", lambda runs, progress=None: [])
+    monkeypatch.setattr(ablations.Run, "history", lambda run: [])
+    for name in ("summary", "compared", "draw"):
+        monkeypatch.setattr(ablation_results, name, lambda *arguments: [])
+    monkeypatch.setattr(ablations.report, "BUILD", ablations.BUILD)
+    trainings[0] = 9
     result = CliRunner().invoke(ablations.main)
-    assert result.exit_code == 2 and "error: the training of base failed with exit code 2" in result.output
+    assert trainings[1:] == ["base", "seed3", "same"]
+    assert result.exit_code == 2 and "error: the training of seed2 failed, see above" in result.output, result.output
 
 
 def test_what_is_not_trained_is_said_to_be_missing(trainings, monkeypatch, tmp_path):
@@ -133,7 +142,7 @@ def test_what_is_not_trained_is_said_to_be_missing(trainings, monkeypatch, tmp_p
     monkeypatch.setattr(ablations.report, "BUILD", tmp_path)
     monkeypatch.setattr(ablation_results, "update", lambda stored: pytest.fail("not asked for"))
     result = CliRunner().invoke(ablations.main, ["--report-only"])
-    assert result.exit_code == 2 and "the base, which is not trained yet" in result.output, result.output
+    assert result.exit_code == 2 and "the base, which is not trained" in result.output, result.output
     for run in ablations.RUNS[:2]:
         finished(run)
     result = CliRunner().invoke(ablations.main, ["--report-only"])
