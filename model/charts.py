@@ -4,14 +4,13 @@ import hashlib
 import json
 
 from model.network import DEFAULT_NETWORK, UPSCALES, load_network
-from model.pages import PAPER, title
-from model.paths import ROOT, WEIGHTS, atomic_write
-from model.weights import load_float, weight_path
+from model.pages import COMPARED, PAPER, title
+from model.paths import ROOT, atomic_write
+from model.results import histories
+from model.weights import weight_path
 
 IMAGES = ROOT / "docs" / "images"
 COST, CURVES = "quality_cost.svg", "training_curves.svg"
-# Pictures of scikit-image that the documents show: no rights of others on them. Set5 and Set14 are only drawn into build/.
-COMPARED = (("astronaut", 3), ("coffee", 2), ("chelsea", 4))
 COLOURS = {"srcnn915": "#c9803a", "srcnn935": "#5a9e6f", "srcnn955": "#4878a8"}
 _OTHER = "#7a5a9e"
 
@@ -99,19 +98,8 @@ def draw_cost(points, path):
     return save(drawn, path, points)
 
 
-def histories():
-    """Return {name: [[step, PSNR], ...]} of the committed float weights whose file holds a history of its training."""
-    found = {}
-    for path in sorted(WEIGHTS.glob("*.npz")):
-        if not path.stem.endswith("_int8"):
-            history = load_float(path).meta.get("history") or []
-            if history:
-                found[path.stem] = [[row["step"], round(row["psnr"], 4)] for row in history]
-    return found
-
-
 def draw_curves(curves, path):
-    """Draw `histories`: a panel per factor and degradation, as PSNR differs by them; the uppermost decibel."""
+    """Draw `model.results.histories`: a panel per factor and degradation, as PSNR differs by them; the uppermost decibel."""
     groups = {}
     for name, curve in curves.items():
         network, *task = name.split("_")

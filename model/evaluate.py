@@ -179,6 +179,8 @@ def update_documents(rows):
     measured = results.Results(results.weight_hashes(), rows)
     results.save(measured)
     measured = results.load()  # what is written is what the documents are made from
+    if not results.histories():
+        (charts.IMAGES / charts.CURVES).unlink(missing_ok=True)
     files = [results.RESULTS, *pages.write(measured), *charts.draw_charts(measured, charts.IMAGES), *charts.draw_comparisons(charts.IMAGES),
              *cards.write(measured)]
     print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in files))

@@ -9,7 +9,7 @@ import json
 
 from model.errors import UserError
 from model.paths import ROOT, WEIGHTS, atomic_write
-from model.weights import weight_path
+from model.weights import load_float, weight_path
 
 RESULTS = ROOT / "docs" / "results" / "quality.json"
 KEY = ("network", "upscale", "protocol", "dataset", "image", "method")
@@ -56,6 +56,17 @@ class Results:
 def weight_hashes():
     """Return {name: sha256} of the committed weight files."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(WEIGHTS.glob("*.npz"))}
+
+
+def histories():
+    """Return {name: [[step, PSNR], ...]} of the committed float weights whose file holds a history of its training."""
+    found = {}
+    for path in sorted(WEIGHTS.glob("*.npz")):
+        if not path.stem.endswith("_int8"):
+            history = load_float(path).meta.get("history") or []
+            if history:
+                found[path.stem] = [[row["step"], round(row["psnr"], 4)] for row in history]
+    return found
 
 
 def save(results, path=RESULTS):

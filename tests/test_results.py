@@ -1,6 +1,7 @@
 """The committed results: of the committed weights, in the documents as generated, above their floors, and measured again."""
 
 import copy
+import dataclasses
 import itertools
 import json
 
@@ -13,6 +14,7 @@ from model.errors import UserError
 from model.network import DEFAULT_NETWORK, UPSCALES
 from model.paths import WEIGHTS, data_dir, dataset_files
 from model.protocols import PROTOCOLS
+from model.weights import load_float, save_float, weight_path
 
 NEEDS_SETS = pytest.mark.skipif(data_dir() is None, reason="Set5 is not there: run `make download` or set SRCNN_DATA")
 COMMITTED = results.load()
@@ -59,16 +61,30 @@ def test_documents_are_what_the_results_give():
 
 def test_charts_show_the_committed_data():
     assert charts.digest(charts.cost_points(COMMITTED)) in (charts.IMAGES / charts.COST).read_text(), "run `make results`"
-    curves = charts.histories()
+    curves = results.histories()
     assert (charts.IMAGES / charts.CURVES).is_file() == bool(curves), "run `make results`"
     if curves:
         assert charts.digest(curves) in (charts.IMAGES / charts.CURVES).read_text(), "run `make results`"
 
 
-@pytest.mark.parametrize("name,upscale", charts.COMPARED)
+@pytest.mark.parametrize("name,upscale", pages.COMPARED)
 def test_comparison_pictures_are_of_the_committed_weights(name, upscale):
     with Image.open(charts.IMAGES / f"{name}_x{upscale}.jpg") as picture:
         assert picture.info.get("comment", b"").decode() == charts.comparison_weights(upscale), "run `make results`"
+
+
+def test_curves_are_drawn_from_the_weight_files(tmp_path, monkeypatch):
+    assert [path.name for path in charts.draw_charts(COMMITTED, tmp_path)] == [charts.COST] + [charts.CURVES] * bool(results.histories())
+    model = load_float(weight_path("srcnn915", 3))
+    history = [{"step": step, "loss": 1 / step, "psnr": 34 - 100 / step} for step in (100, 200, 300)]
+    for name, kept in (("srcnn915_x3", history), ("srcnn915_x3_opencv", history[:2]), ("srcnn955_x2", None)):
+        meta = {name: value for name, value in model.meta.items() if name != "history"} | ({"history": kept} if kept else {})
+        save_float(dataclasses.replace(model, meta=meta), tmp_path / f"{name}.npz")
+    monkeypatch.setattr(results, "WEIGHTS", tmp_path)
+    assert results.histories() == {"srcnn915_x3": [[100, 33.0], [200, 33.5], [300, 33.6667]], "srcnn915_x3_opencv": [[100, 33.0], [200, 33.5]]}
+    files = charts.draw_charts(COMMITTED, tmp_path / "drawn")
+    assert charts.digest(results.histories()) in files[1].read_text() and "x3 opencv" in files[1].read_text()
+    assert f"images/{charts.CURVES}" in pages.page(COMMITTED, True) and "no curve to draw" in pages.page(COMMITTED, False)
 
 
 # how good it is
