@@ -23,6 +23,9 @@ FOLDER = ROOT / "docs" / "models"
 INDEX = FOLDER / "README.md"
 PLACES = ("--out", "--run", "-o", "--output")  # options that say where files go and decide no result
 NOTE = "Written by `make results` (`python -m model.cards`) from the weight files and [the results](../results.md); do not edit."
+# Options of the training that a card's sentences tell, or its heading, or that decide nothing; others are listed as they are.
+TOLD = {"network", "upscale", "degradation", "padding", "patches", "stride", "metric", "steps", "batch", "size", "lr", "lr_end", "ema", "rescales",
+        "augment", "seed", "data", "data_sha256", "init", "layers", "validate_every"}
 DEGRADED = {"standard": "MATLAB-style bicubic with antialiasing, of Y", "opencv": "OpenCV's bicubic without antialiasing, of the 8-bit colours"}
 
 LIMITS = """- **One kind of smallness.** It undoes {degraded}, at x{upscale} and nothing else. A picture made small in another way (a camera's
@@ -75,8 +78,13 @@ def command_of(text):
         if word in PLACES and words:
             words.pop(0)
         elif word.split("=")[0] not in (*PLACES, "--restart"):
-            out.append(pathlib.PurePath(word).name if word.startswith("/") else word)
+            out.append(shortened(word))
     return shlex.join(out)
+
+
+def shortened(value):
+    """Return a value as text, an absolute path as its last name: machines differ."""
+    return pathlib.PurePath(value).name if str(value).startswith("/") else str(value)
 
 
 def minutes(seconds):
@@ -94,7 +102,7 @@ def training(pair):
     held_out = meta.get("validation_pictures", [])
     rows.append(["data", f"{meta.get('data', 'not recorded')}: {trained}" + f"; for validation {', '.join(held_out)}" * bool(held_out)])
     if config.get("init"):
-        rows.append(["started from", f"`{pathlib.PurePath(config['init']).name}`"])
+        rows.append(["started from", f"`{shortened(config['init'])}`"])
     if config:
         inner = config["size"] - (2 * network.halo if config["padding"] == "valid" else 0)
         seen = meta["steps"] * config["batch"]
@@ -103,6 +111,9 @@ def training(pair):
                  ["optimiser", f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {config['metric'].upper()}, moving average of the weights {config['ema']:g}, "
                   f"first layer whitened, {config['padding']} convolutions, seed {config['seed']}"],
                  ["work", f"{seen * inner**2:,} output pixels, {seen * inner**2 * network.macs_per_pixel / 1e12:.1f} * 10^12 products forward"]]
+    more = {name: value for name, value in config.items() if name not in TOLD and value not in ("", None, False, [])}
+    if more:
+        rows.append(["also", ", ".join(f"{name.replace('_', ' ')} {shortened(value)}" for name, value in sorted(more.items()))])
     if meta.get("seconds"):
         rows.append(["time", f"{minutes(meta['seconds'])} on two CPU cores that may have had other work too"])
     if meta.get("validation_psnr"):

@@ -58,10 +58,12 @@ def test_files_that_say_nothing_of_themselves():
 def test_history_and_fine_tuning_are_told():
     pair = PAIRS["srcnn915_x3"]
     history = [{"step": 1000, "loss": 1.0, "psnr": 30.125}, {"step": 2000, "loss": 0.5, "psnr": 31.5}]
-    real = dataclasses.replace(pair.real, meta=pair.real.meta | {"history": history})
+    config = pair.real.meta["config"] | {"teacher_weight": 0.5, "teacher": "/data/srcnn955_x3.npz", "nothing": ""}
+    real = dataclasses.replace(pair.real, meta=pair.real.meta | {"history": history, "config": config})
     fixed = dataclasses.replace(pair.fixed, meta=pair.fixed.meta | {"fine_tuning": {"steps": 500, "learning_rate": 0.001}})
     text = cards.card(dataclasses.replace(pair, real=real, fixed=fixed), COMMITTED)
     assert "2 validations, 30.12 dB at step 1,000 to 31.50 dB at step 2,000" in text
+    assert "| also | teacher srcnn955_x3.npz, teacher weight 0.5 |" in text
     assert "Fine-tuned in integers: learning rate 0.001, steps 500." in text
 
 
