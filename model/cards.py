@@ -100,7 +100,7 @@ def training(pair):
     rows = [["command", f"`{command_of(meta['command'])}`" if meta.get("command") else "not recorded"]]
     trained = count_of(pair)
     held_out = meta.get("validation_pictures", [])
-    rows.append(["data", f"{meta.get('data', 'not recorded')}: {trained}" + f"; for validation {', '.join(held_out)}" * bool(held_out)])
+    rows.append(["data", f"{shortened(meta.get('data', 'not recorded'))}: {trained}" + f"; for validation {', '.join(held_out)}" * bool(held_out)])
     if config.get("init"):
         rows.append(["started from", f"`{shortened(config['init'])}`"])
     if config:
