@@ -121,7 +121,7 @@ def compared(rows):
     for row in rows:
         changes = {f"{key}_change": round(row[key] - mean, 4) for key, (mean, _, _) in limits.items()}
         beyond = [name for name, key in (("Set5", "set5"), ("Set14", "set14")) if abs(changes[f"{key}_change"]) > limits[key][2]]
-        out.append(row | changes | {"counts": "" if row["topic"] == "base" else ", ".join(beyond) or "no"})
+        out.append(row | changes | {"counts": "" if row["topic"] == "base" else "not known" if math.isinf(limits["set5"][2]) else ", ".join(beyond) or "no"})
     return out
 
 

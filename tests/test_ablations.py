@@ -70,7 +70,7 @@ def test_chance_is_student_s():
     mean, deviation, limit = ablation_results.chance(rows_of([31.0, 32.0, 33.0]), "set5")
     assert (mean, deviation) == (32.0, 1.0) and limit == pytest.approx(4.3027 * (4 / 3) ** 0.5, rel=1e-4)
     assert ablation_results.chance(rows_of([31.0]), "set5") == (31.0, np.inf, np.inf)
-    assert ablation_results.compared(rows_of([31.0], [99.0]))[-1]["counts"] == "no"
+    assert ablation_results.compared(rows_of([31.0], [99.0]))[-1]["counts"] == "not known"
     with pytest.raises(UserError, match="base, which is not trained"):
         ablation_results.chance([], "set5")
 
