@@ -15,6 +15,7 @@ N       ?= 3000
 SEED    ?= 1
 SEEDS   ?= 1
 DEGRADATION ?= standard
+METHODS ?= bilinear,bicubic,float,golden
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
@@ -93,8 +94,14 @@ quantise: $(READY)  ## float weights to fixed point, searched: NETWORK= UPSCALE=
 finetune: $(READY)  ## the same, then trained on in integers: NETWORK= UPSCALE= DEGRADATION=
 	$(PY) -m model.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
-evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14
-	$(PY) -m model.evaluate
+evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14: METHODS=golden,csim ARGS=--check
+	$(PY) -m model.evaluate --methods $(METHODS) $(ARGS)
+
+results: $(READY)  ## measure and write the committed results, README's tables, docs/results.md, model cards
+	$(PY) -m model.evaluate --update-docs
+
+ablations: $(READY)  ## what each choice of the training is worth, interruptible: ARGS=--update-docs
+	$(PY) -m model.ablations $(ARGS)
 
 compare: $(READY)  ## every method on your pictures: IMG=file or folder
 	$(PY) -m model.compare $(IMG) --upscale $(UPSCALE)

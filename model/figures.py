@@ -20,11 +20,12 @@ TITLES = {"truth": "ground truth", "bilinear": "bilinear", "bicubic": "bicubic",
 SHOWN = ("bicubic", "float", "golden")
 CROP_SHARE = 5  # the crop's side is the picture's shorter side over this
 LEAST_CROP = 24  # pixels
+JPEG_DPI, JPEG_QUALITY = 110, 85  # for documents: small files
 _FRAME = "#ff5a36"
 _PANEL = 3.1  # inches
 
 
-def draw(picture, case, results, path, crop=None, title=None):
+def draw(picture, case, results, path, crop=None, title=None, comment=None):
     """Draw the figure.
 
     Parameters
@@ -36,10 +37,12 @@ def draw(picture, case, results, path, crop=None, title=None):
     results : dict of str to ndarray
         Per method its Y; drawn in this order after the ground truth.
     path : path-like
-        .png, .pdf or .svg
+        .png, .pdf, .svg or .jpg
     crop : (int, int, int, int), optional
         left, top, width, height; chosen by `choose_crop` if None.
     title : str, optional
+    comment : str, optional
+        Written into a .jpg, where nobody sees it.
 
     Returns
     -------
@@ -95,9 +98,10 @@ def draw(picture, case, results, path, crop=None, title=None):
     if title:
         figure.suptitle(title, x=0.006, ha="left", y=1 - 0.12 / size[1], va="top", fontsize=13, color="0.25")
     path = pathlib.Path(path)
+    jpeg = {"dpi": JPEG_DPI, "pil_kwargs": {"quality": JPEG_QUALITY, "optimize": True} | ({"comment": comment} if comment else {})}
     with atomic_write(path) as temporary:
         try:
-            figure.savefig(temporary, dpi=150)
+            figure.savefig(temporary, **(jpeg if path.suffix == ".jpg" else {"dpi": 150}))
         except ValueError as error:
             raise UserError(f"cannot draw {path}: {path.suffix or 'no ending'} is no format of figures; choose .png, .pdf or .svg") from error
         finally:

@@ -1,4 +1,4 @@
-"""Evaluation, comparison, figures and benchmark: columns, agreement, bad input; the committed weights' quality."""
+"""Evaluation, comparison, figures and benchmark: columns, agreement, bad input. The committed results are tests/test_results.py's."""
 
 import itertools
 import json
@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from model import bench, compare, evaluate, figures, methods, protocols, report
 from model.errors import UserError
-from model.paths import data_dir
 from model.weights import weight_path
 
 COLUMNS = ["network", "upscale", "protocol", "dataset", "image", "method", "psnr", "ssim", "mse"]
@@ -173,26 +172,3 @@ def test_contenders_take_turns_and_the_median_counts(monkeypatch):
     assert [what for what, _ in order] == list("abababa")
     assert rows == [{"what": "a", "kind": "measured", "mpixel_per_s": 0.001 / 2, "size": "50x20", "runs": 3},
                     {"what": "b", "kind": "measured", "mpixel_per_s": 0.00025 / 4, "size": "50x5", "runs": 2}]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(data_dir() is None, reason="Set5 is not there: run `make download` or set SRCNN_DATA")
-@pytest.mark.parametrize("network,upscale", evaluate.committed())
-def test_committed_weights_lose_little_in_fixed_point(network, upscale):
-    """Each mean within 0.02 dB of float, each picture within 0.05 dB of float and above bicubic."""
-    rows = evaluate.evaluate([(network, upscale, "standard")], ["Set5", "Set14"], ("bicubic", "float", "golden"))
-    quality = {(row["dataset"], row["image"], row["method"]): row["psnr"] for row in rows}
-    for dataset, image in {(row["dataset"], row["image"]) for row in rows}:
-        bicubic, real, fixed = (quality[dataset, image, method] for method in ("bicubic", "float", "golden"))
-        assert real - fixed <= (0.02 if image == "mean" else 0.05), (dataset, image)
-        assert fixed > bicubic, (dataset, image)
-
-
-FLOORS = {("srcnn915", 2): 36.7, ("srcnn915", 3): 32.7, ("srcnn915", 4): 30.4}  # float, mean of Set5, dB
-
-
-@pytest.mark.skipif(data_dir() is None, reason="Set5 is not there: run `make download` or set SRCNN_DATA")
-def test_committed_weights_are_as_good_as_the_readme_says():
-    for (network, upscale), floor in FLOORS.items():
-        rows = evaluate.evaluate([(network, upscale, "standard")], ["Set5"], ("float",))
-        assert rows[-1]["image"] == "mean" and rows[-1]["psnr"] >= floor
