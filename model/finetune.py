@@ -1,7 +1,7 @@
 """Quantise a trained network and train its integers on: `python -m model.finetune --network srcnn915 --upscale 3`.
 
 The binary points are those that `model.quantise` searches; then weights and biases are trained with the very integer
-arithmetic of the hardware in the forward pass (`model.keras_integer`), on the same pictures as the float network.
+arithmetic of the hardware in the forward pass (`model.keras_integer`), on the training pictures at their own size.
 Validation runs the golden model itself; what quantisation alone gave is step 0, and kept if nothing is better.
 Resumable, see `model.training`.
 """
@@ -40,23 +40,27 @@ class IntegerTraining(Training):
         model = keras_integer.build(start.network)
         keras_integer.start_from(model, start)
         super().__init__(config, folder, model, "mse", data)
-        self._compare_with_golden()
+        self._compare_with_golden()  # before the first step
         self.start_psnr = self.mean_psnr(self.candidate(), self.validation)
         self.best = {"psnr": self.start_psnr, "step": 0, "weights": self.candidate()}
 
     def _compare_with_golden(self):
         """Raise UserError if this device's convolutions don't give the golden model's integers (reduced precision, Winograd)."""
-        low = next(self.validation.pictures())[0]
-        padded = golden.pad(low, self.start.network.halo)
-        different = int((self.lib.infer_valid(self.model, padded) != golden.infer_valid(self.start, padded)).sum())
+        batch = self.patches(0)[0]  # the shapes of training: a device chooses its algorithm by them
+        levels = np.round(batch[..., 0] * 255).astype(np.uint8)
+        exact = np.stack([golden.infer_valid(self.start, x, workers=1) for x in levels])
+        different = int((self.lib.infer_valid(self.model, levels) != exact).sum())
         if different:
-            raise UserError(f"convolutions on this device are not exact ({different} of {low.size} pixels differ from the golden model); "
+            raise UserError(f"convolutions on this device are not exact ({different} of {exact.size} pixels differ from the golden model); "
                             "run the fine-tuning on the CPU: CUDA_VISIBLE_DEVICES= and the same command")
 
     def candidate(self):
         """Return weight, bias and shift of every layer."""
         model = self.lib.to_quant_model(self.model, self.start.network, self.start.upscale)
-        self.lib.check_exact(model)
+        try:
+            self.lib.check_exact(model)
+        except UserError as error:
+            raise self._diverged(str(error).split(";", maxsplit=1)[0]) from error
         return [array for q in model.layers for array in (q.weight, q.bias, q.shift)]
 
     def quant_model(self, weights, meta=None):
@@ -70,8 +74,9 @@ class IntegerTraining(Training):
 
     def export(self, command):
         """Return the best integers by validation as a `QuantModel`, with what quantisation says of them and the fine-tuning."""
-        meta = self.provenance(command) | {"validation_psnr_before": round(self.start_psnr, 4)}
-        return self.quant_model(self.best["weights"], self.start.meta | {"fine_tuning": meta})
+        tuned = self.provenance(command) | {"validation_psnr_before": round(self.start_psnr, 4)}
+        quantised = {key: value for key, value in self.start.meta.items() if key != "command"}  # that alone would not make this file
+        return self.quant_model(self.best["weights"], quantised | {"command": command, "fine_tuning": tuned})
 
 
 @click.command()

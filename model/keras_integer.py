@@ -4,6 +4,7 @@ Layer by layer what `model.golden` computes: acc = bias + sum(weight * x), then 
 0..255. Everything is a whole number in float32, which holds all of them below 2^24, so any order of summation gives
 the same result (`check_exact` asserts the bound for the weights at hand). Rounding has no derivative, so that each
 rounded value passes its gradient straight through (Bengio et al. 2013), and saturation stops it.
+Float pixels come from whole numbers of 1/255, to which they are rounded first.
 """
 
 import numpy as np
@@ -36,32 +37,39 @@ class WholeNumbers(keras.layers.Layer):
         return keras.ops.round(x * ACT_MAX)
 
 
+class WithinInt8(keras.constraints.Constraint):
+    """Keeps kernels at int8's ends: a weight that left would get no gradient and never come back."""
+
+    def __call__(self, kernel):
+        return keras.ops.clip(kernel, -WEIGHT_MAX - 1, WEIGHT_MAX)
+
+
 class IntegerConv2D(keras.layers.Layer):
     """A convolution of uint8 values (as floats) to uint8 values, valid, as the hardware does it.
 
-    What is trained: `kernel` (H, W, I, O), rounded and clipped to int8 in the forward pass, and `offset` (O,), the
-    bias in units of the output, rounded to whole accumulator units. The shifts, the binary points, stay as searched.
+    What is trained: `kernel` (H, W, I, O), in -128..127, rounded in the forward pass, and `offset` (O,), the bias in
+    units of the output, rounded to whole accumulator units. `unit` (O,) is 2^shift: the binary points stay as searched.
     """
 
     def __init__(self, layer, **options):
         super().__init__(**options)
-        self.shape_ = (layer.k, layer.k, layer.in_ch, layer.out_ch)
+        self.kernel_shape = (layer.k, layer.k, layer.in_ch, layer.out_ch)
 
     def build(self, input_shape):
-        """Make the variables, all zero; see `start_from`."""
-        out_ch = self.shape_[-1]
-        self.kernel = self.add_weight(name="kernel", shape=self.shape_, initializer="zeros")
+        """Make the variables; see `start_from`."""
+        out_ch = self.kernel_shape[-1]
+        self.kernel = self.add_weight(name="kernel", shape=self.kernel_shape, initializer="zeros", constraint=WithinInt8())
         self.offset = self.add_weight(name="offset", shape=(out_ch,), initializer="zeros")
-        self.shift = self.add_weight(name="shift", shape=(out_ch,), initializer="zeros", trainable=False)
+        self.unit = self.add_weight(name="unit", shape=(out_ch,), initializer="ones", trainable=False)
 
     def call(self, x):
         """(N, H, W, I) whole numbers in 0..255 -> (N, H - k + 1, W - k + 1, O) likewise."""
         ops = keras.ops
-        unit = ops.exp2(self.shift)  # a power of two: products with it and its inverse are exact
-        kernel = ops.clip(straight_through(ops.round, self.kernel), -WEIGHT_MAX - 1, WEIGHT_MAX)
-        bias = ops.clip(straight_through(ops.round, self.offset * unit), -BIAS_MAX, BIAS_MAX)
-        half = ops.floor(unit / 2)
-        scaled = (ops.conv(x, kernel, padding="valid", data_format="channels_last") + (bias + half)) / unit
+        bias = ops.clip(straight_through(ops.round, self.offset * self.unit), -BIAS_MAX, BIAS_MAX)
+        half = ops.floor(self.unit / 2)
+        products = ops.conv(x, straight_through(ops.round, self.kernel), padding="valid", data_format="channels_last")
+        # Rounded, since a fast algorithm of a GPU (Winograd) may be off by a fraction; `unit` is a power of two.
+        scaled = (straight_through(ops.round, products) + (bias + half)) / self.unit
         return straight_through(ops.floor, ops.clip(scaled, 0, ACT_MAX))
 
 
@@ -79,18 +87,19 @@ def start_from(keras_model, model):
     for layer, q in zip(_layers(keras_model), model.layers):
         layer.kernel.assign(transpose_kernel(q.weight, "tensorflow").astype(np.float32))
         layer.offset.assign((q.bias / 2.0**q.shift).astype(np.float32))
-        layer.shift.assign(q.shift.astype(np.float32))
+        layer.unit.assign(np.ldexp(np.float32(1), q.shift.astype(np.int32)))
 
 
 def to_quant_model(keras_model, network, upscale, meta=None):
     """Return the integers of the forward pass as a `QuantModel`. Raises UserError if one is NaN or the sums may overflow."""
     layers = []
     for layer in _layers(keras_model):
-        kernel, offset, shift = (keras.ops.convert_to_numpy(value) for value in (layer.kernel, layer.offset, layer.shift))
+        kernel, offset, unit = (keras.ops.convert_to_numpy(value) for value in (layer.kernel, layer.offset, layer.unit))
         if not (np.isfinite(kernel).all() and np.isfinite(offset).all()):
             raise UserError(f"the weights of layer {layer.name} are no longer numbers; lower --lr")
         weight = np.clip(np.round(kernel), -WEIGHT_MAX - 1, WEIGHT_MAX)
-        bias = np.clip(np.round(offset * np.float32(2) ** shift), -BIAS_MAX, BIAS_MAX)
+        bias = np.clip(np.round(offset * unit), -BIAS_MAX, BIAS_MAX)
+        shift = np.frexp(unit)[1] - 1
         layers.append(QuantLayer(transpose_kernel(weight, "project").astype(np.int8), bias.astype(np.int32), shift.astype(np.uint8)))
     return QuantModel(network, upscale, tuple(layers), meta or {})
 
@@ -100,13 +109,23 @@ def check_exact(model):
     for layer, q in zip(model.network.layers, model.layers):
         if q.worst_accumulator >= FLOAT32_EXACT:
             raise UserError(f"the sums of layer {layer.name} may reach {q.worst_accumulator}, but training computes them in float32, "
-                            f"exact below {FLOAT32_EXACT}; take a layer with fewer taps, or the weights of `make quantise` as they are")
+                            f"exact below {FLOAT32_EXACT}; lower --lr, or take the weights of `make quantise` as they are")
 
 
 def infer_valid(keras_model, x):
-    """Return what the forward pass gives for one padded picture, uint8 (H, W) -> uint8 (H - 2 halo, W - 2 halo)."""
-    out = keras_model(x[None, :, :, None].astype(np.float32) / np.float32(ACT_MAX), training=False)
-    return np.round(keras.ops.convert_to_numpy(out)[0, :, :, 0] * ACT_MAX).astype(np.uint8)
+    """Return what the forward pass, compiled as in training, gives for a batch of padded pictures.
+
+    Parameters
+    ----------
+    keras_model : keras.Model
+    x : ndarray of uint8, shape (N, H, W)
+
+    Returns
+    -------
+    ndarray of uint8, shape (N, H - 2 halo, W - 2 halo)
+    """
+    out = keras_model.predict_on_batch(x[..., None].astype(np.float32) / np.float32(ACT_MAX))
+    return np.round(out[..., 0] * ACT_MAX).astype(np.uint8)
 
 
 def _layers(keras_model):

@@ -5,6 +5,7 @@ import pathlib
 
 import click
 
+from model.errors import UserError
 from model.network import DEFAULT_NETWORK, UPSCALES, load_toml
 from model.paths import ROOT
 from model.weights import DEGRADATIONS
@@ -29,12 +30,25 @@ def load_recipe(kind, network, upscale, degradation="standard"):
     dict
         Every key of the table [kind], each from the most special table that has it.
     """
-    tables = [load_toml(RECIPES, "the committed one")[kind]]
+    tables = [_checked(load_toml(RECIPES, "the committed one"))[kind]]
     tables.append(tables[0].get(pathlib.Path(network).stem, {}))
     tables += [tables[1].get(name, {}) for name in (f"x{upscale}", degradation)]
     known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
     recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
     return {key: value.format(upscale=upscale) if isinstance(value, str) else value for key, value in recipe.items()}
+
+
+def _checked(recipes):
+    """Return the recipes. Raises UserError for a key or a table that nothing would read."""
+    for kind, table in recipes.items():
+        keys = {key for key, value in table.items() if not isinstance(value, dict)}
+        for network, special in ((name, value) for name, value in table.items() if isinstance(value, dict)):
+            for name, value in [(network, special), *special.items()]:
+                inner = value if isinstance(value, dict) else {name: value}
+                known = keys | {f"x{upscale}" for upscale in UPSCALES} | set(DEGRADATIONS) if inner is special else keys
+                for key in inner.keys() - known:
+                    raise UserError(f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from {', '.join(sorted(known))}")
+    return recipes
 
 
 def options(command):
@@ -53,7 +67,7 @@ def options(command):
         click.option("--lr-end", type=click.FloatRange(0), **recipe, help="Rate at the end of the cosine."),
         click.option("--ema", type=click.FloatRange(0, 1, max_open=True), **recipe, help="Momentum of the weights' moving average."),
         click.option("--validate-every", type=click.IntRange(1), **recipe, help="Steps between validations, each with a checkpoint."),
-        click.option("--seed", type=click.IntRange(0), default=1, show_default=True),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True),
         click.option("--data", type=click.Path(), default="", help="Folder of training pictures  [default: T91]."),
         click.option("--run", "run_name", default="", help="Folder under build/train  [default: after network, upscale, degradation]."),
         click.option("--restart", is_flag=True, help="Forget the run's checkpoint."),

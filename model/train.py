@@ -111,9 +111,6 @@ def main(run_name, restart, out, epochs, rescales, **config):
     data = prepare_data(config)
     if epochs:
         config["steps"] = epochs * data[0].steps_per_epoch
-    # What a resumption has to find unchanged beside the options:
-    config["layers"] = [[layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers]
-    config["data_sha256"] = hashlib.sha256(data[0].pairs.low.tobytes() + data[0].pairs.high.tobytes()).hexdigest()
     folder = run_folder(config, run_name)
     if restart:
         (folder / "checkpoint.npz").unlink(missing_ok=True)

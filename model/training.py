@@ -6,6 +6,7 @@ thread count): weights, optimizer state and moving average are in the checkpoint
 alone.
 """
 
+import hashlib
 import json
 import math
 import pathlib
@@ -59,8 +60,10 @@ class Training:
         raise NotImplementedError
 
     def averaged(self):
-        """Return the candidate of the weights' moving average."""
+        """Return the candidate of the weights' moving average. Raises UserError if weights are no longer numbers."""
         current = self.model.get_weights()
+        if not all(np.isfinite(value).all() for value in current):
+            raise self._diverged("the weights are no longer numbers")
         self.optimizer.finalize_variable_values(self.model.trainable_variables)
         try:
             return self.candidate()
@@ -71,7 +74,7 @@ class Training:
         """Return the mean PSNR of the averaged weights over the validation pictures, in dB; remember the best."""
         average = self.averaged()
         if not all(np.isfinite(value).all() for value in average):
-            raise self._diverged("the weights are no longer numbers")
+            raise self._diverged("the averaged weights are no longer numbers")
         psnr = self.mean_psnr(average, self.validation)
         if psnr > self.best["psnr"]:
             self.best = {"psnr": psnr, "step": self.step, "weights": average}
@@ -129,9 +132,10 @@ class Training:
             header = json.loads(str(arrays["header"]))
         except Exception as error:  # numpy raises half a dozen kinds for a damaged archive
             raise UserError(f"the checkpoint {path} is damaged; start afresh with --restart") from error
-        for name, value in header["config"].items():
-            if self.config.get(name) != value:
-                raise UserError(f"the run in {self.folder} was started with {name} = {value}, not {self.config.get(name)}; "
+        for name in sorted(header["config"].keys() | self.config.keys()):
+            before, now = header["config"].get(name), self.config.get(name)
+            if before != now:
+                raise UserError(f"the run in {self.folder} was started with {name} = {before}, not {now}; "
                                 "give the same options, another --run, or --restart")
         self.model.set_weights([arrays[f"model_{i}"] for i in range(len(self.model.get_weights()))])
         for i, variable in enumerate(self.optimizer.variables):
@@ -202,7 +206,10 @@ def run_folder(config, run_name, prefix=""):
 
 
 def prepare_data(config):
-    """Return the training's `Patches`, the validation `Pairs` and the files they come from, never those of a test set."""
+    """Return the training's `Patches`, the validation `Pairs` and their files, never those of a test set.
+
+    What a resumption has to find unchanged beside the options is written into `config`: layers and pictures.
+    """
     files = picture_files(pathlib.Path(config["data"])) if config["data"] else dataset_files("T91")
     train, validation = split(files)
     halo = load_network(config["network"]).halo
@@ -214,7 +221,14 @@ def prepare_data(config):
     held_out = load_pairs(validation, config["upscale"], config["degradation"])
     if held_out.shapes.min() <= 2 * config["upscale"]:
         raise UserError(f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than {2 * config['upscale']}")
+    config["layers"] = [[layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers]
+    config["data_sha256"] = _digest(patches.pairs)
+    config["validation_sha256"] = _digest(held_out)
     return patches, held_out, validation
+
+
+def _digest(pairs):
+    return hashlib.sha256(pairs.low.tobytes() + pairs.high.tobytes()).hexdigest()
 
 
 def write_history(folder, history, config):

@@ -91,7 +91,7 @@ class QuantModel:
 def weight_path(network, upscale, degradation="standard", quantised=False):
     """Return where the committed weights of a network lie."""
     suffix = "" if degradation == "standard" else f"_{degradation}"
-    return WEIGHTS / f"{network}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
+    return WEIGHTS / f"{pathlib.Path(network).stem}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
 
 
 def save_float(model, path):
@@ -189,16 +189,18 @@ def _load(path, network, kind):
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
         header = {name: header[name] for name in ("kind", "network", "upscale", "meta")} | {"layers": header.get("layers")}
+        header["layers"] = tuple(Layer(**layer) for layer in header["layers"] or ())
     except Exception as error:  # a damaged archive makes numpy and zipfile raise a dozen kinds
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
     if header["kind"] != kind:
         raise UserError(f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair")
-    if network is not None and header["network"] != pathlib.Path(network).stem:
+    wanted = load_network(network) if network is not None else None
+    if wanted is not None and header["network"] != wanted.name:
         raise UserError(f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}")
     if network is None and header["network"] not in list_networks() and header["layers"]:  # of a description elsewhere
-        described = Network(header["network"], tuple(Layer(**layer) for layer in header["layers"]))
+        described = Network(header["network"], header["layers"])
     else:
-        described = load_network(network or header["network"])
+        described = wanted or load_network(header["network"])
     parts = ("weight", "bias", "shift") if kind == "int8" else ("weight", "bias")
     needed = [f"{layer.name}_{part}" for layer in described.layers for part in parts]
     missing = [name for name in needed if name not in arrays]
