@@ -239,4 +239,4 @@ def test_committed_integer_weights_belong_to_the_committed_float_weights(path):
     quantised = load_quant(path)
     source = path.with_name(path.name.replace("_int8", ""))
     load_float(source, quantised.network.name)
-    assert hashlib.sha256(source.read_bytes()).hexdigest() == quantised.meta["float_sha256"], "quantise again: make quantise"
+    assert hashlib.sha256(source.read_bytes()).hexdigest() == quantised.meta["float_sha256"], "quantise again: make quantise or make finetune"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from model import quantise, recipes
-from model.datasets import split
+from model.datasets import RESCALES, split
 from model.errors import UserError
 from model.network import UPSCALES, list_networks
-from model.paths import WEIGHTS, data_dir, dataset_files
+from model.paths import ROOT, WEIGHTS, data_dir, dataset_files
 from model.weights import DEGRADATIONS
 
 RECIPES = """
@@ -51,9 +51,12 @@ def test_options_win(made_up):
     assert config == {"network": "small", "upscale": 2, "degradation": "standard", "steps": 9, "lr": 2e-3, "init": "", "seed": 4}
 
 
-def test_a_broken_file_is_one_sentence(made_up):
-    (made_up / "recipes.toml").write_text("[train\n")
-    with pytest.raises(UserError, match="not valid TOML"):
+@pytest.mark.parametrize("text, words", [
+    ("[train\n", "not valid TOML"), ("[train]\nsteps = 1\n[train.small]\nstpes = 5\n", "'stpes', which no recipe knows; choose from"),
+    ("[train]\nsteps = 1\n[train.small.x5]\nsteps = 5\n", "'x5', which"), ("[train]\nsteps = 1\n[train.small.x3]\nlr = 5\n", "'lr', which")])
+def test_a_broken_file_is_one_sentence(made_up, text, words):
+    (made_up / "recipes.toml").write_text(text)
+    with pytest.raises(UserError, match=words):
         recipes.load_recipe("train", "small", 3)
 
 
@@ -73,7 +76,7 @@ def committed():
             meta = json.loads(str(archive["header"]))["meta"]
         if "fine_tuning" in meta:
             yield pytest.param("finetune", meta["fine_tuning"], id=path.stem)
-        elif not path.stem.endswith("_int8"):
+        elif not path.stem.endswith("_int8"):  # quantised alone: tests/test_quantise.py
             yield pytest.param("train", meta, id=path.stem)
 
 
@@ -82,8 +85,12 @@ def test_committed_weights_were_made_by_their_recipe(kind, meta):
     """`make train` and `make finetune` do what made them, on the training pictures alone."""
     config = meta["config"]
     recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
-    assert {key: config.get(key, 1 if key == "cycles" else None) for key in recipe} == recipe
-    assert config["data"] == "" and meta["data"] == "T91" and meta["steps"] == config["steps"]
+    usual = {"padding": "valid", "patches": "random", "metric": "mse", "augment": True, "seed": 1, "data": "",
+             "rescales": list(RESCALES) if kind == "train" else [1.0]}
+    assert {key: config.get(key, 1 if key == "cycles" else None) for key in recipe | usual} == recipe | usual
+    assert meta["data"] == "T91" and meta["steps"] == config["steps"]
+    if config.get("init"):
+        assert config["init_sha256"] == hashlib.sha256((ROOT / config["init"]).read_bytes()).hexdigest(), "train again: it started from other weights"
 
 
 @pytest.mark.skipif(data_dir() is None, reason="T91, Set5 and Set14 were not found: run `make download`, or set SRCNN_DATA")
@@ -95,5 +102,5 @@ def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
     digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*train, *validation, *dataset_files("Set5"), *dataset_files("Set14")]}
     assert len(set(digests.values())) == len(digests)
     assert calibration == train and not set(train) & set(validation)
-    recorded = [set(name["validation_pictures"]) for _, name in (param.values for param in committed())]
+    recorded = [set(meta["validation_pictures"]) for _, meta in (param.values for param in committed())]
     assert recorded and all(names == {path.name for path in validation} for names in recorded)
