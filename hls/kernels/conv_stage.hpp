@@ -5,6 +5,8 @@
 // the multipliers always see its first SIMD entries and it is back in place after every pass over the taps. Where
 // SIMD does not divide the taps, the window has idle entries at its end, whose weights are zero.
 // With PACK two output channels share a multiplier (products.hpp).
+// Parameters go from PE to PE through a register in each PE, from which it writes its RAMs: no word has to reach all PEs
+// at once, which lie all over the device.
 // The next column is fetched during the last steps of the current position and enters with the last one:
 // positions follow each other without a bubble.
 #pragma once
@@ -41,29 +43,44 @@ template <class L> struct conv_stage {
     typedef ap_uint<index_bits(FOLD)> fold_t;
     typedef ap_uint<index_bits(TAP_FOLD)> tap_t;
     typedef ap_uint<index_bits(OUT_FOLD)> pass_t;
+    typedef ap_uint<index_bits(L::PE)> pe_t;
+    typedef ap_uint<index_bits(WEIGHT_BEATS)> piece_t;
 
-    // Parameters. bias_shift: bias in the low BIAS_BITS, shift above.
-    ram<ap_uint<SIMD_BITS>, FOLD> weights[L::PE];
+    // A parameter word on its way through the PEs, and where it belongs.
+    struct parcel {
+        bool valid = false, here = false;    // here: it belongs to the PE that holds it
+        bool bias = false;
+        pe_t pe = 0;
+        piece_t piece = 0;
+        fold_t address = 0;
+        ctrl_t word = 0;
+    };
+
+    // Parameters. weights: a RAM for each 64-bit piece of a PE's word. bias_shift: bias in the low BIAS_BITS, shift above.
+    ram<ctrl_t, FOLD> weights[L::PE][WEIGHT_BEATS];
     ram<ap_uint<BIAS_BITS + 5>, OUT_FOLD> bias_shift[L::PE];
     lines_t lines;
 
     bool running = false;                    // false: waiting for a command, or loading parameters
     // Loading.
     bool loading = false, loading_bias = false;
+    bool settling = false;                   // the last words are on their way
     fold_t load_address = 0;
-    ap_uint<index_bits(L::PE)> load_pe = 0;
-    ap_uint<index_bits(WEIGHT_BEATS)> load_beat = 0;
-    ap_uint<WEIGHT_BEATS * 64> load_word = 0;
+    pe_t load_pe = 0;
+    piece_t load_piece = 0;
+    parcel parcels[L::PE];
     // Fetching columns: position, input word within it.
     bool fetching = false, column_valid = false, column_yields = false;
     coord_t last_x = 0, last_y = 0, x = 0, y = 0;
     ap_uint<index_bits(WORDS)> word = 0;
     pixel_t pixel = 0;
     typename lines_t::column_t column = 0;
-    // Computing: `fold` is the step within the position and the address of its weights; `last` and `late` are what is
-    // asked of it, kept beside it, since whether the next step waits for input depends on them.
+    // Computing: `fold` is the step within the position; `last` and `late` are what is asked of it, kept beside it, since
+    // whether the next step waits for input depends on them. `weight_address` is `fold` once more for each PE, which
+    // counts for itself, beside its RAMs.
     bool busy = false;
     fold_t fold = 0;
+    fold_t weight_address[L::PE] = {};
     bool last = FOLD == 1;                   // fold == FOLD - 1
     bool late = FOLD - 1 <= WORDS;           // fold >= FOLD - 1 - WORDS
     tap_t tap_pass = 0;
@@ -80,21 +97,26 @@ template <class L> struct conv_stage {
     }
     bool wants_ctrl() const {
 #pragma HLS INLINE
-        return !running;
+        return !running && !settling;
     }
     // Software only: would the next step find its inputs?
     bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<out_t>&) const {
-        return running ? !wants_input() || !in.empty() : !ctrl.empty();
+        return (!wants_input() || !in.empty()) && (!wants_ctrl() || !ctrl.empty());
     }
 
     void step(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<out_t>& out) {
 #pragma HLS INLINE
-#pragma HLS ARRAY_PARTITION variable=weights complete dim=1
+#pragma HLS ARRAY_PARTITION variable=weights complete dim=0
 #pragma HLS ARRAY_PARTITION variable=bias_shift complete dim=1
+#pragma HLS ARRAY_PARTITION variable=parcels complete
+#pragma HLS ARRAY_PARTITION variable=weight_address complete
 #pragma HLS ARRAY_PARTITION variable=window complete
 #pragma HLS ARRAY_PARTITION variable=acc complete
+        deliver();
         if (wants_ctrl()) {
             control(ctrl.read());
+        } else if (settling) {
+            settle();
         } else {
             run(in, out);
         }
@@ -119,24 +141,15 @@ template <class L> struct conv_stage {
     // Parameter words: weights by fold step, PE and 64-bit piece; then bias and shift by output channel.
     void load(ctrl_t message) {
 #pragma HLS INLINE
-        const ap_uint<WEIGHT_BEATS * 64> assembled =
-            WEIGHT_BEATS == 1 ? ap_uint<WEIGHT_BEATS * 64>(message)
-                              : ap_uint<WEIGHT_BEATS * 64>((load_word >> 64) | (ap_uint<WEIGHT_BEATS * 64>(message) << (WEIGHT_BEATS * 64 - 64)));
-        const ap_uint<BIAS_BITS + 5> packed = (message.range(36, 32), message.range(BIAS_BITS - 1, 0));
-        const bool whole = loading_bias || load_beat == WEIGHT_BEATS - 1;
-    load_pe:
-        for (int p = 0; p < L::PE; p++) {
-#pragma HLS UNROLL
-            if (load_pe == p && whole) {
-                if (loading_bias && !L::RAW) {
-                    bias_shift[p].write(load_address, packed);
-                } else {
-                    weights[p].write(load_address, assembled.range(SIMD_BITS - 1, 0));
-                }
-            }
-        }
-        load_word = assembled;
-        load_beat = next_count(load_beat, whole);
+        parcels[0].valid = true;
+        parcels[0].here = load_pe == 0;
+        parcels[0].bias = loading_bias;
+        parcels[0].pe = load_pe;
+        parcels[0].piece = load_piece;
+        parcels[0].address = load_address;
+        parcels[0].word = message;
+        const bool whole = loading_bias || load_piece == WEIGHT_BEATS - 1;
+        load_piece = next_count(load_piece, whole);
         if (whole) {
             const bool last_pe = load_pe == L::PE - 1;
             load_pe = next_count(load_pe, last_pe);
@@ -146,9 +159,45 @@ template <class L> struct conv_stage {
                 if (last) {
                     loading = !loading_bias && !L::RAW;
                     loading_bias = loading;
+                    settling = !loading;
                 }
             }
         }
+    }
+
+    // Every PE writes the word it holds, if that is its own, and takes the one of the PE before it.
+    void deliver() {
+#pragma HLS INLINE
+    deliver_pe:
+        for (int p = L::PE - 1; p >= 0; p--) {
+#pragma HLS UNROLL
+            const parcel held = parcels[p];
+        deliver_piece:
+            for (int i = 0; i < WEIGHT_BEATS; i++) {
+#pragma HLS UNROLL
+                if (held.here && !held.bias && held.piece == i) {
+                    weights[p][i].write(held.address, held.word);
+                }
+            }
+            if (held.here && held.bias && !L::RAW) {
+                const ap_uint<BIAS_BITS + 5> packed = (held.word.range(36, 32), held.word.range(BIAS_BITS - 1, 0));
+                bias_shift[p].write(held.address, packed);
+            }
+            if (p > 0) {
+                parcels[p] = parcels[p > 0 ? p - 1 : 0];
+                parcels[p].here = parcels[p].valid && parcels[p].pe == p;
+            } else {
+                parcels[p].valid = parcels[p].here = false;
+            }
+        }
+    }
+
+    // As many steps as there are PEs, so that the last word arrives. With the next command, a column's first word, and
+    // its entry, the first weight is read no sooner than four steps after the last was written: three would do (ram.hpp).
+    void settle() {
+#pragma HLS INLINE
+        settling = load_pe != L::PE - 1;
+        load_pe = next_count(load_pe, !settling);
     }
 
     void run(hls::stream<in_t>& in, hls::stream<out_t>& out) {
@@ -182,7 +231,13 @@ template <class L> struct conv_stage {
     read_weights:
         for (int p = 0; p < L::PE; p++) {
 #pragma HLS UNROLL
-            taps[p] = weights[p].read(fold);
+            ap_uint<WEIGHT_BEATS * 64> word = 0;
+        read_pieces:
+            for (int i = 0; i < WEIGHT_BEATS; i++) {
+#pragma HLS UNROLL
+                word.range(i * 64 + 63, i * 64) = weights[p][i].read(weight_address[p]);
+            }
+            taps[p] = word.range(SIMD_BITS - 1, 0);
         }
         acc_t dot[L::PE];
         const acc_t offset = L::PACK && L::PE > 1 ? offset_sum() : acc_t(0);
@@ -272,6 +327,11 @@ template <class L> struct conv_stage {
         tap_pass = next_count(tap_pass, end_of_pass);
         out_pass = end_of_pass ? next_count(out_pass, end) : out_pass;
         fold = next_count(fold, end);
+    advance_address:
+        for (int p = 0; p < L::PE; p++) {
+#pragma HLS UNROLL
+            weight_address[p] = next_count(weight_address[p], end);
+        }
         act_t rotated[L::SIMD];
     rotate_out:
         for (int i = 0; i < L::SIMD; i++) {

@@ -1,8 +1,8 @@
 // A memory with one read and one write port: a block RAM, never registers.
 //
 // A kernel has one read site and one write site per ram in its step. What is written in one step may be read
-// from the next step on in C++; in hardware the write lands up to three cycles after the step's read, so a kernel
-// reads an address again four steps later at the earliest (a row later for line buffers, a packet for weights).
+// from the next step on in C++; in hardware the write lands up to two cycles after the step's read, so a kernel
+// reads an address again three steps later at the earliest (a row later for line buffers, a packet for weights).
 #pragma once
 #include "types.hpp"
 #ifdef SRCNN_OPEN_RTL

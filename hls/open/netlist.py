@@ -52,7 +52,7 @@ def stage_module(stage, depths=None):
         else:
             rams.setdefault(p.name, {})[p.direction] = p
     for name, access in rams.items():
-        lines, wires = _ram(name, access, stage.timing.ram_latency, stage.write_stages.get(name, 0))
+        lines, wires = _ram(name, access, stage.timing.ram_latency)
         body += lines
         connections += wires
     body += [f"wire start = {' & '.join(rooms) or chr(49) + chr(39) + 'b1'};"]
@@ -69,7 +69,7 @@ def _fifo(p, needed, extra):
             f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );"]
 
 
-def _ram(name, access, latency, write_stages):
+def _ram(name, access, latency):
     read, write = access.get("read"), access.get("write")
     any_port = read or write
     width, bits = any_port.width, any_port.address.width
@@ -84,7 +84,7 @@ def _ram(name, access, latency, write_stages):
         connections += [f".{name}_wr_data({name}_wr_data)", f".{name}_wr_valid({name}_wr_valid)", f".{name}_wr_ready(1'b1)"]
     else:
         lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
-    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .LATENCY({latency}), .SHALLOW({SHALLOW_RAM}), .WRITE_STAGES({write_stages})) {name}_ram (\n"
+    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .LATENCY({latency}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
                  f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
                  f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), .wr_data({name}_wr_data[{width - 1}:0])\n    );")
     return lines, connections

@@ -12,8 +12,6 @@ Rules beyond the delay of a stage (`fabric.py`):
   enable from a register;
 - a RAM's data comes `ram_latency` stages after its address, and what a step writes lands up to `RAM_LAG` stages after
   its read: a kernel may read an address again RAM_LAG + 1 steps after it wrote it;
-- a RAM made of LUTs lies in many pieces all over the device: what is left of RAM_LAG goes into registers in front of its
-  write port, in each RAM's own place (`write_stages`);
 - a product outside a feedback takes MULTIPLY_STAGES stages: the registers of a DSP in front of, inside and behind its
   multiplier.
 """
@@ -24,10 +22,9 @@ from hls.open.errors import Refused
 from hls.open.evaluate import topological
 from hls.open.fabric import SERIES7_1, SHALLOW_RAM, Fabric
 
-RAM_LAG = 3
+RAM_LAG = 2
 RELAX = (1, 1.5, 2.2, 3.3, 5)  # times the delay that fits into a stage
 MULTIPLY_STAGES = 3
-WRITE_STAGES = 2  # of registers in front of a RAM made of LUTs, as far as RAM_LAG leaves room
 FIFO_LEVELS = 1.5  # of logic between a FIFO's registers and its data
 
 
@@ -70,13 +67,6 @@ class Schedule:
     done: dict
     depth: int = 0
     longest_ps: int = 0
-
-
-def write_stages(port, plan):
-    """Return how many registers lie in front of a RAM's write port, within `RAM_LAG` of the read."""
-    if port.depth > SHALLOW_RAM or port.name not in plan.issue:
-        return 0
-    return min(WRITE_STAGES, RAM_LAG - (plan.done[port.name, "write"] - plan.issue[port.name]))
 
 
 def schedule(step, timing=Timing()):

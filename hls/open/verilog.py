@@ -7,7 +7,7 @@ bits that says which stages hold a step. Values of later stages are named `<valu
 from dataclasses import dataclass
 
 from hls.open.evaluate import topological
-from hls.open.schedule import Timing, schedule, write_stages
+from hls.open.schedule import Timing, schedule
 
 GO = "go"  # the port that says there is room behind the stage for all that may be in flight
 MIRRORED = ("zext", "sext")  # rather made anew in each stage than carried along
@@ -26,7 +26,6 @@ class Stage:
     depth: int
     timing: Timing
     longest_ps: int
-    write_stages: dict  # RAM -> registers in front of its write port
 
 
 def generate(step, timing=Timing()):
@@ -38,8 +37,7 @@ def generate(step, timing=Timing()):
         If the step can't run once per cycle (`schedule.py`).
     """
     plan = schedule(step, timing)
-    writes = {p.name: write_stages(p, plan) for p in step.ports if p.direction == "write"}
-    return Stage(step, _Writer(step, plan).text(), plan.depth, timing, plan.longest_ps, writes)
+    return Stage(step, _Writer(step, plan).text(), plan.depth, timing, plan.longest_ps)
 
 
 class _Writer:
