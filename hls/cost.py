@@ -35,8 +35,8 @@ class Cost(typing.NamedTuple):
 
 
 # Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
-LUT = {"rotation": 1.63, "window": 0.0, "adders": 0.962, "accumulators": 2.233, "requantise": 7.356, "control": 53.285, "sum_stage": 0.0, "sum_chains": 0.795}
-FF = {"rotation": 0.426, "window": 0.661, "adders": 1.21, "accumulators": 2.724, "requantise": 7.529, "control": 268.394, "sum_stage": 0.0, "sum_chains": 1.637}
+LUT = {"rotation": 0.768, "window": 0.0, "adders": 0.935, "accumulators": 2.433, "requantise": 8.46, "control": 356.819, "sum_stage": 0.0, "sum_chains": 0.796}
+FF = {"rotation": 1.399, "window": 0.594, "adders": 1.222, "accumulators": 2.672, "requantise": 5.888, "control": 115.047, "sum_stage": 0.0, "sum_chains": 1.637}
 PARSER = Cost(lut=1726, ff=1026)
 PACKER = Cost(lut=494, ff=426)
 

@@ -49,8 +49,8 @@ def test_line_buffers_beyond_the_memory_are_refused_with_the_widest_that_fits():
 def test_more_luts_or_flip_flops_than_the_board_has_are_refused(tmp_path):
     for what in ("lut", "ff"):
         old = re.search(rf"^{what} = \d+$", (BOARDS / "pynq_z2.toml").read_text(), re.MULTILINE).group()
-        with pytest.raises(UserError, match="takes .* (LUTs|flip-flops) .*conv1 .*, pynq_z2 has 9000 and 7650 may be used; the best that fits is conv1"):
-            load_config("srcnn915", board_with(tmp_path, old, f"{what} = 9000"))
+        with pytest.raises(UserError, match="takes .* (LUTs|flip-flops) .*conv1 .*, pynq_z2 has 14000 and 11900 may be used; the best that fits is conv1"):
+            load_config("srcnn915", board_with(tmp_path, old, f"{what} = 14000"))
 
 
 def test_words_wider_than_the_kernels_take_are_refused():
