@@ -8,7 +8,6 @@ Resumable, see `model.training`.
 
 import hashlib
 import pathlib
-import shlex
 import sys
 
 import click
@@ -17,7 +16,7 @@ import numpy as np
 from model import golden, recipes
 from model.errors import UserError, report_user_errors
 from model.quantise import calibration_pictures, provenance, quantise
-from model.training import Training, prepare_data, run_folder, seed_everything
+from model.training import Training, command_line, prepare_data, run_folder, seed_everything
 from model.weights import QuantLayer, QuantModel, load_float, save_quant, weight_path
 
 
@@ -115,7 +114,7 @@ def main(run_name, restart, out, source, **config):
     except KeyboardInterrupt:
         print(f"stopped at step {training.step}; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(130)
-    model = training.export("python -m model.finetune " + shlex.join(sys.argv[1:]))
+    model = training.export(command_line("model.finetune"))
     save_quant(model, out)
     meta = model.meta["fine_tuning"]
     results = ", ".join(f"{name} {psnr:.3f} dB" for name, psnr in meta["test_psnr"].items())

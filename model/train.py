@@ -6,7 +6,6 @@ Resumable, see `model.training`; what isn't said by an option is said by `model/
 import hashlib
 import math
 import pathlib
-import shlex
 import sys
 
 import click
@@ -17,7 +16,7 @@ from model.datasets import RESCALES
 from model.errors import UserError, report_user_errors
 from model.network import load_network
 from model.paths import ROOT
-from model.training import Training, prepare_data, run_folder, seed_everything
+from model.training import Training, command_line, prepare_data, run_folder, seed_everything
 from model.weights import load_float, save_float, weight_path, widen
 
 WHITENING_BATCHES = 40  # enough patches for the statistics of the first layer's window
@@ -122,7 +121,7 @@ def main(run_name, restart, out, epochs, rescales, **config):
     except KeyboardInterrupt:
         print(f"stopped at step {training.step}; the same command goes on from the last checkpoint", file=sys.stderr)
         sys.exit(130)
-    model = training.export("python -m model.train " + shlex.join(sys.argv[1:]))
+    model = training.export(command_line("model.train"))
     save_float(model, out)
     results = ", ".join(f"{name} {psnr:.3f} dB" for name, psnr in model.meta["test_psnr"].items())
     print(f"{out}: validation {model.meta['validation_psnr']:.3f} dB at step {model.meta['best_step']}; {results}")

@@ -10,6 +10,8 @@ import hashlib
 import json
 import math
 import pathlib
+import shlex
+import sys
 import time
 
 import numpy as np
@@ -186,6 +188,17 @@ def learning_rate(config):
             return ops.where(within < warmup, peak * within / warmup, cosine)
 
     return Cosines()
+
+
+def command_line(module):
+    """Return the command that is running, without what only says where things lie on this machine."""
+    words, kept = iter(sys.argv[1:]), []
+    for word in words:
+        if word in ("--out", "--run"):
+            next(words, None)
+        elif not word.startswith(("--out=", "--run=")) and word != "--restart":
+            kept.append(word)
+    return shlex.join(["python", "-m", module, *kept])
 
 
 def seed_everything(seed):
