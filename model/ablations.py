@@ -21,7 +21,7 @@ from model.paths import BUILD, ROOT
 
 # Every option that decides a result is written down, so that later defaults of `model.train` change nothing here.
 BASE = {"network": "srcnn915", "upscale": 3, "degradation": "standard", "padding": "valid", "patches": "random", "stride": 14,
-        "metric": "mse", "steps": 1200, "batch": 16, "size": 33, "lr": 3e-3, "lr_end": 1e-5, "ema": 0.999,
+        "metric": "mse", "steps": 1200, "batch": 16, "size": 33, "lr": 3e-3, "lr_end": 1e-5, "cycles": 1, "ema": 0.999,
         "rescales": [1.0, 0.9, 0.8, 0.7, 0.6], "augment": True, "seed": 1, "validate_every": 200}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from model import ablation_results, ablations, charts, pages, train
+from model import ablation_results, ablations, charts, pages, recipes, train
 from model.datasets import RESCALES
 from model.errors import UserError
 from model.weights import FloatModel, save_float
@@ -45,8 +45,8 @@ def test_the_training_command_takes_every_option(run):
 
 
 def test_base_is_the_recipe_but_for_its_length():
-    defaults = {option.name: option.default for option in train.main.params}
-    for name in ("lr", "lr_end", "size", "padding", "patches", "metric", "augment", "degradation"):
+    defaults = {option.name: option.default for option in train.main.params} | recipes.load_recipe("train", "srcnn915", 3)
+    for name in ("lr", "lr_end", "cycles", "size", "padding", "patches", "metric", "augment", "degradation"):
         assert ablations.BASE[name] == defaults[name], name
     assert ablations.BASE["rescales"] == list(RESCALES)
 
@@ -210,7 +210,7 @@ def test_the_plain_training_has_no_whitening(tmp_path, monkeypatch):
     for name in ("whitened", "plain"):
         if name == "plain":
             monkeypatch.setattr(keras_model, "whitening_of", train_plain.identity)
-        training = train.Training(ablations.BASE | {"init": ""}, tmp_path, Patches(pairs, 33, 6, batch=2), pairs, [])
+        training = train.FloatTraining(ablations.BASE | {"init": ""}, tmp_path, (Patches(pairs, 33, 6, batch=2), pairs, []))
         layer = next(layer for layer in training.model.layers if hasattr(layer, "whitening"))
         whitening[name] = keras_model.keras.ops.convert_to_numpy(layer.whitening)
     assert np.array_equal(whitening["plain"], np.eye(81)) and not np.allclose(whitening["whitened"], np.eye(81))
