@@ -8,7 +8,6 @@ Resumable, see `model.training`.
 
 import hashlib
 import pathlib
-import sys
 
 import click
 import numpy as np
@@ -109,11 +108,7 @@ def main(run_name, restart, out, source, **config):
     training.restore()
     print(f"seed {config['seed']}, run {folder}, from step {training.step} of {config['steps']}, "
           f"validation {training.start_psnr:.3f} dB as quantised", flush=True)
-    try:
-        training.run()
-    except KeyboardInterrupt:
-        print(f"stopped at step {training.step}; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+    training.run_or_stop()
     model = training.export(command_line("model.finetune"))
     save_quant(model, out)
     meta = model.meta["fine_tuning"]

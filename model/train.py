@@ -6,7 +6,6 @@ Resumable, see `model.training`; what isn't said by an option is said by `model/
 import hashlib
 import math
 import pathlib
-import sys
 
 import click
 import numpy as np
@@ -116,11 +115,7 @@ def main(run_name, restart, out, epochs, rescales, **config):
     training = FloatTraining(config, folder, data)
     training.restore()
     print(f"seed {config['seed']}, run {folder}, from step {training.step} of {config['steps']}", flush=True)
-    try:
-        training.run()
-    except KeyboardInterrupt:
-        print(f"stopped at step {training.step}; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+    training.run_or_stop()
     model = training.export(command_line("model.train"))
     save_float(model, out)
     results = ", ".join(f"{name} {psnr:.3f} dB" for name, psnr in model.meta["test_psnr"].items())

@@ -146,6 +146,14 @@ class Training:
         best = sorted((name for name in arrays if name.startswith("best_")), key=lambda name: int(name[5:]))
         self.best = {"psnr": header["best"][0], "step": header["best"][1], "weights": [arrays[name] for name in best] or None}
 
+    def run_or_stop(self):
+        """Train to the last step; Ctrl-C ends the process with exit code 130 and one sentence."""
+        try:
+            self.run()
+        except KeyboardInterrupt:
+            print(f"stopped at step {self.step}; the same command goes on from the last checkpoint", file=sys.stderr)
+            sys.exit(130)
+
     def run(self):
         """Train to the last step. Raises UserError when the loss is no longer a number."""
         steps, every = self.config["steps"], self.config["validate_every"]
