@@ -32,10 +32,7 @@ class Methods:
     """
 
     def __init__(self, network, upscale, names=METHODS[:4], degradation="standard"):
-        unknown = [name for name in names if name not in METHODS]
-        if unknown or not names:
-            raise UserError(f"there is no method {unknown[0] if unknown else ''!r}; choose from {', '.join(METHODS)}")
-        self.names, self.weights = tuple(names), None
+        self.names, self.weights = checked(names), None
         self._float, self._quant, self._backend = None, None, None
         if not set(names) & set(LEARNED):
             return
@@ -74,5 +71,14 @@ class Methods:
 
 
 def parse_methods(text):
-    """Split a command line's comma-separated list."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """Split a command line's comma-separated list. Raises UserError at an unknown name, before anything else is looked for."""
+    return checked(name.strip() for name in text.split(",") if name.strip())
+
+
+def checked(names):
+    """Return names of methods as a tuple; raise `UserError` at an unknown name, or if there is none."""
+    names = tuple(names)
+    unknown = [name for name in names if name not in METHODS]
+    if unknown or not names:
+        raise UserError(f"there is no method {unknown[0] if unknown else ''!r}; choose from {', '.join(METHODS)}")
+    return names

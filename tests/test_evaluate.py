@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 
 import cv2
 import numpy as np
@@ -67,10 +68,15 @@ def test_evaluate_command(folder):
     assert quality["golden"] != quality["bicubic"]
 
 
-def test_methods_that_do_not_exist():
+def test_methods_that_do_not_exist(monkeypatch):
+    monkeypatch.setenv("SRCNN_DATA", os.devnull)  # bad options are refused before the pictures are looked for
     with pytest.raises(UserError, match="no method 'magic'; choose from bilinear"):
         methods.Methods("srcnn915", 3, ("bicubic", "magic"))
-    assert_refused(run(evaluate.main, "--methods", "magic"), "no method 'magic'")
+    for methods_given, words in (("magic", "no method 'magic'"), ("golden,magic", "no method 'magic'"), (",", "no method ''")):
+        assert_refused(run(evaluate.main, "--methods", methods_given), words)
+        assert_refused(run(compare.main, "none.png", "--methods", methods_given), words)
+    assert_refused(run(evaluate.main, "--update-docs", "--methods", "golden"), "--update-docs needs everything measured")
+    assert_refused(run(evaluate.main), "data set Set5 was not found: run `make download`, or point SRCNN_DATA")
     with pytest.raises(UserError, match="no weight file"):
         methods.Methods("srcnn999", 3, ("golden",))
 
