@@ -231,6 +231,18 @@ def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):  # n
     assert re.search(r"[0-9]+/20 \[[0-9:]+<[0-9:?]+, *[0-9.?]+frame/s\]", shown)
 
 
+@pytest.mark.parametrize("crf", ["17", "0"])
+def test_the_same_file_whatever_lies_in_memory(folder, weight_files, crf):  # noqa: F811
+    """The C library fills fresh memory with another byte in each run; an encoder that reads what it has not written shows it."""
+    make("clip.mp4", frames=10, size=(48, 36))
+    files = set()
+    for fill in ("0", "1", "170"):
+        subprocess.run([sys.executable, SCRIPT, "clip.mp4", "-o", "large.mp4", "-q", "--crf", crf, "--weights", weight_files["srcnn915", 3]],
+                       check=True, env=os.environ | {"MALLOC_PERTURB_": fill})
+        files.add(pathlib.Path("large.mp4").read_bytes())
+    assert len(files) == 1
+
+
 # --- going on ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("crf", ["17", "0"])
