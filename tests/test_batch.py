@@ -203,8 +203,9 @@ def test_ctrl_c_keeps_what_is_finished(photos, run, monkeypatch):  # noqa: F811
     check()
 
 
+@pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])  # as a terminal starts it; as a script does in the background
 @pytest.mark.parametrize("sent, code, leftovers", [(signal.SIGINT, 130, 0), (signal.SIGKILL, -9, 1)])
-def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftovers):  # noqa: F811
+def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftovers, inherited):  # noqa: F811
     """Ctrl-C as a shell sends it; and a kill while a picture is being written, which leaves a temporary file."""
     hook = ("import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes\n"
             "def slow(self, data):\n"
@@ -213,7 +214,7 @@ def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftover
             "    write(self, data)\n"
             "pathlib.Path.write_bytes = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
     process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT, "photos", "-o", "out", "--weights", weight_files["srcnn915", 3]],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, inherited))
     while process.stdout.readline() != "writing\n":
         assert process.poll() is None
     process.send_signal(sent)
