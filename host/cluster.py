@@ -12,7 +12,6 @@ import hashlib
 import importlib
 import logging
 import os
-import pathlib
 import re
 import signal
 import threading
@@ -24,6 +23,7 @@ import numpy as np
 from host import backends, pipeline, tiling
 from host.jobs import settings_digest
 from model.errors import UserError
+from model.paths import ROOT
 
 LOCAL = "local"
 LARGE_PIXELS = 1 << 24   # results beyond travel in tiles: one picture keeps all workers busy, and none runs out of memory
@@ -32,6 +32,8 @@ PATIENCE_S = 60.0        # without any worker
 _START_S = 30.0          # for a scheduler and a first worker to answer
 _CONNECT_S = 120.0       # for a new worker to reach its scheduler
 _POLL_S = 2.0
+PACKAGES = ("host", "model", "hls")
+CODE = (".py", ".cpp", ".hpp", ".h", ".toml")
 _ADDRESS = re.compile(r"[a-z]+://\S+")
 
 
@@ -187,13 +189,38 @@ class ClusterBackend(backends.Backend):
             raise UserError(f"all Dask workers are gone, for {PATIENCE_S:.0f} s; start some, with `dask worker`")
 
 
+def code_files(root=ROOT):
+    """Return what decides the bits: Python, C++ and descriptions of `host`, `model` and `hls`, at any depth.
+
+    Weights travel with the tasks. Other kinds of file compute nothing (notebooks, figures, checksums), and an installation
+    may lack them without being another version.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder that the packages lie in.
+
+    Returns
+    -------
+    dict
+        Path by its name below `root`, sorted.
+    """
+    found = (path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in CODE and path.is_file())
+    return {path.relative_to(root).as_posix(): path for path in sorted(found)}
+
+
+def digest_of(files):
+    """Return a digest of files, their names and contents, from what `code_files` returns."""
+    digest = hashlib.sha256()
+    for name, path in files.items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 @functools.cache
 def code_digest():
-    """Return a digest of the code that decides the bits: the Python files of `host` and `model`."""
-    root, digest = pathlib.Path(__file__).resolve().parent.parent, hashlib.sha256()
-    for path in sorted(path for folder in ("host", "model") for path in (root / folder).glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()
+    """Return the digest of the code that runs here."""
+    return digest_of(code_files())
 
 
 @contextlib.contextmanager

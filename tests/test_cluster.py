@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,6 +176,40 @@ def test_a_worker_with_other_code(address, monkeypatch):
     with ClusterBackend(random_model(), "golden", address) as backend:
         with pytest.raises(UserError, match="the worker tcp://.* has another version of this project"):
             next(backend.upscale_many([(0, PICTURES[0])]))[1]()
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """The packages in another folder."""
+    root = tmp_path_factory.mktemp("copy")
+    for package in cluster.PACKAGES:
+        shutil.copytree(cluster.ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return root
+
+
+def test_the_same_code_elsewhere_has_the_same_digest(copy):
+    assert cluster.digest_of(cluster.code_files(copy)) == cluster.code_digest()
+    weights = next((copy / "model").rglob("*.npz"))
+    weights.write_bytes(weights.read_bytes()[:-1])  # travel with the tasks
+    assert cluster.digest_of(cluster.code_files(copy)) == cluster.code_digest()
+
+
+def test_whatever_decides_the_bits_is_in_the_digest(copy):
+    """Python files, kernels, number formats, boards: a change, a move and a file in a new sub-folder."""
+    before = cluster.digest_of(cluster.code_files(copy))
+    for name in ("requantise.hpp", "srcnn_top.cpp", "srcnn915.toml", "pynq_z2.toml", "golden.py", "ap_int.h", "library.cpp"):
+        path = next(path for package in cluster.PACKAGES for path in (copy / package).rglob(name))
+        text = path.read_text()
+        path.write_text(text + "\n")
+        assert cluster.digest_of(cluster.code_files(copy)) != before, name
+        path.write_text(text)
+    for package in cluster.PACKAGES:
+        new = copy / package / "new" / "deeper" / "step.py"
+        new.parent.mkdir(parents=True)
+        new.write_text("")
+        assert cluster.digest_of(cluster.code_files(copy)) != before, package
+        new.unlink()
+    assert cluster.digest_of(cluster.code_files(copy)) == before
 
 
 def test_no_board_on_the_workers(folder, run, address):  # noqa: F811

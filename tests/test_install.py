@@ -122,3 +122,15 @@ def test_the_package_has_what_the_host_loads(files_of_the_host):
         packages = tomllib.load(file)["tool"]["setuptools"]["packages"]
     for file in files_of_the_host:
         assert ".".join(file.relative_to(ROOT).parent.parts) in packages, file
+
+
+def test_an_installation_has_the_digest_of_its_checkout():
+    """A Dask worker that pip installed is of the same version: all files of the digest are in the package."""
+    from host.cluster import CODE, code_files
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    shipped = set()
+    for package in described["packages"]:
+        folder = ROOT / package.replace(".", "/")
+        for pattern in ("*.py", *described["package-data"].get(package, ())):
+            shipped |= {path.relative_to(ROOT).as_posix() for path in folder.glob(pattern) if path.suffix in CODE}
+    assert set(code_files()) == shipped
