@@ -1,7 +1,7 @@
 """Vitis HLS build of `srcnn_top`: `make hls BOARD= NETWORK=`. C simulation, synthesis, co-simulation, IP export.
 
 The configuration file that Vitis takes is generated from the network and the board. Sources stay where they are;
-outputs lie in `build/vitis/<config>-<hash>/`, where the hash covers all that goes in and the version of Vitis.
+outputs lie in `build/vitis/<config>-<hash>/`, where the hash covers all that goes in. Another version of Vitis builds anew.
 """
 
 import dataclasses
@@ -120,15 +120,26 @@ def build_hls(config, *, cosim=True, progress=False):
     tools = find_tools(("v++", "vitis-run"), WHAT, SOURCE)
     lint_folder(KERNELS)
     version = vitis_version(tools["v++"])
-    folder = BUILD / "vitis" / f"{config.name}-{_digest(config, version)}"
+    folder = build_folder(config)
     check_path(folder)
     check_path(ROOT)
     with build_lock(folder.name):
         done = read_build(folder)
-        if done is None or (cosim and not done["cosim"]):
+        if done is None or done["version"] != version or (cosim and not done["cosim"]):
             _build(config, folder, tools, version, cosim, progress)
             done = read_build(folder)
     return HlsBuild(folder, folder / done["ip"], done["version"], done["rows"])
+
+
+def build_folder(config):
+    """Return the folder that Vitis HLS builds a configuration in, one per content of what goes in; without Vitis, too."""
+    return BUILD / "vitis" / f"{config.name}-{_digest(config)}"
+
+
+def exported_verilog(config):
+    """Return the Verilog files of a configuration's exported IP, none if there is no finished build of today's sources."""
+    done = read_build(build_folder(config))
+    return sorted((build_folder(config) / done["ip"] / "hdl" / "verilog").glob("*.v")) if done else []
 
 
 def read_build(folder):
@@ -152,8 +163,8 @@ def vitis_version(program):
     return found[1]
 
 
-def _digest(config, version):
-    digest = hashlib.sha256((header_text(config) + config_text(config, pathlib.Path("/")) + version).encode())
+def _digest(config):
+    digest = hashlib.sha256((header_text(config) + config_text(config, pathlib.Path("/"))).encode())
     for path in sorted([*KERNELS.glob("*.*pp"), *CSIM.glob("*.*pp"), pathlib.Path(__file__).resolve(), ROOT / "hls" / "vectors.py"]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]

@@ -12,6 +12,7 @@ from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from hls.open.verilator import environment
 from hls.rtl import build_rtl
+from hls.vitis import build_folder, exported_verilog
 from model.paths import BUILD, build_lock, make_folder
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -54,11 +55,10 @@ def open_sources(config):
 
 def vitis_sources(config):
     """Return (files, "") of the Verilog that Vitis HLS exported for this configuration, or ([], why not)."""
-    folder = BUILD / "vitis" / config.name
-    files = sorted(folder.rglob("impl/verilog/*.v"))
+    files = exported_verilog(config)
     if not files:
-        return [], f"there is no Verilog of Vitis HLS under {folder}; export the IP there first"
-    wrapper = folder / "srcnn_sim.sv"
+        return [], f"Vitis HLS has not exported {config.name} as it is now (looked for in {build_folder(config)}); run `make hls` with its NETWORK= and BOARD="
+    wrapper = build_folder(config) / "srcnn_sim.sv"
     wrapper.write_text(VITIS_TOP)
     return [*files, wrapper], ""
 

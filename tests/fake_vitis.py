@@ -86,6 +86,8 @@ def write_ip(work, config):
     fields = {name: config[f"package.ip.{name}"][0] for name in ("vendor", "library", "name", "version")} | FAULTS.get("ip", {})
     (folder / "component.xml").write_text('<spirit:component xmlns:spirit="http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009">'
                                           + "".join(f"<spirit:{name}>{value}</spirit:{name}>" for name, value in fields.items()) + "</spirit:component>")
+    (folder / "hdl/verilog").mkdir(parents=True)
+    (folder / "hdl/verilog" / f"{config['syn.top'][0]}.v").write_text(f"module {config['syn.top'][0]}; endmodule\n")
 
 
 def main(program, words):

@@ -47,7 +47,9 @@ def vitis_programs():
 
 def test_the_whole_flow(tools):
     """All steps run in order on the real testbench; the second call finds the build."""
+    assert vitis.exported_verilog(CONFIG) == []
     built = vitis.build_hls(CONFIG)
+    assert vitis.exported_verilog(CONFIG) == [built.ip / "hdl/verilog/srcnn_top.v"], "where `pytest sim --rtl vitis` finds it"
     assert (built.ip / "component.xml").is_file() and built.version == "2024.1"
     assert built.rows[0]["dsp"] == 192 and built.rows[0]["worst_ii"] == 1 and built.rows[0]["dsp_budget"] == CONFIG.budget["dsp"]
     logs = {step: (built.folder / f"{step}.log").read_text() for step in vitis.STEPS}
@@ -83,6 +85,16 @@ def test_a_build_after_a_failed_one_starts_from_nothing(tools):
         vitis.build_hls(CONFIG, cosim=False)
     tools()
     assert vitis.build_hls(CONFIG, cosim=False).rows
+
+
+def test_another_version_of_vitis_builds_anew(tools):
+    vitis.vitis_version.cache_clear()
+    assert vitis.build_hls(CONFIG, cosim=False).version == "2024.1"
+    tools(version="2024.2", dsp=190)
+    vitis.vitis_version.cache_clear()
+    built = vitis.build_hls(CONFIG, cosim=False)
+    assert built.version == "2024.2" and built.rows[0]["dsp"] == 190
+    vitis.vitis_version.cache_clear()
 
 
 def test_the_stand_in_refuses_unknown_options(tools, tmp_path):
