@@ -29,7 +29,7 @@ else:
     import tomli as tomllib
 
 TABLE = pathlib.Path(__file__).resolve().parent / "mutations.toml"
-COPIED = ("hls", "host", "model", "sim", "tests", "pyproject.toml")
+COPIED = ("hls", "host", "model", "sim", "tests", "conftest.py", "pyproject.toml")
 PYTEST = ["-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider"]
 # In this order, from fast to slow. What only changes the timing passes csim.
 CHECKS = {

@@ -6,7 +6,7 @@ import pytest
 from model import protocols
 from model.datasets import read_picture
 from model.errors import UserError
-from model.paths import data_dir, dataset_files
+from model.paths import dataset_files
 
 # data/BASELINES.md: PSNR in dB of bicubic on the standard protocol at x2, x3, x4.
 BASELINES = {
@@ -21,10 +21,9 @@ BASELINES = {
               "monarch": (32.9376, 29.4259, 27.4573), "pepper": (34.9528, 32.3804, 30.5950),
               "ppt3": (26.8731, 23.7066, 21.9806), "zebra": (30.6338, 26.6338, 24.0805)},
 }
-NEEDS_DATA = pytest.mark.skipif(data_dir() is None, reason="Set5 and Set14 are not there: run `make download` or set SRCNN_DATA")
 
 
-@NEEDS_DATA
+@pytest.mark.data
 @pytest.mark.parametrize("dataset", BASELINES)
 def test_standard_bicubic_baselines(dataset):
     files = dataset_files(dataset)
@@ -36,7 +35,7 @@ def test_standard_bicubic_baselines(dataset):
             assert protocols.measure(case, case.bicubic)["psnr"] == pytest.approx(expected, abs=0.01), f"{path.stem} x{upscale}"
 
 
-@NEEDS_DATA
+@pytest.mark.data
 def test_the_original_projects_figures():
     pictures = {path.stem: path for name in ("Set5", "Set14") for path in dataset_files(name)}
     case = protocols.prepare(read_picture(pictures["butterfly_GT"]), 3, "opencv")

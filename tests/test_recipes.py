@@ -10,7 +10,7 @@ from model import quantise, recipes
 from model.datasets import RESCALES, split
 from model.errors import UserError
 from model.network import UPSCALES, list_networks
-from model.paths import ROOT, WEIGHTS, data_dir, dataset_files
+from model.paths import ROOT, WEIGHTS, dataset_files
 from model.weights import DEGRADATIONS
 
 RECIPES = """
@@ -93,7 +93,7 @@ def test_committed_weights_were_made_by_their_recipe(kind, meta):
         assert config["init_sha256"] == hashlib.sha256((ROOT / config["init"]).read_bytes()).hexdigest(), "train again: it started from other weights"
 
 
-@pytest.mark.skipif(data_dir() is None, reason="T91, Set5 and Set14 were not found: run `make download`, or set SRCNN_DATA")
+@pytest.mark.data
 def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
     """Neither by name nor by content; what chooses the weights is not trained on."""
     monkeypatch.setattr(quantise, "degrade", lambda picture, *_: (picture, picture))

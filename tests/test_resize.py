@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model.color import rgb_to_y
 from model.datasets import read_picture
 from model.errors import UserError
-from model.paths import data_dir, dataset_files
+from model.paths import dataset_files
 from model.resize import imresize, modcrop, opencv_resize, to_uint8, upscale_bicubic, upscale_bilinear
 
 BASELINES = {("Set5", 2): 33.6614, ("Set5", 3): 30.3922, ("Set5", 4): 28.4207,
@@ -159,7 +159,7 @@ def test_bad_input(call):
         call()
 
 
-@pytest.mark.skipif(data_dir() is None, reason="Set5 and Set14 are not here; `make download` fetches them")
+@pytest.mark.data
 @pytest.mark.parametrize("name, upscale", BASELINES)
 def test_published_baselines(name, upscale):
     scores = []

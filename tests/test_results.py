@@ -12,11 +12,10 @@ from PIL import Image
 from model import charts, evaluate, pages, results
 from model.errors import UserError
 from model.network import DEFAULT_NETWORK, UPSCALES
-from model.paths import WEIGHTS, data_dir, dataset_files
+from model.paths import WEIGHTS, dataset_files
 from model.protocols import PROTOCOLS
 from model.weights import load_float, save_float, weight_path
 
-NEEDS_SETS = pytest.mark.skipif(data_dir() is None, reason="Set5 is not there: run `make download` or set SRCNN_DATA")
 COMMITTED = results.load()
 MARGINS = pages.margins(COMMITTED)
 FLOORS = {"srcnn915": {2: 36.55, 3: 32.60, 4: 30.20}, "srcnn955": {2: 36.70, 3: 32.80, 4: 30.40}}  # float, mean of Set5, dB
@@ -130,7 +129,7 @@ def some_images(network):
     return COMMITTED.images("Set5") if network == DEFAULT_NETWORK else ["butterfly_GT"]
 
 
-@NEEDS_SETS
+@pytest.mark.data
 @pytest.mark.parametrize("network,upscale", evaluate.committed())
 def test_golden_gives_the_committed_bits_again(monkeypatch, network, upscale):
     rows = measured_again(monkeypatch, [(network, upscale, "standard")], some_images(network), ("bicubic", "golden"))
@@ -138,7 +137,7 @@ def test_golden_gives_the_committed_bits_again(monkeypatch, network, upscale):
     assert not results.differences(rows, COMMITTED)
 
 
-@NEEDS_SETS
+@pytest.mark.data
 @pytest.mark.parametrize("network,upscale", evaluate.committed())
 def test_float_gives_the_committed_table_again(monkeypatch, network, upscale):
     rows = measured_again(monkeypatch, [(network, upscale, "standard")], some_images(network), ("bilinear", "float"))
@@ -146,7 +145,7 @@ def test_float_gives_the_committed_table_again(monkeypatch, network, upscale):
     assert not results.differences(rows, COMMITTED)
 
 
-@NEEDS_SETS
+@pytest.mark.data
 @pytest.mark.parametrize("network,upscale", [pair for pair in evaluate.committed() if pair[0] == DEFAULT_NETWORK])
 def test_opencv_protocol_gives_the_committed_table_again(monkeypatch, network, upscale):
     rows = measured_again(monkeypatch, [(network, upscale, "opencv")], ["butterfly_GT"], evaluate.MEASURED)
