@@ -16,6 +16,7 @@ SEED    ?= 1
 SEEDS   ?= 1
 DEGRADATION ?= standard
 METHODS ?= bilinear,bicubic,float,golden
+TESTS   ?= tests sim
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
@@ -40,8 +41,8 @@ $(ON_PYNQ): tests/pynq.txt
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
 	$(PY) -m model.demo
 
-test: $(READY) $(ON_PYNQ)  ## all tests
-	$(PY) -m pytest -n 2 --dist worksteal tests sim
+test: $(READY) $(ON_PYNQ)  ## all tests, or TESTS=tests/test_rtl.py ARGS=-x
+	$(PY) -m pytest -n 2 --dist worksteal $(ARGS) $(TESTS)
 
 conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
 	$(PY) -m pytest -v tests/test_pynq.py
