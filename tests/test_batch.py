@@ -210,7 +210,7 @@ def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftover
     hook = ("import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes\n"
             "def slow(self, data):\n"
             "    write(self, bytes(data)[:len(data) // 2])\n"
-            "    if 'b_x3' in self.name: print('writing', flush=True); time.sleep(60)\n"
+            "    if 'b_x3' in self.name: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"  # one sleep could begin after the signal
             "    write(self, data)\n"
             "pathlib.Path.write_bytes = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
     process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT, "photos", "-o", "out", "--weights", weight_files["srcnn915", 3]],

@@ -308,7 +308,7 @@ def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
             "    add = jobs.Record.add\n"
             "    def slow(self, *arguments):\n"
             "        add(self, *arguments)\n"
-            "        if len(self._lines) == 2: print('two', flush=True); time.sleep(60)\n"
+            "        if len(self._lines) == 2: print('two', flush=True); [time.sleep(0.1) for _ in range(1200)]\n"
             "    jobs.Record.add = slow\n"
             "    runpy.run_path(sys.argv[0], run_name='__main__')")
     process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "photos", "-o", "out", "-q", "--dask", "local", "--workers", "2",
