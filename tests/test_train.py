@@ -103,11 +103,11 @@ def test_killed_and_resumed_gives_the_same_bits(place, finished):
     assert all(np.array_equal(last[name], other[name]) for name in last)  # optimizer state and moving average, too
 
 
-def test_interrupted_in_the_background_it_stops_and_goes_on(place):
+def test_interrupted_in_the_background_it_stops(place):
     """A script starts background commands with SIGINT ignored; the training hears it all the same."""
     options = ("--run", "interrupted", "--out", place / "interrupted.npz")
     checkpoint = place / "build/train/interrupted/checkpoint.npz"
-    with subprocess.Popen(command(place, *options), cwd=ROOT, env=environment(place), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    with subprocess.Popen(command(place, *options, steps=1_000_000), cwd=ROOT, env=environment(place), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) as process:
         deadline = time.monotonic() + 120
         while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
@@ -115,8 +115,8 @@ def test_interrupted_in_the_background_it_stops_and_goes_on(place):
         process.send_signal(signal.SIGINT)
         err = process.communicate(timeout=120)[1]
     assert process.returncode == 130 and "Traceback" not in err
-    assert re.search(r"stopped at step \d+; the same command goes on from the last checkpoint\n$", err) and not (place / "interrupted.npz").exists()
-    assert "from step 0 " not in run(place, *options).stdout and (place / "interrupted.npz").exists()
+    assert re.search(r"stopped at step \d+; the same command goes on from the last checkpoint\n$", err)
+    assert checkpoint.exists() and not (place / "interrupted.npz").exists()
 
 
 def test_another_configuration_is_refused(place, finished):
