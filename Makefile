@@ -38,7 +38,7 @@ $(ON_PYNQ): tests/pynq.txt
 		&& touch $@ || echo "note: pynq $(PYNQ) cannot be installed here, the tests on it will be skipped" >&2
 
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
-	$(PY) -m model.demo
+	$(PY) -m host.measure.demo
 
 test: $(READY) $(ON_PYNQ)  ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal tests sim
@@ -92,22 +92,22 @@ quantise: $(READY)  ## float weights to fixed point, searched: NETWORK= UPSCALE=
 	$(PY) -m model.quantise --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
 finetune: $(READY)  ## the same, then trained on in integers: NETWORK= UPSCALE= DEGRADATION=
-	$(PY) -m model.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
+	$(PY) -m model.train.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
 evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14: METHODS=golden,csim ARGS=--check
-	$(PY) -m model.evaluate --methods $(METHODS) $(ARGS)
+	$(PY) -m host.measure.evaluate --methods $(METHODS) $(ARGS)
 
 results: $(READY)  ## measure and write the committed results, README's tables, docs/results.md, model cards
-	$(PY) -m model.evaluate --update-docs
+	$(PY) -m host.measure.evaluate --update-docs
 
 ablations: $(READY)  ## what each choice of the training is worth, interruptible: ARGS=--update-docs
-	$(PY) -m model.ablations $(ARGS)
+	$(PY) -m model.train.ablations $(ARGS)
 
 compare: $(READY)  ## every method on your pictures: IMG=file or folder
-	$(PY) -m model.compare $(IMG) --upscale $(UPSCALE)
+	$(PY) -m host.measure.compare $(IMG) --upscale $(UPSCALE)
 
 bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate
-	$(PY) -m model.bench
+	$(PY) -m host.measure.bench
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles
 	$(PY) -m host.bench --upscale $(UPSCALE)
@@ -116,7 +116,7 @@ bench-dask: $(READY)  ## throughput with two local Dask workers against one
 	$(PY) -m host.cluster_bench
 
 download: $(READY)  ## the authors' picture sets into build/data
-	$(PY) -m model.download
+	$(PY) -m model.data.download
 
 clean:  ## remove build/, but for the data sets and trainings
 	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name data ! -name train -exec rm -rf {} +

@@ -21,14 +21,12 @@ from tqdm import tqdm
 from hls.config import DEFAULT_BOARD, load_config
 from hls.rtl import TOOLS, build_rtl
 from hls.vendor import check_path, find_tools, run_tool
-from hls.vitis import SOURCE as VITIS_SOURCE
-from hls.vitis import WHAT as VITIS
-from hls.vitis import build_hls
+from hls.vitis import SOURCE as VITIS_SOURCE, WHAT as VITIS, build_hls
 from host.overlay import OVERLAYS, read_manifest
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK
-from model.paths import BUILD, ROOT, build_lock, make_folder
-from model.report import table, write_report
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK
 
 HERE = pathlib.Path(__file__).resolve().parent
 NAME = "srcnn"            # of the overlay's files

@@ -17,8 +17,8 @@ import tempfile
 
 from hls.ap_types import ap_types_dir
 from hls.generate import header_text, write_header
-from model.errors import UserError
-from model.paths import BUILD, ROOT
+from model.base.errors import UserError
+from model.base.paths import BUILD, ROOT
 
 KERNELS = ROOT / "hls" / "kernels"
 CSIM = ROOT / "hls" / "csim"

@@ -11,8 +11,11 @@ import json
 import pathlib
 
 from hls.cost import LIMITS, MAX_WORD, stage_costs, total, widest_words
-from model.errors import UserError
-from model.network import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS, Layer, Network, check_name, load_network, load_toml
+from model.base.errors import UserError
+from model.base.toml import check_name, load_toml
+from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
+from model.graph.kinds import Layer
+from model.graph.network import Network, load_network
 
 BOARDS = pathlib.Path(__file__).resolve().parent / "boards"
 DEFAULT_BOARD = "pynq_z2"

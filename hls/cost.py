@@ -8,7 +8,7 @@ agree is shown by `python -m hls.folding --check`.
 import operator
 import typing
 
-from model.network import ACT_BITS, BIAS_BITS, WEIGHT_BITS
+from model.graph.formats import ACT_BITS, BIAS_BITS, WEIGHT_BITS
 
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}

@@ -11,10 +11,10 @@ import numpy as np
 
 from hls import cost
 from hls.config import Stage, list_boards, load_config
-from model.errors import UserError
-from model.network import load_network
-from model.paths import BUILD, atomic_write
-from model.report import table
+from model.base.errors import UserError
+from model.base.paths import BUILD, atomic_write
+from model.base.report import table
+from model.graph.network import load_network
 
 FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
 KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")   # what a figure belongs to

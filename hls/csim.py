@@ -10,9 +10,9 @@ import numpy as np
 from hls.build import library, testbench
 from hls.config import DEFAULT_BOARD, load_config
 from host.packets import load_packet, parse_answers, tile_packet
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK, list_networks
-from model.paths import BUILD
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD
+from model.graph.network import DEFAULT_NETWORK, list_networks
 
 
 class CsimTop:
@@ -86,7 +86,7 @@ class CsimTop:
 
         Parameters
         ----------
-        model : model.weights.QuantModel
+        model : model.graph.weights.QuantModel
             Loaded into the accelerator when it is another one than last time.
         tile : ndarray of uint8
 

@@ -14,9 +14,9 @@ import click
 from hls.config import DEFAULT_BOARD, Stage, legal_simd, make_config, read_board
 from hls.cost import LIMITS, MAX_WORD, PACKER, PARSER, Cost, mac_cost, sum_cost, total, widest_words
 from hls.spec import limit_cycles_per_pixel, steady_cycles_per_pixel
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK, load_network
-from model.report import table, write_report
+from model.base.errors import UserError, report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK, load_network
 
 
 def candidates(layer, max_w, pack, most=None):

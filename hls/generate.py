@@ -4,9 +4,10 @@ import click
 
 from hls.config import DEFAULT_BOARD, load_config
 from host.packets import COMMANDS, ERRORS, MAGIC
-from model.errors import report_user_errors
-from model.network import ACT_BITS, BIAS_BITS, DEFAULT_NETWORK, MAX_SHIFT, WEIGHT_BITS
-from model.paths import BUILD, atomic_write
+from model.base.errors import report_user_errors
+from model.base.paths import BUILD, atomic_write
+from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
+from model.graph.network import DEFAULT_NETWORK
 
 
 def header_text(config):

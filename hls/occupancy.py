@@ -9,10 +9,10 @@ import click
 
 from hls.config import list_boards, load_config
 from hls.spec import steady_cycles_per_pixel
-from model.errors import UserError, report_user_errors
-from model.network import list_networks
-from model.paths import ROOT, atomic_write
-from model.report import table, write_report
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import ROOT, atomic_write
+from model.base.report import table, write_report
+from model.graph.network import list_networks
 
 FIGURE = ROOT / "docs" / "images" / "folding.svg"
 SHARES = ("products", "padding", "odd_channel", "waiting", "unused")

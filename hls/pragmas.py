@@ -7,8 +7,8 @@ import functools
 import pathlib
 import re
 
-from model.errors import UserError
-from model.network import load_toml
+from model.base.errors import UserError
+from model.base.toml import load_toml
 
 RULES = pathlib.Path(__file__).with_suffix(".toml")
 _PRAGMA = re.compile(r"\s*#\s*pragma\s+(.*)")

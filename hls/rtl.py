@@ -19,10 +19,10 @@ from tqdm import tqdm
 
 from hls.config import DEFAULT_BOARD, load_config
 from hls.generate import header_text, write_header
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK
-from model.paths import BUILD, ROOT, build_lock, make_folder
-from model.report import table
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.report import table
+from model.graph.network import DEFAULT_NETWORK
 
 KERNELS = ROOT / "hls" / "kernels"
 OPEN = ROOT / "hls" / "open"

@@ -8,9 +8,9 @@ once the two positions that the FIFO holds are used up. Stages overlap, so a til
 import click
 
 from hls.config import list_boards, load_config
-from model.errors import report_user_errors
-from model.network import list_networks
-from model.report import table, write_report
+from model.base.errors import report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import list_networks
 
 FIFO_POSITIONS = 2  # depth of the FIFOs between stages (srcnn_top.hpp)
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920)}

@@ -15,9 +15,9 @@ from hls.config import DEFAULT_BOARD, load_config
 from hls.cost import LIMITS
 from hls.rtl import build_rtl
 from hls.yosys import cached, run_yosys, side_by_side, stage_files, tool_version
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK
-from model.report import table, write_report
+from model.base.errors import UserError, report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK
 
 FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}   # beginning of the part -> Yosys' family
 # Cells -> what they take: a LUT is one LUT6, whatever it is used for. A RAMB18 is half a BRAM36.

@@ -18,9 +18,9 @@ import click
 from hls.config import DEFAULT_BOARD, load_config
 from hls.rtl import build_rtl
 from hls.yosys import cached, run_tool, run_yosys, side_by_side, stage_files, tool_version
-from model.errors import report_user_errors
-from model.network import DEFAULT_NETWORK
-from model.report import table, write_report
+from model.base.errors import report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK
 
 TECHMAPS = pathlib.Path(__file__).resolve().parent / "techmaps"
 WIDE_MULTIPLIER = TECHMAPS / "ecp5_wide_multiplier.v"            # a product without registers of its own

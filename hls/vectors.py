@@ -3,10 +3,10 @@
 import numpy as np
 
 from host.packets import ANSWER, COMMANDS, ERROR_ANSWER, ERRORS, MAGIC, identify_packet, load_packet, tile_packet, weight_words
-from model import golden
-from model.network import BIAS_BITS, MAX_SHIFT
-from model.paths import atomic_write, make_folder
-from model.weights import QuantLayer, QuantModel
+from model.base.paths import atomic_write, make_folder
+from model.graph.formats import BIAS_BITS, MAX_SHIFT
+from model.graph.weights import QuantLayer, QuantModel
+from model.integer import golden
 
 
 def random_model(network, rng, extreme=False):

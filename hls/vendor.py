@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from model.errors import UserError
+from model.base.errors import UserError
 
 _NOISE = re.compile(r"\s+")
 

@@ -24,10 +24,10 @@ from hls.generate import header_text, write_header
 from hls.pragmas import lint_folder
 from hls.vectors import write_vectors
 from hls.vendor import check_path, find_tools, run_tool
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK
-from model.paths import BUILD, ROOT, atomic_write, build_lock, make_folder
-from model.report import table, write_report
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, ROOT, atomic_write, build_lock, make_folder
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK
 
 TOP = "srcnn_top"
 VENDOR, LIBRARY, VERSION = "xilinx.com", "hls", "1.0"   # with TOP the IP's name in Vivado's catalogue

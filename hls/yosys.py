@@ -19,8 +19,8 @@ import time
 from tqdm import tqdm
 
 from hls.open.netlist import LIBRARY
-from model.errors import UserError
-from model.paths import BUILD, build_lock, make_folder
+from model.base.errors import UserError
+from model.base.paths import BUILD, build_lock, make_folder
 
 # pyosys is a library; a process of its own keeps its memory and its errors apart, and lets stages run side by side.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"

@@ -5,8 +5,8 @@ import functools
 import math
 
 from host import tiling
-from model import golden
-from model.errors import UserError
+from model.base.errors import UserError
+from model.integer import golden
 
 NAMES = ("auto", "pynq", "csim", "golden")
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from host import compare, image_io, jobs, pipeline, video
 from host.backends import ComputeError, insist
-from model.errors import UserError
+from model.base.errors import UserError
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130  # the shells' convention for Ctrl-C

@@ -20,11 +20,12 @@ from tqdm import tqdm
 from hls.config import DEFAULT_BOARD, load_config
 from host import image_io, packets, pipeline, tiling
 from host.backends import Backend, open_backend
-from model import report, strips
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK, UPSCALES, list_networks
-from model.paths import BUILD, make_folder
-from model.resize import upscale_bicubic
+from model.base import report
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, make_folder
+from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.imaging import strips
+from model.imaging.resize import upscale_bicubic
 
 HOST_STEPS = ("colour", "bicubic", "pack", "unpack", "merge")  # what no accelerator takes over; reading and writing depend on the format
 BACKENDS = ("golden", "csim", "pynq")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from host import packets
-from model.errors import UserError
+from model.base.errors import UserError
 
 WORD = 8                # bytes
 # PYNQ 3.1 can place buffers of less than 4 KiB above 4 GiB, where not every DMA reaches (XRT 2.17).

@@ -23,7 +23,7 @@ import numpy as np
 
 from host import backends, pipeline, tiling
 from host.jobs import settings_digest
-from model.errors import UserError
+from model.base.errors import UserError
 
 LOCAL = "local"
 LARGE_PIXELS = 1 << 24   # results beyond travel in tiles: one picture keeps all workers busy, and none runs out of memory
@@ -191,8 +191,8 @@ class ClusterBackend(backends.Backend):
 def code_digest():
     """Return a digest of the code that decides the bits: the Python files of `host` and `model`."""
     root, digest = pathlib.Path(__file__).resolve().parent.parent, hashlib.sha256()
-    for path in sorted(path for folder in ("host", "model") for path in (root / folder).glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for path in sorted(path for folder in ("host", "model") for path in (root / folder).rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

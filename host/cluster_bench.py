@@ -17,9 +17,9 @@ from host import pipeline
 from host.backends import GoldenBackend
 from host.cluster import LOCAL, ClusterBackend
 from host.image_io import Picture
-from model import report
-from model.errors import report_user_errors
-from model.network import DEFAULT_NETWORK
+from model.base import report
+from model.base.errors import report_user_errors
+from model.graph.network import DEFAULT_NETWORK
 
 UPSCALE = 3
 SIZE = (320, 180)  # of a picture; its result is 960x540

@@ -1,6 +1,6 @@
 """The before/after figure of `--compare`: bicubic and SRCNN, and the original if there is one, each with an enlarged crop.
 
-Drawn with Pillow and OpenCV, which are on a board; figures for papers come from `model/figures.py`.
+Drawn with Pillow and OpenCV, which are on a board; figures for papers come from `host/measure/figures.py`.
 """
 
 import pathlib
@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from host.image_io import Picture, write_picture
-from model import color
-from model.errors import UserError
-from model.resize import upscale_bicubic
+from model.base.errors import UserError
+from model.imaging import color
+from model.imaging.resize import upscale_bicubic
 
 CROP_SHARE = 5    # the crop's side is the picture's shorter side over this
 LEAST_CROP = 24   # pixels

@@ -15,7 +15,7 @@ from hls.config import load_config
 from host import packets
 from host.buffers import AGAIN, ERROR_WORDS, WORD, Slot
 from host.overlay import lock_overlay, read_manifest
-from model.errors import UserError
+from model.base.errors import UserError
 
 BATCH_BYTES = 8 << 20   # of queued packets per transfer; PYNQ-Z2 has 128 MiB of contiguous memory in all
 PATIENCE_S = 5.0        # of waiting beyond the computing time

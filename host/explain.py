@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from host.image_io import read_picture
-from model import golden
+from model.integer import golden
 
 
 def sample_photo():

@@ -14,8 +14,8 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from model.errors import UserError
-from model.paths import atomic_write
+from model.base.errors import UserError
+from model.base.paths import atomic_write
 
 READABLE = ("BMP", "PNG", "JPEG", "TIFF")  # JPEG includes MPO, a camera's jpg with further pictures behind it
 # Output format and encoder settings by file extension.

@@ -15,13 +15,13 @@ import os
 import pathlib
 import re
 
-from model.errors import UserError
+from model.base.errors import UserError
 
 PICTURES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 VIDEO_SUFFIX = ".mp4"
 RECORD = ".run_pynq.jsonl"
-_TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.paths.atomic_write` names them
+_TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.base.paths.atomic_write` names them
 _FORMAT = 1  # of the record; and of how settings become a digest
 
 

@@ -9,8 +9,8 @@ import pathlib
 import re
 
 from hls.config import list_boards, load_config
-from model.errors import UserError
-from model.paths import ROOT
+from model.base.errors import UserError
+from model.base.paths import ROOT
 
 OVERLAYS = ROOT / "bitstreams"
 DEVICE_TREE = pathlib.Path("/proc/device-tree/chosen/pynq_board")  # where PYNQ's images take $BOARD from

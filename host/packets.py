@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from model.errors import UserError
+from model.base.errors import UserError
 
 MAGIC = 0x5253
 COMMANDS = {"identify": 1, "load": 2, "tile": 3}
@@ -73,7 +73,7 @@ def load_packet(config, model, tag=0):
     Parameters
     ----------
     config : hls.config.Config
-    model : model.weights.QuantModel
+    model : model.graph.weights.QuantModel
         Of the same network.
 
     Returns

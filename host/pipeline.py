@@ -17,9 +17,9 @@ import numpy as np
 
 from host import tiling
 from host.upscaling import Upscaling
-from model.errors import UserError
-from model.network import UPSCALES
-from model.weights import load_quant, weight_path
+from model.base.errors import UserError
+from model.graph.network import UPSCALES
+from model.graph.weights import load_quant, weight_path
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
 MAX_MPIXEL = 64.0

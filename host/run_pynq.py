@@ -10,8 +10,8 @@ import click
 from tqdm import tqdm
 
 from host import backends, batch, compare, image_io, jobs, pipeline, video
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.base.errors import UserError, report_user_errors
+from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
 
 DEFAULT_UPSCALE = 3
 EXIT_INTERRUPTED = batch.EXIT_INTERRUPTED

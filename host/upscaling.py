@@ -11,8 +11,8 @@ import numpy as np
 
 from host import tiling
 from host.image_io import Picture
-from model import color
-from model.resize import upscale_bicubic
+from model.imaging import color
+from model.imaging.resize import upscale_bicubic
 
 
 class Upscaling:

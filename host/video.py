@@ -18,8 +18,8 @@ from host.backends import insist
 from host.pipeline import Clock
 from host.video_in import MATRICES, DamagedError, Source, reason, scaling
 from host.video_parts import Encoder, Parts, interleave
-from model.errors import UserError
-from model.paths import atomic_write
+from model.base.errors import UserError
+from model.base.paths import atomic_write
 
 CRF = 17                # x264's constant rate factor: visually lossless
 LOSSLESS = 0

@@ -19,8 +19,8 @@ import shutil
 import numpy as np
 
 from host.jobs import output_folder
-from model.errors import UserError
-from model.paths import atomic_write
+from model.base.errors import UserError
+from model.base.paths import atomic_write
 
 PART_FRAMES = 100
 _ABOUT = "about.json"

@@ -17,11 +17,12 @@ from hls.spec import steady_cycles_per_pixel
 from host import image_io, pipeline, tiling
 from host.packets import answer_words, load_packet, parse_answers, tile_packet
 from host.run_pynq import TileSize
-from model import color, golden
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK, UPSCALES, list_networks
-from model.report import table, write_report
-from model.resize import upscale_bicubic
+from model.base.errors import UserError, report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.imaging import color
+from model.imaging.resize import upscale_bicubic
+from model.integer import golden
 from sim.harness import build_harness, rows_of, simulate
 
 HEADER = 2  # beats before an answer's pixels

@@ -14,8 +14,8 @@ import tempfile
 import numpy as np
 
 from hls.open.verilator import environment
-from model.errors import UserError
-from model.paths import BUILD
+from model.base.errors import UserError
+from model.base.paths import BUILD
 
 BENCH = pathlib.Path(__file__).resolve().parent / "frame.cpp"
 # As `pytest sim/` builds it, but for the public ports: the same Verilog, registers that start at random.

@@ -20,7 +20,7 @@ from host.image_io import read_picture
 from host.packets import COMMANDS
 from host.pipeline import load_model, upscale_picture
 from host_board import Board, run_script
-from model.errors import UserError
+from model.base.errors import UserError
 from sim.host_dma import FAULTS
 from top_bench import CONFIG, SEED, compare_pixels
 

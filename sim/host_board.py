@@ -36,7 +36,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
 import host.driver
 import host.overlay
-from model.paths import ROOT
+from model.base.paths import ROOT
 from sim import host_handoff, host_pynq
 from sim.host_dma import DmaEngine
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from hls.vectors import random_model, random_picture, stage_vectors
+from hls.vectors import PacketModel, random_model, random_picture, stage_vectors
 from host.packets import COMMANDS, ERRORS, identify_packet, load_packet, tile_packet, weight_words
-from hls.vectors import PacketModel
-from model import golden
+from model.integer import golden
 
 FULL_BEAT = 0xFF << 64  # TKEEP of a beat as it lies in a stream: data, keep, last from bit 0
 LAST = 1 << 72

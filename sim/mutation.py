@@ -19,9 +19,9 @@ import time
 import click
 from tqdm import tqdm
 
-from model.errors import UserError, report_user_errors
-from model.paths import BUILD, ROOT
-from model.report import table, write_report
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, ROOT
+from model.base.report import table, write_report
 
 if sys.version_info >= (3, 11):
     import tomllib

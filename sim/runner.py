@@ -12,7 +12,7 @@ from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from hls.open.verilator import environment
 from hls.rtl import build_rtl
-from model.paths import BUILD, build_lock, make_folder
+from model.base.paths import BUILD, build_lock, make_folder
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Warnings are the business of `make rtl`, which lints. Undefined values start at random, so that nothing relies on them.

@@ -10,9 +10,9 @@ from hls.spec import steady_cycles_per_pixel, tile_cycles
 from hls.vectors import random_model, random_picture, top_beats
 from host import pipeline
 from host.packets import answer_words, load_packet, parse_answers, tile_packet
-from model import golden
-from model.paths import BUILD, build_lock
-from model.report import write_report
+from model.base.paths import BUILD, build_lock
+from model.base.report import write_report
+from model.integer import golden
 from sim import frame
 from sim.harness import build_harness, rows_of, simulate
 

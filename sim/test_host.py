@@ -8,8 +8,8 @@ import sys
 import pytest
 from PIL import Image
 
-from model.paths import ROOT, data_dir
-from model.weights import weight_path
+from model.base.paths import ROOT, data_dir
+from model.graph.weights import weight_path
 
 UPSCALE = 3
 # A kernel that takes everything and never answers.

@@ -19,7 +19,7 @@ from hls.config import load_config
 from hls.spec import tile_cycles
 from hls.vectors import random_model, random_picture, top_beats
 from host.packets import answer_words, load_packet, parse_answers, tile_packet
-from model import golden
+from model.integer import golden
 
 PERIOD_NS = 10
 IDLE_CYCLES = 2000  # after the last answer, nothing more may come

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.weights import save_quant
+from model.graph.weights import save_quant
 from random_models import random_model
 
 

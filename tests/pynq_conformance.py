@@ -11,7 +11,7 @@ import pytest
 
 import real_pynq
 from hls.config import load_config
-from model.paths import ROOT
+from model.base.paths import ROOT
 from real_pynq import pynq
 from sim import host_handoff
 

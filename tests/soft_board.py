@@ -9,7 +9,7 @@ and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/host_pynq.py), has
 import numpy as np
 
 from host.packets import ERRORS, load_packet
-from model import golden
+from model.integer import golden
 from sim.host_handoff import processor
 from sim.host_pynq import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
 

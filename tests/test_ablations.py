@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from model import ablation_results, ablations, charts, pages, recipes, train
-from model.datasets import RESCALES
-from model.errors import UserError
-from model.weights import FloatModel, save_float
+from model.base.errors import UserError
+from model.data.datasets import RESCALES
+from model.graph.weights import FloatModel, save_float
+from model.quality import charts, pages
+from model.train import ablation_results, ablations, float_training, recipes
+from model.train.__main__ import _parse_rescales, main as train
 
 STORED = ablation_results.load()
 
@@ -35,17 +37,17 @@ def test_committed_rows_are_of_the_runs_as_they_are_now():
 @pytest.mark.parametrize("run", ablations.RUNS, ids=lambda run: run.name)
 def test_the_training_command_takes_every_option(run):
     module, *arguments = run.command
-    parsed = train.main.make_context("train", arguments).params
-    parsed["rescales"] = train._parse_rescales(parsed["rescales"])
+    parsed = train.make_context("train", arguments).params
+    parsed["rescales"] = _parse_rescales(parsed["rescales"])
     for name, value in run.config.items():
         assert type(value)(parsed[name]) == value, name
     assert parsed["run_name"] == run.folder and parsed["out"] == str(run.weights)
-    assert (module == "model.train_plain") == run.plain
-    assert set(ablations.BASE) >= set(parsed) - {"epochs", "data", "init", "run_name", "restart", "out"}, "an option without a value in BASE"
+    assert module == "model.train" and parsed["plain"] == run.plain
+    assert set(ablations.BASE) >= set(parsed) - {"epochs", "data", "init", "run_name", "restart", "out", "plain"}, "an option without a value in BASE"
 
 
 def test_base_is_the_recipe_but_for_its_length():
-    defaults = {option.name: option.default for option in train.main.params} | recipes.load_recipe("train", "srcnn915", 3)
+    defaults = {option.name: option.default for option in train.params} | recipes.load_recipe("train", "srcnn915", 3)
     for name in ("lr", "lr_end", "cycles", "size", "padding", "patches", "metric", "augment", "degradation"):
         assert ablations.BASE[name] == defaults[name], name
     assert ablations.BASE["rescales"] == list(RESCALES)
@@ -158,7 +160,8 @@ def test_what_is_not_trained_is_said_to_be_missing(trainings, monkeypatch, tmp_p
 # networks
 
 def small_model(seed=0):
-    from model.network import Layer, Network
+    from model.graph.kinds import Layer
+    from model.graph.network import Network
     layers = (Layer("conv1", 5, 1, 4, True), Layer("conv2", 3, 4, 1, False))
     rng = np.random.default_rng(seed)
     weights = tuple(rng.normal(0, 0.2, layer.weight_shape).astype(np.float32) for layer in layers)
@@ -187,7 +190,7 @@ def test_same_networks_are_run_as_trained_and_as_the_product_does():
 
 
 def test_quality_looks_at_inside_and_border_apart():
-    from model.protocols import prepare
+    from model.quality.protocols import prepare
     rng = np.random.default_rng(2)
     case = prepare(cv2.GaussianBlur(rng.integers(0, 256, (48, 48)).astype(np.float32), (0, 0), 2).astype(np.uint8), 3)
 
@@ -201,24 +204,23 @@ def test_quality_looks_at_inside_and_border_apart():
 
 
 def test_the_plain_training_has_no_whitening(tmp_path, monkeypatch):
-    from model import keras_model, train_plain
-    from model.datasets import Patches, load_pairs
-    monkeypatch.setattr("model.datasets.BUILD", tmp_path)
+    from model.data.datasets import Patches, load_pairs
+    from model.train import keras_model
+    monkeypatch.setattr("model.data.datasets.BUILD", tmp_path)
     cv2.imwrite(str(tmp_path / "p.png"), cv2.GaussianBlur(np.random.default_rng(3).integers(0, 256, (40, 40, 3), np.uint8), (0, 0), 2))
     pairs = load_pairs([tmp_path / "p.png"], 3)
     whitening = {}
     for name in ("whitened", "plain"):
-        if name == "plain":
-            monkeypatch.setattr(keras_model, "whitening_of", train_plain.identity)
-        training = train.FloatTraining(ablations.BASE | {"init": ""}, tmp_path, (Patches(pairs, 33, 6, batch=2), pairs, []))
+        config = ablations.BASE | {"init": ""} | ({"plain": True} if name == "plain" else {})
+        training = float_training.FloatTraining(config, tmp_path, (Patches(pairs, 33, 6, batch=2), pairs, []))
         layer = next(layer for layer in training.model.layers if hasattr(layer, "whitening"))
         whitening[name] = keras_model.keras.ops.convert_to_numpy(layer.whitening)
     assert np.array_equal(whitening["plain"], np.eye(81)) and not np.allclose(whitening["whitened"], np.eye(81))
 
 
 def test_rows_are_measured_from_weight_files(tmp_path, monkeypatch):
-    from model.keras_model import initial_weights
-    from model.network import load_network
+    from model.graph.network import load_network
+    from model.train.keras_model import initial_weights
     monkeypatch.setattr(ablations, "BUILD", tmp_path)
     monkeypatch.setattr(ablation_results, "dataset_files", lambda name: [tmp_path / "p.png"])
     cv2.imwrite(str(tmp_path / "p.png"), cv2.GaussianBlur(np.random.default_rng(4).integers(0, 256, (40, 40, 3), np.uint8), (0, 0), 2))

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_pynq import FakePynq
+from hls.config import load_config
 from host import overlay, tiling
 from host.backends import Backend, CsimBackend, GoldenBackend, PynqBackend, open_backend
-from hls.config import load_config
-from model import golden
-from model.errors import UserError
+from model.base.errors import UserError
+from model.integer import golden
 from test_driver import write_overlay
 
 LIMIT = st.one_of(st.just(math.inf), st.integers(1, 5000))

@@ -20,7 +20,7 @@ import pytest
 
 from host import backends, batch, jobs
 from host.image_io import read_picture
-from model import golden
+from model.integer import golden
 from random_models import random_model
 from test_backends import board_with_overlay
 from test_run_pynq import COLOUR, SCRIPT, expected_colour, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)

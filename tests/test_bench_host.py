@@ -8,7 +8,8 @@ import pytest
 from hls.config import load_config
 from host import bench, pipeline
 from host.backends import GoldenBackend
-from model import report, strips
+from model.base import report
+from model.imaging import strips
 from random_models import random_model
 
 PACKET_STEPS = ("pack", "unpack", "both")

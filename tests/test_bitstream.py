@@ -15,8 +15,8 @@ from hls.config import list_boards, load_config
 from hls.rtl import Rtl
 from hls.vitis import HlsBuild
 from host.overlay import read_manifest
-from model.errors import UserError
-from model.paths import ROOT
+from model.base.errors import UserError
+from model.base.paths import ROOT
 from test_vitis import install_tool
 from vivado_build import run_build, write_sources
 from vivado_recorder import COMMANDS, timing_report

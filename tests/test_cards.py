@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from model import cards, results
-from model.paths import WEIGHTS
-from model.weights import FloatModel, QuantModel
+from model.base.paths import WEIGHTS
+from model.graph.weights import FloatModel, QuantModel
+from model.quality import cards, results
 
 COMMITTED = results.load()
 PAIRS = {pair.name: pair for pair in cards.pairs()}
@@ -18,7 +18,7 @@ def test_cards_are_up_to_date():
     wanted = cards.documents(COMMITTED)
     assert set(wanted) == set(cards.FOLDER.glob("*.md"))
     for path, text in wanted.items():
-        assert path.read_text() == text, f"{path.name} is out of date: run `python -m model.cards`"
+        assert path.read_text() == text, f"{path.name} is out of date: run `python -m model.quality.cards`"
 
 
 def test_every_weight_file_has_a_card():

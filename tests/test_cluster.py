@@ -17,7 +17,7 @@ from host import backends, cluster, pipeline
 from host.backends import GoldenBackend, insist
 from host.cluster import ClusterBackend
 from host.image_io import Picture
-from model.errors import UserError
+from model.base.errors import UserError
 from random_models import random_model
 from test_batch import photos, written  # noqa: F401 (photos is a fixture)
 from test_run_pynq import SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)

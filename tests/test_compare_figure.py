@@ -11,9 +11,9 @@ from PIL import ImageFont
 from host import compare, pipeline
 from host.backends import GoldenBackend
 from host.image_io import Picture, read_picture
-from model import color
-from model.errors import UserError
-from model.resize import upscale_bicubic
+from model.base.errors import UserError
+from model.imaging import color
+from model.imaging.resize import upscale_bicubic
 from random_models import random_model
 from test_run_pynq import COLOUR, folder, run  # noqa: F401 (fixtures)
 
@@ -88,7 +88,7 @@ def test_command(folder, run):  # noqa: F811
 
 
 def test_psnr_is_that_of_the_papers():
-    from model.metrics import psnr
+    from model.quality.metrics import psnr
     rng = np.random.default_rng(1)
     truth, result = rng.integers(0, 256, (2, 40, 50)).astype(np.uint8)
     assert compare._psnr(truth, result, 3) == pytest.approx(psnr(truth[3:-3, 3:-3], result[3:-3, 3:-3]), abs=1e-9)

@@ -7,8 +7,8 @@ from hypothesis import given, strategies as st
 
 from hls.config import BOARDS, legal_simd, list_boards, load_config
 from hls.generate import header_text
-from model.errors import UserError
-from model.network import list_networks, load_network
+from model.base.errors import UserError
+from model.graph.network import list_networks, load_network
 
 
 @pytest.mark.parametrize("board", list_boards())
@@ -93,7 +93,8 @@ def test_reconstruction_layer_is_transposed_and_the_others_are_not():
 @given(taps=st.integers(1, 4000))
 def test_accumulator_holds_the_worst_case(taps):
     """The extremes of the formats, summed, fit `acc_bits`, and one bit less would not do."""
-    from model.network import BIAS_BITS, MAX_SHIFT, Layer
+    from model.graph.formats import BIAS_BITS, MAX_SHIFT
+    from model.graph.kinds import Layer
     bits = Layer("x", 1, taps, 1, False).acc_bits
     worst = taps * 255 * 128 + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1)
     assert 2 ** (bits - 2) <= worst < 2 ** (bits - 1)

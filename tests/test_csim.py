@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from hls.config import load_config
 from hls import build as kernels_build
-from hls.vectors import random_model, random_picture, top_beats, write_vectors
+from hls.config import load_config
 from hls.csim import CsimTop
+from hls.vectors import random_model, random_picture, top_beats, write_vectors
 from host.packets import identify_packet, load_packet, parse_answers, tile_packet
-from model import golden
-from model.errors import UserError
-from model.network import load_network
+from model.base.errors import UserError
+from model.graph.network import load_network
+from model.integer import golden
 
 pytest.importorskip("ziglang", reason="the native build of the kernels needs the package ziglang (make setup)")
 SEED = 20

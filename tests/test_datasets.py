@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import datasets
-from model.color import rgb_to_y
-from model.datasets import Pairs, Patches, degrade, load_pairs, picture_files, read_picture, split
-from model.errors import UserError
-from model.resize import imresize, to_uint8
+from model.base.errors import UserError
+from model.data import datasets
+from model.data.datasets import Pairs, Patches, degrade, load_pairs, picture_files, read_picture, split
+from model.imaging.color import rgb_to_y
+from model.imaging.resize import imresize, to_uint8
 
 
 def coordinates(*shapes):

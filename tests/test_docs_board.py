@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from model.paths import ROOT
+from model.base.paths import ROOT
 
 DOCUMENT = (ROOT / "docs" / "on-the-board.md").read_text()
 QUOTED = [text for row in re.findall(r"^\| (.*?) \|", DOCUMENT, re.M) for text in re.findall(r"`([^`]+)`", row) if " " in text and "…" in text or "the " in text]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from model import download
-from model.errors import UserError
+from model.base.errors import UserError
+from model.data import download
 
 
 def picture(seed, grey=False):

@@ -19,8 +19,8 @@ from host import buffers, overlay
 from host.driver import Driver
 from host.overlay import board_name, read_manifest
 from host.packets import ERROR_TEXT, ERRORS
-from model import golden
-from model.errors import UserError
+from model.base.errors import UserError
+from model.integer import golden
 from sim import host_handoff
 
 Pynq = real_pynq.RealPynq if real_pynq.INSTALLED else FakePynq

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from model import bench, compare, evaluate, figures, methods, protocols, report
-from model.errors import UserError
-from model.weights import weight_path
+from host.measure import bench, compare, evaluate, figures, methods
+from model.base import report
+from model.base.errors import UserError
+from model.graph.weights import weight_path
+from model.quality import protocols
 
 COLUMNS = ["network", "upscale", "protocol", "dataset", "image", "method", "psnr", "ssim", "mse"]
 CLASSIC = ("bilinear", "bicubic")

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from host import explain
-from model import golden
-from model.resize import upscale_bicubic
-from model.weights import load_float, load_quant, weight_path
+from model.graph.weights import load_float, load_quant, weight_path
+from model.imaging.resize import upscale_bicubic
+from model.integer import golden
 
 
 @settings(max_examples=20, deadline=None)
@@ -25,7 +25,7 @@ def test_last_feature_map_is_the_output(models, network, height, width, seed):
 
 @pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
 def test_float_network_is_tensorflows(network):
-    from model.keras_model import infer_float
+    from model.train.keras_model import infer_float
     model = load_float(weight_path(network, 3), network)
     y = upscale_bicubic(np.ascontiguousarray(explain.sample_photo()[0][100:130, 200:230, 1]), 3)
     result = explain.infer_float(model, golden.pad(y, model.network.halo))

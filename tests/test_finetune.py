@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from model import quantise
-from model.paths import ROOT
-from model.weights import load_float, load_quant, save_float
+from model.base.paths import ROOT
+from model.graph.weights import load_float, load_quant, save_float
+from model.quantise import search
 from test_train import arrays, environment, place, run as train  # noqa: F401  (place is a fixture)
 
 pytest.importorskip("tensorflow", reason="fine-tuning needs tensorflow")
@@ -27,7 +27,7 @@ def trained(place):  # noqa: F811
 
 
 def command(place, *options, steps=120):  # noqa: F811
-    return [sys.executable, "-m", "model.finetune", "--network", str(place / "tiny.toml"), "--data", str(place / "pictures"), "--batch", "4",
+    return [sys.executable, "-m", "model.train.finetune", "--network", str(place / "tiny.toml"), "--data", str(place / "pictures"), "--batch", "4",
             "--size", "12", "--steps", str(steps), "--validate-every", "20", "--seed", "3", "--lr", "0.3", "--ema", "0.9",
             "--weights", str(place / "float.npz"), *map(str, options)]
 
@@ -49,13 +49,13 @@ def test_never_worse_than_quantised_alone_and_says_so(trained, finished):
     assert tuned["validation_psnr"] > tuned["validation_psnr_before"]  # 5 x 5 x 4 weights of made-up pictures have room
     assert f"{tuned['validation_psnr_before']:.3f} before" in finished.stdout and "120/120" in finished.stderr
     assert tuned["steps"] == 120 and [row["step"] for row in tuned["history"]] == list(range(20, 121, 20))
-    assert model.meta["calibration_set"] == str(trained / "pictures") and model.meta["command"].startswith("python -m model.finetune")
+    assert model.meta["calibration_set"] == str(trained / "pictures") and model.meta["command"].startswith("python -m model.train.finetune")
 
 
 def test_what_is_exported_is_what_was_validated(trained, finished):
     """The file's integers, run by the golden model on the held-out pictures, give the recorded PSNR."""
-    from model import golden
-    from model.training import prepare_data
+    from model.integer import golden
+    from model.train.loop import prepare_data
 
     model = load_quant(trained / "whole_int8.npz")
     tuned = model.meta["fine_tuning"]
@@ -98,7 +98,7 @@ def test_divergence_stops_with_the_step(trained):
 
 def test_a_device_whose_convolutions_round_is_refused(trained, monkeypatch):
     """TF32 and Winograd are near misses; the golden model is not."""
-    from model import finetune, keras_integer
+    from model.train import finetune, keras_integer
 
     exact = keras_integer.infer_valid
     monkeypatch.setattr(keras_integer, "infer_valid", lambda *arguments: exact(*arguments) ^ np.uint8(1))
@@ -112,7 +112,7 @@ def test_a_device_whose_convolutions_round_is_refused(trained, monkeypatch):
     (("--size", "6"), "at least 7"), (("--out", "."), "ends in .npz"), (("--weights", "absent.npz"), "no weight file"),
     (("--upscale", "2"), "trained for x3, not for x2"), (("--data", "absent"), "folder of pictures")])
 def test_bad_options(trained, options, message):
-    from model import finetune
+    from model.train import finetune
 
     result = CliRunner().invoke(finetune.main, command(trained, *options)[3:])
     assert result.exit_code == 2 and message in result.stderr and "Traceback" not in result.output
@@ -126,8 +126,8 @@ def test_without_gain_what_quantisation_gave_is_kept(trained):
     model = load_quant(trained / "still.npz")
     tuned = model.meta["fine_tuning"]
     assert tuned["best_step"] == 0 and tuned["validation_psnr"] == tuned["validation_psnr_before"]
-    pictures = quantise.calibration_pictures(3, "standard", str(trained / "pictures"))[0]
-    exact = quantise.quantise(load_float(trained / "float.npz", str(trained / "tiny.toml")), pictures)[0]
+    pictures = search.calibration_pictures(3, "standard", str(trained / "pictures"))[0]
+    exact = search.quantise(load_float(trained / "float.npz", str(trained / "tiny.toml")), pictures)[0]
     for q, p in zip(model.layers, exact.layers):
         assert all(np.array_equal(getattr(q, part), getattr(p, part)) for part in ("weight", "bias", "shift"))
     assert (trained / "float.npz").read_bytes() == before

@@ -18,7 +18,9 @@ from hls.rtl import KERNELS, OPEN
 from hls.spec import limit_cycles_per_pixel, steady_cycles_per_pixel
 from hls.synth import count
 from hls.yosys import run_yosys
-from model.network import Layer, Network, list_networks, load_network, tomllib
+from model.base.toml import tomllib
+from model.graph.kinds import Layer
+from model.graph.network import Network, list_networks, load_network
 
 PLENTY = {"name": "b", "part": "p", "clock_mhz": 100, "tile_width": 64, "tile_height": 64, "pack": True,
           "budget": {"dsp": 1000, "bram36": 1000, "uram": 0, "lut": 10**6, "ff": 10**6}}

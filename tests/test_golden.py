@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import golden, golden_flat
-from model.errors import UserError
-from model.network import BIAS_BITS, MAX_SHIFT, Layer, Network, list_networks, load_network
-from model.weights import QuantLayer, QuantModel
+from model.base.errors import UserError
+from model.graph.formats import BIAS_BITS, MAX_SHIFT
+from model.graph.kinds import Layer
+from model.graph.network import Network, list_networks, load_network
+from model.graph.weights import QuantLayer, QuantModel
+from model.integer import golden, flat
 from tests import oracle
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -139,9 +141,9 @@ def test_chunks_blocks_and_workers_change_nothing(seed, kind):
     picture = random_picture(rng, *rng.integers(1, 60, 2))
     whole = golden.infer(model, picture, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(golden_flat, "_CHUNK_PIXELS", int(rng.integers(1, 1000)) if network.halo < 6 else 500)
-        patch.setattr(golden_flat, "_DIRECT_PIXELS", int(rng.integers(1, 50)))
-        patch.setattr(golden_flat, "_FULL_WINDOW_TAPS", int(rng.integers(1, 200)))
+        patch.setattr(flat, "_CHUNK_PIXELS", int(rng.integers(1, 1000)) if network.halo < 6 else 500)
+        patch.setattr(flat, "_DIRECT_PIXELS", int(rng.integers(1, 50)))
+        patch.setattr(flat, "_FULL_WINDOW_TAPS", int(rng.integers(1, 200)))
         patch.setattr(golden, "_BLOCK_ROWS", int(rng.integers(1, 30)))
         patch.setattr(golden, "_BLOCK_COLUMNS", int(rng.integers(4, 30)))
         patch.setattr(golden, "_MIN_ROWS", int(rng.integers(1, 30)))

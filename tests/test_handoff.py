@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hls.config import load_config
-from model.paths import ROOT
+from model.base.paths import ROOT
 from sim import host_handoff
 
 DESIGN = ROOT / "bitstreams" / "block_design.tcl"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from host.image_io import Picture, check_output, read_picture, write_picture
-from model.errors import UserError
+from model.base.errors import UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged files; silenced in the host
 

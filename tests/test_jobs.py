@@ -8,7 +8,7 @@ import pytest
 
 from host import jobs
 from host.jobs import Job, Record, collect
-from model.errors import UserError
+from model.base.errors import UserError
 from random_models import random_model
 
 

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import golden
-from model.errors import UserError
-from model.network import BIAS_BITS, MAX_SHIFT, Layer, Network
-from model.weights import QuantLayer, QuantModel
+from model.base.errors import UserError
+from model.graph.formats import BIAS_BITS, MAX_SHIFT
+from model.graph.kinds import Layer
+from model.graph.network import Network
+from model.graph.weights import QuantLayer, QuantModel
+from model.integer import golden
 from random_models import random_model
 
-lib = pytest.importorskip("model.keras_integer", reason="fine-tuning needs keras and tensorflow")
+lib = pytest.importorskip("model.train.keras_integer", reason="fine-tuning needs keras and tensorflow")
 keras = lib.keras
 
 SMALL = Network("small", (Layer("conv1", 5, 1, 7, True), Layer("conv2", 1, 7, 6, True), Layer("conv3", 3, 6, 1, False)))

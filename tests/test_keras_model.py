@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from model.errors import UserError
-from model.network import Layer, Network, load_network
-from model.weights import FloatModel
+from model.base.errors import UserError
+from model.graph.kinds import Layer
+from model.graph.network import Network, load_network
+from model.graph.weights import FloatModel
 
-keras_model = pytest.importorskip("model.keras_model", reason="the float reference needs keras and tensorflow")
+keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
 
 SMALL = Network("small", (Layer("conv1", 5, 1, 3, True), Layer("conv2", 1, 3, 4, True), Layer("conv3", 3, 4, 1, False)))
 

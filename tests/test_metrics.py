@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import metrics
+from model.quality import metrics
 
 
 def pair(seed, height=16, width=19):

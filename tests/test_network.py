@@ -2,8 +2,8 @@
 
 import pytest
 
-from model.errors import UserError
-from model.network import list_networks, load_network
+from model.base.errors import UserError
+from model.graph.network import list_networks, load_network
 
 GOOD = 'name = "n"\n[[layers]]\nname = "a"\nk = 3\nout_ch = 4\nrelu = true\n[[layers]]\nname = "b"\nk = 1\nout_ch = 1\nrelu = false\n'
 

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from host import explain
 from host.image_io import Picture, write_picture
-from model.paths import ROOT
+from model.base.paths import ROOT
 
 PATH = ROOT / "host" / "srcnn.ipynb"
 TIMEOUT_S = 120  # per cell

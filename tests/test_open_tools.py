@@ -18,7 +18,7 @@ def need_reference():
     """Skip unless g++ and AMD's headers are there."""
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
-    from model.errors import UserError
+    from model.base.errors import UserError
     try:
         from hls.ap_types import ap_types_dir
         return ap_types_dir()

@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from hls.config import load_config
 from hls.vectors import PacketModel, random_model
 from host.packets import ERRORS, answer_words, identify_packet, load_packet, parse_answers, tile_packet, weight_words
-from model.errors import UserError
+from model.base.errors import UserError
 
 CONFIG = load_config("srcnn915")
 

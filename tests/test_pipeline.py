@@ -14,9 +14,10 @@ from host.backends import GoldenBackend
 from host.driver import Driver
 from host.image_io import Picture
 from host.pipeline import Clock, upscale_many, upscale_picture
-from model import color, golden
-from model.errors import UserError
-from model.resize import upscale_bicubic
+from model.base.errors import UserError
+from model.imaging import color
+from model.imaging.resize import upscale_bicubic
+from model.integer import golden
 from random_models import random_model
 from test_driver import write_overlay
 

@@ -4,7 +4,7 @@ import pytest
 
 from hls.build import KERNELS
 from hls.pragmas import lint_folder, lint_pragmas
-from model.errors import UserError
+from model.base.errors import UserError
 
 GOOD = """
 #pragma once

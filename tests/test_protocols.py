@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from model import protocols
-from model.datasets import read_picture
-from model.errors import UserError
-from model.paths import data_dir, dataset_files
+from model.base.errors import UserError
+from model.base.paths import data_dir, dataset_files
+from model.data.datasets import read_picture
+from model.quality import protocols
 
 # data/BASELINES.md: PSNR in dB of bicubic on the standard protocol at x2, x3, x4.
 BASELINES = {

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from model.paths import BUILD, ROOT
+from model.base.paths import BUILD, ROOT
 
 VERSIONS = sorted(ready.parent.name.removeprefix("pynq-") for ready in BUILD.glob("pynq-*/.ready")) or ["3.0.1"]
 

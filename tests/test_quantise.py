@@ -8,10 +8,14 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import golden, quantise, quantise_channels, quantise_data, quantise_layer, report
-from model.errors import UserError
-from model.network import MAX_SHIFT, Layer, Network, list_networks, load_network
-from model.weights import FloatModel, load_float, load_quant, save_float, weight_path
+from model.base import report
+from model.base.errors import UserError
+from model.graph.formats import MAX_SHIFT
+from model.graph.kinds import Layer
+from model.graph.network import Network, list_networks, load_network
+from model.graph.weights import FloatModel, load_float, load_quant, save_float, weight_path
+from model.integer import golden
+from model.quantise import __main__ as command_line, channels as quantise_channels, data, layer as quantise_layer, search
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -44,13 +48,13 @@ SMALL = Network("small", (Layer("conv1", 5, 1, 12, True), Layer("conv2", 1, 12, 
 
 @pytest.fixture
 def few_crops(monkeypatch):
-    monkeypatch.setattr(quantise_data, "CROPS", 12)
-    monkeypatch.setattr(quantise_data, "CROP", 32)
+    monkeypatch.setattr(data, "CROPS", 12)
+    monkeypatch.setattr(data, "CROP", 32)
 
 
 def rms_error(model, quantised, y):
     """Root mean square of golden - float, in grey levels."""
-    reference = quantise_data.float_layers(model, golden.pad(y, model.network.halo)[None])[-1][0, :, :, 0]
+    reference = data.float_layers(model, golden.pad(y, model.network.halo)[None])[-1][0, :, :, 0]
     return float(np.sqrt(np.mean((golden.infer(quantised, y, 1) - np.clip(reference * 255, 0, 255)) ** 2)))
 
 
@@ -95,11 +99,11 @@ def test_least_squares_finds_the_filter_behind_the_samples():
     layer = Layer("conv", 3, 2, 1, True)
     stored = rng.integers(0, 256, (4, 20, 20, 2)).astype(np.uint8)
     true, bias = rng.normal(0, 0.01, 18), 0.7
-    target = np.stack([(quantise_data.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
+    target = np.stack([(data.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
     for cap in (np.inf, 1.0):
-        fit, = quantise_data.gather_fits(layer, stored, target, np.array([cap]))
+        fit, = data.gather_fits(layer, stored, target, np.array([cap]))
         inside = ((target > 0) & (target < cap)).sum()
-        assert fit.inputs.samples == pytest.approx(inside + quantise_data.OUTSIDE_WEIGHT * (target.size - inside), rel=1e-6)
+        assert fit.inputs.samples == pytest.approx(inside + data.OUTSIDE_WEIGHT * (target.size - inside), rel=1e-6)
         found = fit.solve(np.zeros(18))
         assert found == pytest.approx(true, abs=5e-5)
         assert fit.bias(true) == pytest.approx(bias, abs=1e-4)
@@ -140,13 +144,13 @@ def test_noise_gains_are_those_of_a_linear_network():
             x[0, 7, 7, channel] = 1
             for layer, weight in zip(SMALL.layers[index + 1:], model.weights[index + 1:]):
                 side = x.shape[1] - layer.k + 1
-                x = (quantise_data.windows(x[0], layer.k) @ weight.reshape(layer.out_ch, -1).T).reshape(1, side, side, -1)
+                x = (data.windows(x[0], layer.k) @ weight.reshape(layer.out_ch, -1).T).reshape(1, side, side, -1)
             assert gains[index][channel] == pytest.approx((x**2).sum(), rel=1e-4)
 
 
 def test_quantised_network_follows_the_float_one(few_crops):
     model = float_model(SMALL)
-    quantised, rows = quantise.quantise(model, [picture(seed) for seed in range(6)])
+    quantised, rows = search.quantise(model, [picture(seed) for seed in range(6)])
     assert rms_error(model, quantised, picture(99)) < 0.4  # rounding the output alone makes 0.29
     assert rows[0]["split"] >= 3, "the dead channels' places were not used"
     assert [row["layer"] for row in rows] == ["conv1", "conv2", "conv3"]
@@ -156,26 +160,26 @@ def test_quantised_network_follows_the_float_one(few_crops):
 
 def test_splitting_pays(few_crops, monkeypatch):
     model, pictures = float_model(SMALL), [picture(seed) for seed in range(6)]
-    split = rms_error(model, quantise.quantise(model, pictures)[0], picture(99))
-    monkeypatch.setattr(quantise, "plan_parts", lambda *_: quantise_channels.whole_channels(SMALL.layers[0])[:len(_[0])])
-    assert split < rms_error(model, quantise.quantise(model, pictures)[0], picture(99))
+    split = rms_error(model, search.quantise(model, pictures)[0], picture(99))
+    monkeypatch.setattr(search, "plan_parts", lambda *_: quantise_channels.whole_channels(SMALL.layers[0])[:len(_[0])])
+    assert split < rms_error(model, search.quantise(model, pictures)[0], picture(99))
 
 
 def test_the_same_weights_on_every_run(few_crops):
     pictures = [picture(seed) for seed in range(3)]
-    first, second = (quantise.quantise(float_model(SMALL), pictures)[0] for _ in range(2))
+    first, second = (search.quantise(float_model(SMALL), pictures)[0] for _ in range(2))
     for a, b in zip(first.layers, second.layers):
         assert np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias) and np.array_equal(a.shift, b.shift)
 
 
 @pytest.mark.parametrize("name", list_networks())
 def test_all_described_networks(name, monkeypatch):
-    monkeypatch.setattr(quantise_data, "CROPS", 2)
-    monkeypatch.setattr(quantise_data, "CROP", 40)
+    monkeypatch.setattr(data, "CROPS", 2)
+    monkeypatch.setattr(data, "CROP", 40)
     monkeypatch.setattr(quantise_layer, "_POLISH_STEPS", 20)
-    monkeypatch.setattr(quantise, "STEP_FACTORS", np.ones(1))
+    monkeypatch.setattr(search, "STEP_FACTORS", np.ones(1))
     model = float_model(load_network(name))
-    quantised, _ = quantise.quantise(model, [picture(0), picture(1)])
+    quantised, _ = search.quantise(model, [picture(0), picture(1)])
     assert rms_error(model, quantised, picture(0)) < 3
 
 
@@ -184,29 +188,29 @@ def test_dead_and_constant_channels(few_crops):
     weights, biases = list(model.weights), list(model.biases)
     weights[0][7], biases[0][7] = 0, 0.25  # constant, but not dead
     model = FloatModel(SMALL, 3, tuple(weights), tuple(biases))
-    quantised, _ = quantise.quantise(model, [np.full((40, 40), 0, np.uint8), picture(0)])
+    quantised, _ = search.quantise(model, [np.full((40, 40), 0, np.uint8), picture(0)])
     assert rms_error(model, quantised, picture(1)) < 2
-    quantise.quantise(model, [np.zeros((20, 20), np.uint8)])  # nothing to learn from, but no crash
+    search.quantise(model, [np.zeros((20, 20), np.uint8)])  # nothing to learn from, but no crash
 
 
 def test_bad_input(few_crops):
     model = float_model(SMALL)
     with pytest.raises(UserError, match="at least one calibration picture"):
-        quantise.quantise(model, [])
+        search.quantise(model, [])
     linear = Network("linear", (Layer("conv1", 3, 1, 2, False), Layer("conv2", 1, 2, 1, False)))
     with pytest.raises(UserError, match="conv1 has no ReLU"):
-        quantise.quantise(float_model(linear), [picture(0)])
+        search.quantise(float_model(linear), [picture(0)])
 
 
 @pytest.fixture
 def command(few_crops, monkeypatch, tmp_path):
     monkeypatch.setattr(report, "BUILD", tmp_path)
-    monkeypatch.setattr(quantise, "calibration_pictures", lambda *_: ([picture(0), picture(1)], [tmp_path / "a.png"]))
-    return lambda *arguments: CliRunner().invoke(quantise.main, [str(a) for a in arguments])
+    monkeypatch.setattr(command_line, "calibration_pictures", lambda *_: ([picture(0), picture(1)], [tmp_path / "a.png"]))
+    return lambda *arguments: CliRunner().invoke(command_line.main, [str(a) for a in arguments])
 
 
 def test_command_line(command, tmp_path, monkeypatch):
-    monkeypatch.setattr(quantise, "STEP_FACTORS", np.ones(1))
+    monkeypatch.setattr(search, "STEP_FACTORS", np.ones(1))
     save_float(float_model(load_network("srcnn915")), tmp_path / "f.npz")
     result = command("--weights", tmp_path / "f.npz", "-o", tmp_path / "q.npz")
     assert result.exit_code == 0, result.output

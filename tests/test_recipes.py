@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from model import quantise, recipes
-from model.datasets import RESCALES, split
-from model.errors import UserError
-from model.network import UPSCALES, list_networks
-from model.paths import ROOT, WEIGHTS, data_dir, dataset_files
-from model.weights import DEGRADATIONS
+from model.base.errors import UserError
+from model.base.paths import ROOT, WEIGHTS, data_dir, dataset_files
+from model.data.datasets import RESCALES, split
+from model.graph.network import UPSCALES, list_networks
+from model.graph.weights import DEGRADATIONS
+from model.quantise import search
+from model.train import recipes
 
 RECIPES = """
 [train]
@@ -96,9 +97,9 @@ def test_committed_weights_were_made_by_their_recipe(kind, meta):
 @pytest.mark.skipif(data_dir() is None, reason="T91, Set5 and Set14 were not found: run `make download`, or set SRCNN_DATA")
 def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
     """Neither by name nor by content; what chooses the weights is not trained on."""
-    monkeypatch.setattr(quantise, "degrade", lambda picture, *_: (picture, picture))
+    monkeypatch.setattr(search, "degrade", lambda picture, *_: (picture, picture))
     train, validation = split(dataset_files("T91"))
-    calibration = quantise.calibration_pictures(3)[1]
+    calibration = search.calibration_pictures(3)[1]
     digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*train, *validation, *dataset_files("Set5"), *dataset_files("Set14")]}
     assert len(set(digests.values())) == len(digests)
     assert calibration == train and not set(train) & set(validation)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.color import rgb_to_y
-from model.datasets import read_picture
-from model.errors import UserError
-from model.paths import data_dir, dataset_files
-from model.resize import imresize, modcrop, opencv_resize, to_uint8, upscale_bicubic, upscale_bilinear
+from model.base.errors import UserError
+from model.base.paths import data_dir, dataset_files
+from model.data.datasets import read_picture
+from model.imaging.color import rgb_to_y
+from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8, upscale_bicubic, upscale_bilinear
 
 BASELINES = {("Set5", 2): 33.6614, ("Set5", 3): 30.3922, ("Set5", 4): 28.4207,
              ("Set14", 2): 30.2318, ("Set14", 3): 27.5405, ("Set14", 4): 26.0001}

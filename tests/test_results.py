@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from model import charts, evaluate, pages, results
-from model.errors import UserError
-from model.network import DEFAULT_NETWORK, UPSCALES
-from model.paths import WEIGHTS, data_dir, dataset_files
-from model.protocols import PROTOCOLS
-from model.weights import load_float, save_float, weight_path
+from host.measure import evaluate, figures
+from model.base.errors import UserError
+from model.base.paths import WEIGHTS, data_dir, dataset_files
+from model.graph.network import DEFAULT_NETWORK, UPSCALES
+from model.graph.weights import load_float, save_float, weight_path
+from model.quality import charts, pages, results
+from model.quality.protocols import PROTOCOLS
 
 NEEDS_SETS = pytest.mark.skipif(data_dir() is None, reason="Set5 is not there: run `make download` or set SRCNN_DATA")
 COMMITTED = results.load()
@@ -56,7 +57,7 @@ def test_means_are_the_means_of_the_pictures():
 
 def test_documents_are_what_the_results_give():
     for path, text in pages.documents(COMMITTED).items():
-        assert path.read_text() == text, f"{path.name} is out of date: run `python -m model.pages`"
+        assert path.read_text() == text, f"{path.name} is out of date: run `python -m model.quality.pages`"
 
 
 def test_charts_show_the_committed_data():
@@ -70,7 +71,7 @@ def test_charts_show_the_committed_data():
 @pytest.mark.parametrize("name,upscale", pages.COMPARED)
 def test_comparison_pictures_are_of_the_committed_weights(name, upscale):
     with Image.open(charts.IMAGES / f"{name}_x{upscale}.jpg") as picture:
-        assert picture.info.get("comment", b"").decode() == charts.comparison_weights(upscale), "run `make results`"
+        assert picture.info.get("comment", b"").decode() == figures.comparison_weights(upscale), "run `make results`"
 
 
 def test_curves_are_drawn_from_the_weight_files(tmp_path, monkeypatch):

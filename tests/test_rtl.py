@@ -12,7 +12,7 @@ pytest.importorskip("llvmlite", reason="the open route needs the package llvmlit
 from hls.config import load_config
 from hls.open.verilator import lint
 from hls.rtl import build_rtl
-from model.paths import ROOT
+from model.base.paths import ROOT
 
 CONFIG = load_config("srcnn915")
 

@@ -18,9 +18,10 @@ import pytest
 from random_models import random_model
 from host import pipeline, run_pynq
 from host.image_io import read_picture
-from model import color, golden
-from model.resize import upscale_bicubic
-from model.weights import save_quant
+from model.graph.weights import save_quant
+from model.imaging import color
+from model.imaging.resize import upscale_bicubic
+from model.integer import golden
 from test_backends import board_with_overlay
 
 SCRIPT = pathlib.Path(run_pynq.__file__)

@@ -7,9 +7,9 @@ from hls.config import list_boards, load_config
 from hls.csim import CsimTop
 from hls.spec import WIDTHS, frame_rate, halo_rows, limit_cycles_per_pixel, spec_rows, steady_cycles_per_pixel, tile_cycles
 from hls.vectors import random_model, random_picture
+from host.measure.bench import Contender, bench, modelled
 from host.packets import load_packet, parse_answers, tile_packet
-from model import golden
-from model.bench import Contender, bench, modelled
+from model.integer import golden
 
 SEED = 30
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import color, resize, strips
+from model.imaging import color, resize, strips
 
 
 @settings(deadline=None)

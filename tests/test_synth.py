@@ -11,13 +11,13 @@ from click.testing import CliRunner
 import hls.synth
 import hls.timing
 import hls.yosys
-import model.paths
-import model.report
+import model.base.paths
+import model.base.report
 from hls.config import load_config
 from hls.open.netlist import LIBRARY, RTL
 from hls.rtl import Rtl
 from hls.synth import LIMITS, complaints, count, family, row, synth_rows, synthesise, total_row
-from model.errors import UserError
+from model.base.errors import UserError
 
 pytest.importorskip("pyosys", reason="the extra `synth` is not installed: pip install pyosys==0.70")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from host import tiling
 from host.backends import GoldenBackend
 from host.pipeline import infer_luma
-from model import golden
+from model.integer import golden
 
 NETWORKS = {"srcnn915": 6, "srcnn935": 7, "srcnn955": 8}  # with their halos
 SIDE = st.integers(1, 30)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from model.network import list_networks
-from model.paths import ROOT
+from model.base.paths import ROOT
+from model.graph.network import list_networks
 
 pytest.importorskip("tensorflow", reason="training needs tensorflow")
 
@@ -112,7 +112,7 @@ def test_another_configuration_is_refused(place, finished):
 
 
 def test_rates_rise_and_fall_in_every_cycle():
-    from model.training import WARMUP_STEPS, learning_rate
+    from model.train.loop import WARMUP_STEPS, learning_rate
 
     rate = learning_rate({"steps": 3000, "cycles": 3, "lr": 1e-2, "lr_end": 1e-4})
     rates = np.array([float(rate(step)) for step in range(0, 3000, 10)]).reshape(3, 100)
@@ -157,7 +157,7 @@ def test_bad_options(place, options, message):
     """Refused before the first step, with nothing written."""
     from click.testing import CliRunner
 
-    from model import train
+    from model.train.__main__ import main
 
-    result = CliRunner().invoke(train.main, command(place, *options)[3:] if "--epochs" not in options else list(options))
+    result = CliRunner().invoke(main, command(place, *options)[3:] if "--epochs" not in options else list(options))
     assert result.exit_code == 2 and message in result.stderr and "Traceback" not in result.output

@@ -17,7 +17,7 @@ import pytest
 from host import pipeline, video, video_in, video_parts
 from host.backends import GoldenBackend, UserError
 from host.image_io import Picture, read_picture, write_picture
-from model import golden
+from model.integer import golden
 from random_models import random_model
 from test_batch import interrupt_at, terminal
 from test_run_pynq import COLOUR, SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)

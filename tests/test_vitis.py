@@ -14,9 +14,9 @@ from hls.ap_types import ap_types_dir
 from hls.config import list_boards, load_config
 from hls.generate import write_header
 from hls.vectors import write_vectors
-from model.errors import UserError
-from model.network import list_networks
-from model.paths import ROOT
+from model.base.errors import UserError
+from model.base.paths import ROOT
+from model.graph.network import list_networks
 
 CONFIG = load_config("srcnn915")
 

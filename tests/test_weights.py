@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from hls.vectors import random_model
-from model.errors import UserError
-from model.network import BIAS_BITS, MAX_SHIFT, load_network
-from model.weights import FloatModel, QuantLayer, QuantModel, load_float, load_quant, save_float, save_quant, weight_path
+from model.base.errors import UserError
+from model.graph.formats import BIAS_BITS, MAX_SHIFT
+from model.graph.network import load_network
+from model.graph.weights import FloatModel, QuantLayer, QuantModel, load_float, load_quant, save_float, save_quant, weight_path
 
 NETWORK = load_network("srcnn915")
 

@@ -5,7 +5,7 @@ import shutil
 from bitstreams.build import settings_text
 from hls.config import load_config
 from hls.rtl import AXI_TOP, CORE
-from model.paths import ROOT
+from model.base.paths import ROOT
 from vivado_recorder import run_script
 
 STUB = f"module {CORE} (input wire clk, rst, input wire [72:0] in_data, input wire in_valid, output wire in_ready,\n" \

@@ -1,6 +1,6 @@
 """What the route refuses, said so that the kernel's author knows where and what to write instead."""
 
-from model.errors import UserError
+from model.base.errors import UserError
 
 
 class Refused(UserError):

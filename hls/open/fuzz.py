@@ -19,8 +19,8 @@ from hls.open.random_kernels import (
 )
 from hls.open.route import lower_source
 from hls.open.xls_run import StepFunction
-from model.errors import report_user_errors
-from model.paths import BUILD
+from model.base.errors import report_user_errors
+from model.base.paths import BUILD
 
 STEPS = 16
 
