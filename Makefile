@@ -47,22 +47,22 @@ conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
 	$(PY) -m pytest -v tests/test_pynq.py
 
 spec: $(READY)  ## modelled cycles and rates of every network on every board
-	$(PY) -m hls.spec
+	$(PY) -m hls.report.spec
 
 folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK=
-	$(PY) -m hls.folding --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.report.folding --network $(NETWORK) --board $(BOARD)
 
 folding-figure: $(READY)  ## where the DSPs' cycles go, per stage: table and docs/images/folding.svg
-	$(PY) -m hls.occupancy
+	$(PY) -m hls.report.occupancy
 
 csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively
 	$(PY) -m hls.csim --network $(NETWORK) --board $(BOARD)
 
 rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
-	$(PY) -m hls.rtl --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.generate.verilog --network $(NETWORK) --board $(BOARD)
 
 hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
-	$(PY) -m hls.vitis --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.vendor.vitis --network $(NETWORK) --board $(BOARD)
 
 bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= BOARD= RTL=vitis or open
 	$(PY) -m bitstreams.build --network $(NETWORK) --board $(BOARD) --rtl $(RTL)
@@ -71,7 +71,7 @@ synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv26
 	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)
 
 timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
-	$(PY) -m hls.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
+	$(PY) -m hls.synth.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
@@ -83,7 +83,7 @@ mutation: $(READY)  ## broken kernels have to be caught
 	$(PY) -m sim.mutation
 
 fuzz: $(READY)  ## random kernels through the open route against g++: N=3000 SEED=1
-	$(PY) -m hls.open.fuzz -n $(N) --seed $(SEED)
+	$(PY) -m sim.fuzz -n $(N) --seed $(SEED)
 
 train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION=
 	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)

@@ -18,10 +18,11 @@ from xml.etree import ElementTree
 import click
 from tqdm import tqdm
 
-from hls.config import DEFAULT_BOARD, load_config
-from hls.rtl import TOOLS, build_rtl
-from hls.vendor import check_path, find_tools, run_tool
-from hls.vitis import SOURCE as VITIS_SOURCE, WHAT as VITIS, build_hls
+from hls.design.boards import DEFAULT_BOARD
+from hls.design.load import load_config
+from hls.generate.verilog import TOOLS, build_rtl
+from hls.vendor.tools import check_path, find_tools, run_tool
+from hls.vendor.vitis import SOURCE as VITIS_SOURCE, WHAT as VITIS, build_hls
 from host.overlay import OVERLAYS, read_manifest
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, build_lock, make_folder

@@ -138,9 +138,10 @@ class CsimBackend(Backend):
 
     def __init__(self, model, board=None):
         super().__init__(model)
-        from hls.config import DEFAULT_BOARD, load_config
+        from hls.design.boards import DEFAULT_BOARD
+        from hls.design.load import load_config
         try:
-            from hls.csim import CsimTop
+            from hls.csim.accelerator import CsimTop
         except ImportError as error:
             raise UserError(f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits") from error
         config = load_config(model.network, board or DEFAULT_BOARD)

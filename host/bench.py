@@ -17,8 +17,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hls.config import DEFAULT_BOARD, load_config
-from host import image_io, packets, pipeline, tiling
+from hls.design.boards import DEFAULT_BOARD
+from hls.design.load import load_config
+from hls.packets import packets
+from host import image_io, pipeline, tiling
 from host.backends import Backend, open_backend
 from model.base import report
 from model.base.errors import UserError, report_user_errors
@@ -115,7 +117,7 @@ class Packing:
 
     Parameters
     ----------
-    config : hls.config.Config
+    config : hls.design.config.Config
     y : ndarray of uint8, shape (H, W)
     side : int or None
         Of the tiles; None: as large as line buffers and picture allow.
@@ -183,7 +185,7 @@ def bench(backends, source, folder, config, runs, progress=lambda what: None):
         The picture to upscale.
     folder : pathlib.Path
         For the results.
-    config : hls.config.Config
+    config : hls.design.config.Config
         The board whose packets are made.
     runs : int
         Per backend; slow ones have fewer (`SLOW_RUNS`), the host's steps `HOST_TURNS` times as many.

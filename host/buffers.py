@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from host import packets
+from hls.packets import packets
 from model.base.errors import UserError
 
 WORD = 8                # bytes
@@ -34,7 +34,7 @@ class Slot:
         Of the transfer: 64-bit words to send and to receive, pixels to compute.
     expected_s, deadline_s : float
         When the transfer will end by its computing time, and when the driver's patience ends.
-    answers : list of host.packets.Answer
+    answers : list of hls.packets.packets.Answer
         Of the last transfer that ended well; pixels are views of `rx`.
     """
 

@@ -11,8 +11,9 @@ import contextlib
 import importlib
 import time
 
-from hls.config import load_config
-from host import packets
+from hls.design.load import load_config
+from hls.packets import packets
+from hls.packets.parameters import load_packet
 from host.buffers import AGAIN, ERROR_WORDS, WORD, Slot
 from host.overlay import lock_overlay, read_manifest
 from model.base.errors import UserError
@@ -58,7 +59,7 @@ class Driver:
     def __init__(self, folder, model, *, pynq=None, batch_bytes=BATCH_BYTES, patience_s=PATIENCE_S):
         manifest = read_manifest(folder)
         self._config = load_config(manifest["network"], manifest["board"])
-        self._load = packets.load_packet(self._config, model)
+        self._load = load_packet(self._config, model)
         self._patience_s = patience_s
         self._slots = ()
         self._tag = 0

@@ -8,7 +8,8 @@ import os
 import pathlib
 import re
 
-from hls.config import list_boards, load_config
+from hls.design.boards import list_boards
+from hls.design.load import load_config
 from model.base.errors import UserError
 from model.base.paths import ROOT
 

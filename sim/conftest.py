@@ -24,8 +24,8 @@ def pytest_report_header(config):
 
 @pytest.fixture(scope="session")
 def hardware(request):
-    """The hls.config.Config that is simulated."""
-    from hls.config import load_config
+    """The hls.design.config.Config that is simulated."""
+    from hls.design.load import load_config
     return load_config(request.config.getoption("--network"), request.config.getoption("--board"))
 
 

@@ -12,10 +12,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hls.config import DEFAULT_BOARD, list_boards, load_config
-from hls.spec import steady_cycles_per_pixel
+from hls.design.boards import DEFAULT_BOARD, list_boards
+from hls.design.cycles import steady_cycles_per_pixel
+from hls.design.load import load_config
+from hls.packets.packets import answer_words, parse_answers, tile_packet
+from hls.packets.parameters import load_packet
 from host import image_io, pipeline, tiling
-from host.packets import answer_words, load_packet, parse_answers, tile_packet
 from host.run_pynq import TileSize
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report

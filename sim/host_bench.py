@@ -13,11 +13,12 @@ import cocotb
 import numpy as np
 from cocotb.task import bridge
 
-from hls.config import list_boards, load_config
+from hls.design.boards import list_boards
+from hls.design.load import load_config
+from hls.packets.packets import COMMANDS
 from host import tiling
 from host.backends import GoldenBackend, open_backend
 from host.image_io import read_picture
-from host.packets import COMMANDS
 from host.pipeline import load_model, upscale_picture
 from host_board import Board, run_script
 from model.base.errors import UserError

@@ -16,7 +16,7 @@ import numpy as np
 from cocotb.task import resume
 from cocotbext.axi import AxiStreamFrame
 
-from host.packets import COMMANDS
+from hls.packets.packets import COMMANDS
 from sim.host_pynq import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
 
 REGISTER_CYCLES = 20     # of a read or write over AXI-Lite

@@ -34,7 +34,7 @@ def write_overlay(folder, config, toplevel="srcnn_top", hardware=None, **changes
     Parameters
     ----------
     folder : pathlib.Path
-    config : hls.config.Config
+    config : hls.design.config.Config
     toplevel : str
         Verilog module of the kernel.
     hardware : dict, optional

@@ -11,7 +11,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, Event, RisingEdge, with_timeout
 
-from hls.config import load_config
+from hls.design.load import load_config
 from kernel_words import kernel_words
 
 KERNEL = os.environ["SIM_KERNEL"]

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from hls.vectors import PacketModel, random_model, random_picture, stage_vectors
-from host.packets import COMMANDS, ERRORS, identify_packet, load_packet, tile_packet, weight_words
+from hls.csim.vectors import PacketModel, stage_vectors
+from hls.packets.packets import COMMANDS, ERRORS, identify_packet, tile_packet
+from hls.packets.parameters import load_packet, weight_words
 from model.integer import golden
+from model.integer.examples import random_model, random_picture
 
 FULL_BEAT = 0xFF << 64  # TKEEP of a beat as it lies in a stream: data, keep, last from bit 0
 LAST = 1 << 72

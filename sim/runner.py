@@ -10,8 +10,8 @@ import sys
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Verilator, VerilatorControlFile
 
+from hls.generate.verilog import build_rtl
 from hls.open.verilator import environment
-from hls.rtl import build_rtl
 from model.base.paths import BUILD, build_lock, make_folder
 
 HERE = pathlib.Path(__file__).resolve().parent

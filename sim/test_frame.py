@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hls.spec import steady_cycles_per_pixel, tile_cycles
-from hls.vectors import random_model, random_picture, top_beats
+from hls.csim.vectors import top_beats
+from hls.design.cycles import steady_cycles_per_pixel, tile_cycles
+from hls.packets.packets import answer_words, parse_answers, tile_packet
+from hls.packets.parameters import load_packet
 from host import pipeline
-from host.packets import answer_words, load_packet, parse_answers, tile_packet
 from model.base.paths import BUILD, build_lock
 from model.base.report import write_report
 from model.integer import golden
+from model.integer.examples import random_model, random_picture
 from sim import frame
 from sim.harness import build_harness, rows_of, simulate
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hls.rtl import build_rtl
+from hls.generate.verilog import build_rtl
 
 KERNELS = ("parser", "conv1", "conv2", "conv3", "conv3_sum", "packer")
 

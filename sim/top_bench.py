@@ -15,11 +15,13 @@ from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
-from hls.config import load_config
-from hls.spec import tile_cycles
-from hls.vectors import random_model, random_picture, top_beats
-from host.packets import answer_words, load_packet, parse_answers, tile_packet
+from hls.csim.vectors import top_beats
+from hls.design.cycles import tile_cycles
+from hls.design.load import load_config
+from hls.packets.packets import answer_words, parse_answers, tile_packet
+from hls.packets.parameters import load_packet
 from model.integer import golden
+from model.integer.examples import random_model, random_picture
 
 PERIOD_NS = 10
 IDLE_CYCLES = 2000  # after the last answer, nothing more may come

@@ -10,7 +10,7 @@ import pathlib
 import pytest
 
 import real_pynq
-from hls.config import load_config
+from hls.design.load import load_config
 from model.base.paths import ROOT
 from real_pynq import pynq
 from sim import host_handoff

@@ -8,7 +8,8 @@ and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/host_pynq.py), has
 
 import numpy as np
 
-from host.packets import ERRORS, load_packet
+from hls.packets.packets import ERRORS
+from hls.packets.parameters import load_packet
 from model.integer import golden
 from sim.host_handoff import processor
 from sim.host_pynq import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
@@ -23,7 +24,7 @@ class SoftBoard:
 
     Parameters
     ----------
-    config : hls.config.Config
+    config : hls.design.config.Config
     model : QuantModel
         What has to be loaded.
     fault : str, optional

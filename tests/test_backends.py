@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_pynq import FakePynq
-from hls.config import load_config
+from hls.design.load import load_config
 from host import overlay, tiling
 from host.backends import Backend, CsimBackend, GoldenBackend, PynqBackend, open_backend
 from model.base.errors import UserError
@@ -92,7 +92,7 @@ def test_auto_says_why_it_takes_the_golden_model(monkeypatch, tmp_path, models, 
 
 
 def test_without_the_kernels(monkeypatch, models):
-    monkeypatch.setitem(sys.modules, "hls.csim", None)
+    monkeypatch.setitem(sys.modules, "hls.csim.accelerator", None)
     with pytest.raises(UserError, match="cannot be run here.*use --backend golden"):
         open_backend("csim", models["srcnn915"])
 

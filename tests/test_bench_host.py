@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hls.config import load_config
+from hls.design.load import load_config
 from host import bench, pipeline
 from host.backends import GoldenBackend
 from model.base import report

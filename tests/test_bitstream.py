@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 from bitstreams import build
-from hls.config import list_boards, load_config
-from hls.rtl import Rtl
-from hls.vitis import HlsBuild
+from hls.design.boards import list_boards
+from hls.design.load import load_config
+from hls.generate.verilog import Rtl
+from hls.vendor.vitis import HlsBuild
 from host.overlay import read_manifest
 from model.base.errors import UserError
 from model.base.paths import ROOT

@@ -5,8 +5,10 @@ import re
 import pytest
 from hypothesis import given, strategies as st
 
-from hls.config import BOARDS, legal_simd, list_boards, load_config
-from hls.generate import header_text
+from hls.design.boards import BOARDS, list_boards
+from hls.design.load import load_config
+from hls.design.stage import legal_simd
+from hls.generate.header import header_text
 from model.base.errors import UserError
 from model.graph.network import list_networks, load_network
 

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from hls import build as kernels_build
-from hls.config import load_config
-from hls.csim import CsimTop
-from hls.vectors import random_model, random_picture, top_beats, write_vectors
-from host.packets import identify_packet, load_packet, parse_answers, tile_packet
+from hls.csim import build as kernels_build
+from hls.csim.accelerator import CsimTop
+from hls.csim.vectors import top_beats, write_vectors
+from hls.design.load import load_config
+from hls.packets.packets import identify_packet, parse_answers, tile_packet
+from hls.packets.parameters import load_packet
 from model.base.errors import UserError
 from model.graph.network import load_network
 from model.integer import golden
+from model.integer.examples import random_model, random_picture
 
 pytest.importorskip("ziglang", reason="the native build of the kernels needs the package ziglang (make setup)")
 SEED = 20

@@ -14,11 +14,11 @@ import pytest
 
 import real_pynq
 from fake_pynq import FakePynq
-from hls.config import load_config
+from hls.design.load import load_config
+from hls.packets.packets import ERROR_TEXT, ERRORS
 from host import buffers, overlay
 from host.driver import Driver
 from host.overlay import board_name, read_manifest
-from host.packets import ERROR_TEXT, ERRORS
 from model.base.errors import UserError
 from model.integer import golden
 from sim import host_handoff

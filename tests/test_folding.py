@@ -9,15 +9,19 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings, strategies as st
 
-from hls import cost_fit
-from hls.config import Stage, legal_simd, list_boards, load_config, make_config, read_board
-from hls.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Cost, Ram, adder_bits, mac_cost, sum_cost, total
-from hls.folding import fewest_dsps, main, search
-from hls.occupancy import SHARES, draw, occupancy_rows
-from hls.rtl import KERNELS, OPEN
-from hls.spec import limit_cycles_per_pixel, steady_cycles_per_pixel
-from hls.synth import count
-from hls.yosys import run_yosys
+from hls.design.boards import list_boards, read_board
+from hls.design.config import make_config
+from hls.design.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Cost, Ram, adder_bits, mac_cost, sum_cost, total
+from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
+from hls.design.folding import fewest_dsps, search
+from hls.design.load import load_config
+from hls.design.stage import Stage, legal_simd
+from hls.generate.verilog import KERNELS, OPEN
+from hls.report import cost_fit
+from hls.report.folding import main
+from hls.report.occupancy import SHARES, draw, occupancy_rows
+from hls.synth.resources import count
+from hls.synth.yosys import run_yosys
 from model.base.toml import tomllib
 from model.graph.kinds import Layer
 from model.graph.network import Network, list_networks, load_network
@@ -165,6 +169,6 @@ def test_rams_are_counted_as_yosys_maps_them(tmp_path):
 
 
 def test_the_cost_model_and_the_pipeliner_agree_on_rams():
-    from hls import cost
-    from hls.open import fabric
+    from hls.design import cost
+    from hls.open.pipeline import fabric
     assert cost.DISTRIBUTED_DEPTH == fabric.SHALLOW_RAM

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hls.config import load_config
+from hls.design.load import load_config
 from model.base.paths import ROOT
 from sim import host_handoff
 

@@ -108,7 +108,7 @@ def files_of_the_host(tmp_path_factory):
 
 def test_the_host_runs_with_what_a_board_gets(files_of_the_host):
     names = {str(file.relative_to(ROOT)) for file in files_of_the_host}
-    assert {"host/driver.py", "host/buffers.py", "host/overlay.py", "host/pipeline.py", "model/integer/golden.py", "hls/config.py"} <= names
+    assert {"host/driver.py", "host/buffers.py", "host/overlay.py", "host/pipeline.py", "model/integer/golden.py", "hls/design/config.py"} <= names
     assert not any(name.startswith("hls/open") for name in names), names
 
 

@@ -29,7 +29,7 @@ class NotOnABoard:
 sys.meta_path.insert(0, NotOnABoard())
 sys.path[:0] = {path}
 from fake_pynq import FakePynq
-from hls.config import load_config
+from hls.design.load import load_config
 from host import overlay, pipeline
 
 board = FakePynq(load_config("srcnn915", "pynq_z2"), pipeline.load_model("srcnn915", 3))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from test_open_tools import need, need_reference
 
-from hls.open.random_cpp import RandomCpp, Var, type_name
+from sim.fuzz.random_cpp import RandomCpp, Var, type_name
 
 BLOCKS = 12                     # the blocks of a program share types: AMD's templates are what takes g++'s time
 INCLUDE = Path(__file__).resolve().parents[1] / "hls" / "open" / "include"

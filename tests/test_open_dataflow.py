@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from hls.open.dataflow import Graph
-from hls.open.evaluate import evaluate, run, signed, topological
+from hls.open.dataflow.evaluate import evaluate, run, signed, topological
+from hls.open.dataflow.graph import Graph
 
 COMPARISONS = ["eq", "ne", "ult", "ule", "slt", "sle"]
 

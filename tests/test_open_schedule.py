@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 from test_open_tools import need
 
-from hls.open.errors import Refused
-from hls.open.fabric import FABRICS, SERIES7_1, fabric_of
-from hls.open.schedule import MULTIPLY_STAGES, RAM_LAG, Timing, schedule
+from hls.open.pipeline.fabric import FABRICS, SERIES7_1, fabric_of
+from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LAG, Timing, schedule
+from model.base.errors import Refused
 
 SEEDS = range(30001, 30031)
 
@@ -16,8 +16,8 @@ SEEDS = range(30001, 30031)
 def kernels(tmp_path_factory):
     """Random kernels as steps; those whose RAM data decides the next step are left out."""
     need("ziglang", "llvmlite")
-    from hls.open.fuzz import lower
-    from hls.open.random_kernels import random_kernel
+    from sim.fuzz.interpreted import lower
+    from sim.fuzz.random_kernels import random_kernel
     steps = []
     for step in lower([random_kernel(seed) for seed in SEEDS], tmp_path_factory.mktemp("kernels")):
         try:
@@ -30,7 +30,7 @@ def kernels(tmp_path_factory):
 
 
 def check(step, plan, timing):
-    """Every rule of `hls/open/schedule.py`, from the step and the stages alone."""
+    """Every rule of `hls/open/pipeline/schedule.py`, from the step and the stages alone."""
     registers = {r.value: r for r in step.registers}
     reads = {p.data: p for p in step.ports if p.direction == "read"}
 
@@ -118,7 +118,8 @@ struct K { ram<ap_uint<8>, 64> table; ap_uint<6> at = 0;
 
 
 def test_fabrics_are_found_by_part():
-    from hls.config import list_boards, load_config
+    from hls.design.boards import list_boards
+    from hls.design.load import load_config
     for board in list_boards():
         assert fabric_of(load_config("srcnn915", board).part) in FABRICS.values()
     with pytest.raises(Refused, match="lfe5u-85f are not known, only those of xc7z"):
@@ -126,7 +127,7 @@ def test_fabrics_are_found_by_part():
 
 
 def test_wider_additions_and_larger_loads_take_longer():
-    from hls.open.dataflow import Graph
+    from hls.open.dataflow.graph import Graph
     graph = Graph()
     sums = [graph.add(graph.input(f"a{w}", w), graph.input(f"b{w}", w)) for w in (8, 24, 48)]
     delays = [SERIES7_1.delay(node) for node in sums]

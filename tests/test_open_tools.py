@@ -20,7 +20,7 @@ def need_reference():
         pytest.skip("g++ is not installed")
     from model.base.errors import UserError
     try:
-        from hls.ap_types import ap_types_dir
+        from hls.csim.ap_types import ap_types_dir
         return ap_types_dir()
     except (ImportError, UserError) as error:
         pytest.skip(f"AMD's headers are not there: {error}")

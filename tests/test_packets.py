@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from hls.config import load_config
-from hls.vectors import PacketModel, random_model
-from host.packets import ERRORS, answer_words, identify_packet, load_packet, parse_answers, tile_packet, weight_words
+from hls.csim.vectors import PacketModel
+from hls.design.load import load_config
+from hls.packets.packets import ERRORS, answer_words, identify_packet, parse_answers, tile_packet
+from hls.packets.parameters import load_packet, weight_words
 from model.base.errors import UserError
+from model.integer.examples import random_model
 
 CONFIG = load_config("srcnn915")
 

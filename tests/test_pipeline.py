@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_pynq import FakePynq
-from hls.config import load_config
+from hls.design.load import load_config
 from host.backends import GoldenBackend
 from host.driver import Driver
 from host.image_io import Picture

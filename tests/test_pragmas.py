@@ -2,8 +2,8 @@
 
 import pytest
 
-from hls.build import KERNELS
-from hls.pragmas import lint_folder, lint_pragmas
+from hls.csim.build import KERNELS
+from hls.vendor.pragmas import lint_folder, lint_pragmas
 from model.base.errors import UserError
 
 GOOD = """

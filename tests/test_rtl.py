@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="the open route needs the package llvmlite (make setup)")
 
-from hls.config import load_config
+from hls.design.load import load_config
+from hls.generate.verilog import build_rtl
 from hls.open.verilator import lint
-from hls.rtl import build_rtl
 from model.base.paths import ROOT
 
 CONFIG = load_config("srcnn915")
@@ -24,7 +24,7 @@ def rtl():
 
 def test_two_builds_are_byte_equal(rtl, tmp_path):
     """A second build, in another folder and another process, gives the same files."""
-    script = "from hls.config import load_config; from hls.rtl import build_rtl; print(build_rtl(load_config('srcnn915')).folder)"
+    script = "from hls.design.load import load_config; from hls.generate.verilog import build_rtl; print(build_rtl(load_config('srcnn915')).folder)"
     environment = dict(os.environ, SRCNN_BUILD=str(tmp_path), PYTHONHASHSEED="7")
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     again = build_folder(result.stdout)

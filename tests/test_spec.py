@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from hls.config import list_boards, load_config
-from hls.csim import CsimTop
-from hls.spec import WIDTHS, frame_rate, halo_rows, limit_cycles_per_pixel, spec_rows, steady_cycles_per_pixel, tile_cycles
-from hls.vectors import random_model, random_picture
+from hls.csim.accelerator import CsimTop
+from hls.design.boards import list_boards
+from hls.design.cycles import frame_rate, limit_cycles_per_pixel, steady_cycles_per_pixel, tile_cycles
+from hls.design.load import load_config
+from hls.packets.packets import parse_answers, tile_packet
+from hls.packets.parameters import load_packet
+from hls.report.spec import WIDTHS, halo_rows, spec_rows
 from host.measure.bench import Contender, bench, modelled
-from host.packets import load_packet, parse_answers, tile_packet
 from model.integer import golden
+from model.integer.examples import random_model, random_picture
 
 SEED = 30
 

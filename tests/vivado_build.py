@@ -3,8 +3,8 @@
 import shutil
 
 from bitstreams.build import settings_text
-from hls.config import load_config
-from hls.rtl import AXI_TOP, CORE
+from hls.design.load import load_config
+from hls.generate.verilog import AXI_TOP, CORE
 from model.base.paths import ROOT
 from vivado_recorder import run_script
 

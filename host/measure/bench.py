@@ -1,7 +1,7 @@
 """Speed of everything that computes the network, all in one run: a table and `build/reports/bench.json`.
 
 Contenders take turns, round after round, so that whatever else the machine does hits all of them; the median counts.
-The accelerator's rates beside them are modelled (hls/spec.py, clocks of the board files), and marked so.
+The accelerator's rates beside them are modelled (hls/report/spec.py, clocks of the board files), and marked so.
 To add one, write a function that makes it and put it into `CONTENDERS`.
 """
 
@@ -126,8 +126,9 @@ def bench(contenders, picture, runs, progress=None):
 
 def modelled(network, size):
     """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was made."""
-    from hls.config import list_boards, load_config
-    from hls.spec import frame_rate
+    from hls.design.boards import list_boards
+    from hls.design.cycles import frame_rate
+    from hls.design.load import load_config
     configs = [load_config(network, board) for board in list_boards()]
     return [{"what": f"accelerator, {config.board} at {config.clock_mhz:g} MHz", "kind": "modelled",
              "mpixel_per_s": frame_rate(config, size, size) * size**2 / 1e6, "size": f"{size}x{size}", "runs": 0} for config in configs]

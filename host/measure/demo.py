@@ -8,8 +8,8 @@ import click
 import numpy as np
 import skimage.data
 
-from hls.build import library
-from hls.config import load_config
+from hls.csim.build import library
+from hls.design.load import load_config
 from host.image_io import Picture, read_picture, write_picture
 from host.measure.compare import main as compare
 from model.base.errors import UserError, report_user_errors

@@ -1,4 +1,4 @@
-"""The one exception a user may meet, and how a command line shows it."""
+"""The exceptions a user may meet, and how a command line shows them."""
 
 import functools
 import sys
@@ -8,6 +8,23 @@ EXIT_BAD_INPUT = 2
 
 class UserError(Exception):
     """Bad input: the message is one sentence with what is wrong, the limit and the remedy."""
+
+
+class Refused(UserError):
+    """A construct outside the subset of C++ that the open route takes, said so that the kernel's author knows where and what to write instead.
+
+    Parameters
+    ----------
+    what : str
+        The construct, and what to write instead.
+    where : str, optional
+        `file:line` of the kernel.
+    """
+
+    def __init__(self, what, where=""):
+        super().__init__(f"{where}: {what}" if where else what)
+        self.what = what
+        self.where = where
 
 
 def report_user_errors(command):
