@@ -110,10 +110,10 @@ bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled 
 	$(PY) -m host.measure.bench
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles
-	$(PY) -m host.bench --upscale $(UPSCALE)
+	$(PY) -m host.measure.bench_host --upscale $(UPSCALE)
 
 bench-dask: $(READY)  ## throughput with two local Dask workers against one
-	$(PY) -m host.cluster_bench
+	$(PY) -m host.measure.bench_dask
 
 download: $(READY)  ## the authors' picture sets into build/data
 	$(PY) -m model.data.download

@@ -17,12 +17,12 @@ from hls.design.cycles import steady_cycles_per_pixel
 from hls.design.load import load_config
 from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
-from host import image_io, pipeline, tiling
+from host.picture import pipeline, tiling
 from host.run_pynq import TileSize
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
-from model.imaging import color
+from model.imaging import color, files as picture_files
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 from sim.harness import build_harness, rows_of, simulate
@@ -36,7 +36,7 @@ class Mismatch(Exception):
 
 def luma(path, upscale, size=None):
     """Return a picture's Y after bicubic upscaling, (H, W) uint8; of `size` (rows, columns) from its centre."""
-    picture = image_io.read_picture(path, lambda width, height: pipeline.check_size(width, height, upscale))
+    picture = picture_files.read_picture(path, lambda width, height: pipeline.check_size(width, height, upscale))
     plane = picture.pixels if picture.pixels.ndim == 2 else cv2.split(color.rgb_to_ycbcr(picture.pixels))[0]
     y = upscale_bicubic(plane, upscale)
     if size is None:

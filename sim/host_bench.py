@@ -16,12 +16,12 @@ from cocotb.task import bridge
 from hls.design.boards import list_boards
 from hls.design.load import load_config
 from hls.packets.packets import COMMANDS
-from host import tiling
-from host.backends import GoldenBackend, open_backend
-from host.image_io import read_picture
-from host.pipeline import load_model, upscale_picture
+from host.picture import tiling
+from host.picture.backends import GoldenBackend, open_backend
+from host.picture.pipeline import load_model, upscale_picture
 from host_board import Board, run_script
 from model.base.errors import UserError
+from model.imaging.files import read_picture
 from sim.host_dma import FAULTS
 from top_bench import CONFIG, SEED, compare_pixels
 

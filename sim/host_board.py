@@ -1,7 +1,7 @@
 """A PYNQ board inside the simulation: `import pynq` finds an overlay whose fabric is `srcnn_top` in Verilator.
 
     host/run_pynq.py      in a thread of cocotb's `bridge`: the simulation stands still while the script runs
-      host/driver.py
+      host/board/driver.py
         pynq              this module's Overlay; allocate and the DMA's channels of host_pynq.py
           cocotbpynq      finds DMA and kernel in the .hwh; clock and reset; a script's thread
           host_dma.py     the DMA's registers, and by cocotbext-axi the two 64-bit streams between DMA and kernel
@@ -34,8 +34,8 @@ from cocotb.triggers import Timer
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-import host.driver
-import host.overlay
+import host.board.driver
+import host.board.overlay
 from model.base.paths import ROOT
 from sim import host_handoff, host_pynq
 from sim.host_dma import DmaEngine
@@ -109,7 +109,7 @@ class Board:
     overlay : Overlay or None
     """
 
-    def __init__(self, config, folder, batch_bytes=host.driver.BATCH_BYTES, **changes):
+    def __init__(self, config, folder, batch_bytes=host.board.driver.BATCH_BYTES, **changes):
         self.config, self.clock_hz = config, config.clock_mhz * 1e6
         self.dma, self.memory, self.starved, self.allocations, self.downloads, self.overlay = None, {}, False, 0, 0, None
         self._next_address = 1 << 24
@@ -119,9 +119,9 @@ class Board:
         module.Overlay, module.allocate = self._open, functools.partial(host_pynq.allocate, self)
         sys.modules["pynq"] = module
         os.environ["BOARD"] = config.board
-        host.overlay.OVERLAYS = folder
-        host.driver.time = types.SimpleNamespace(monotonic=self.seconds, sleep=self._sleep)
-        host.driver.Driver = functools.partial(host.driver.Driver, patience_s=PATIENCE_S, batch_bytes=batch_bytes)
+        host.board.overlay.OVERLAYS = folder
+        host.board.driver.time = types.SimpleNamespace(monotonic=self.seconds, sleep=self._sleep)
+        host.board.driver.Driver = functools.partial(host.board.driver.Driver, patience_s=PATIENCE_S, batch_bytes=batch_bytes)
 
     def commands(self):
         """Return the command of the first packet of each transfer."""

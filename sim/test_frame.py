@@ -10,7 +10,7 @@ from hls.csim.vectors import top_beats
 from hls.design.cycles import steady_cycles_per_pixel, tile_cycles
 from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
-from host import pipeline
+from host.picture import pipeline
 from model.base.paths import BUILD, build_lock
 from model.base.report import write_report
 from model.integer import golden

@@ -19,9 +19,9 @@ Buffer = pynq.buffer.PynqBuffer
 CHANNEL = pynq.lib.dma._SDMAChannel
 # What the driver's expressions are in PYNQ.
 OBJECTS = {
-    "host/driver.py": {"pynq": pynq, "self._overlay": pynq.Overlay, "self._dma": pynq.lib.dma.DMA,
+    "host/board/driver.py": {"pynq": pynq, "self._overlay": pynq.Overlay, "self._dma": pynq.lib.dma.DMA,
                        "self._send": CHANNEL, "self._recv": CHANNEL, "channel": CHANNEL},
-    "host/buffers.py": {"self.tx": Buffer, "self.rx": Buffer, "buffer": Buffer, "old": Buffer},
+    "host/board/buffers.py": {"self.tx": Buffer, "self.rx": Buffer, "buffer": Buffer, "old": Buffer},
 }
 
 
@@ -98,7 +98,7 @@ def test_call_fits_the_signature(use):
 
 def test_allocate_fits_the_signature():
     """`pynq.allocate` hands what it does not know on to the device's memory."""
-    calls = [node for node in ast.walk(ast.parse((ROOT / "host/buffers.py").read_text()))
+    calls = [node for node in ast.walk(ast.parse((ROOT / "host/board/buffers.py").read_text()))
              if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._allocate"]
     assert calls
     for call in calls:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fake_pynq import FakePynq
 from hls.design.load import load_config
-from host import overlay, tiling
-from host.backends import Backend, CsimBackend, GoldenBackend, PynqBackend, open_backend
+from host.board import overlay
+from host.picture import tiling
+from host.picture.backends import Backend, CsimBackend, GoldenBackend, PynqBackend, open_backend
 from model.base.errors import UserError
 from model.integer import golden
 from test_driver import write_overlay

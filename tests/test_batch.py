@@ -18,8 +18,10 @@ import cv2
 import numpy as np
 import pytest
 
-from host import backends, batch, jobs
-from host.image_io import read_picture
+from host.jobs import record
+from host.many import batch
+from host.picture import backends
+from model.imaging.files import read_picture
 from model.integer import golden
 from random_models import random_model
 from test_backends import board_with_overlay
@@ -41,7 +43,7 @@ def photos(folder):  # noqa: F811
 
 def written():
     """The files in out/, without the record."""
-    return sorted(str(path) for path in pathlib.Path("out").rglob("*") if path.is_file() and path.name != jobs.RECORD)
+    return sorted(str(path) for path in pathlib.Path("out").rglob("*") if path.is_file() and path.name != record.RECORD)
 
 
 def check(*names):
@@ -277,7 +279,7 @@ def test_a_name_that_is_not_there_fails_alone(photos, run):  # noqa: F811
 
 
 def test_two_runs_with_one_output(photos, run):  # noqa: F811
-    with jobs.Record(pathlib.Path("out")):
+    with record.Record(pathlib.Path("out")):
         code, out, err = run("photos", "-o", "out")
     assert code == 2 and err == "error: another run is writing into out; wait for its end or choose another output folder\n" and written() == []
     assert run("photos", "-o", "out")[0] == 0
@@ -320,7 +322,7 @@ def test_disk_full_while_recording(photos, run, monkeypatch):  # noqa: F811
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(jobs.Record, "add", full)
+    monkeypatch.setattr(record.Record, "add", full)
     code, out, err = run("photos", "-o", "out")
     assert code == 2 and err.startswith("error: cannot write the record of what is finished (No space left on device); free some space; ")
 
@@ -348,7 +350,7 @@ def test_a_picture_that_vanishes(photos, run, monkeypatch):  # noqa: F811
 
 
 def test_an_input_that_changes_meanwhile_is_not_finished(photos, run, monkeypatch):  # noqa: F811
-    add = jobs.Record.add
+    add = record.Record.add
 
     def change(self, job, *arguments):
         if job.source.name == "a.png":
@@ -357,7 +359,7 @@ def test_an_input_that_changes_meanwhile_is_not_finished(photos, run, monkeypatc
         add(self, job, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(jobs.Record, "add", change)
+        patched.setattr(record.Record, "add", change)
         assert run("photos", "-o", "out")[0] == 0
     assert "1 of 4 upscaled, 3 finished before" in run("photos", "-o", "out")[1]
     check()

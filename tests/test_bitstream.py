@@ -15,7 +15,7 @@ from hls.design.boards import list_boards
 from hls.design.load import load_config
 from hls.generate.verilog import Rtl
 from hls.vendor.vitis import HlsBuild
-from host.overlay import read_manifest
+from host.board.overlay import read_manifest
 from model.base.errors import UserError
 from model.base.paths import ROOT
 from test_vitis import install_tool

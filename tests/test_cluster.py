@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
-from host import backends, cluster, pipeline
-from host.backends import GoldenBackend, insist
-from host.cluster import ClusterBackend
-from host.image_io import Picture
+from host.many import cluster
+from host.many.cluster import ClusterBackend
+from host.picture import backends, pipeline
+from host.picture.backends import GoldenBackend, insist
 from model.base.errors import UserError
+from model.imaging.files import Picture
 from random_models import random_model
 from test_batch import photos, written  # noqa: F401 (photos is a fixture)
 from test_run_pynq import SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
@@ -269,12 +270,12 @@ def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
     """As a terminal sends it, to all processes: one sentence, no worker left, and the next run goes on."""
     hook = ("import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
             "if __name__ == '__main__':\n"
-            "    from host import jobs\n"
-            "    add = jobs.Record.add\n"
+            "    from host.jobs.record import Record\n"
+            "    add = Record.add\n"
             "    def slow(self, *arguments):\n"
             "        add(self, *arguments)\n"
             "        if len(self._lines) == 2: print('two', flush=True); time.sleep(60)\n"
-            "    jobs.Record.add = slow\n"
+            "    Record.add = slow\n"
             "    runpy.run_path(sys.argv[0], run_name='__main__')")
     process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "photos", "-o", "out", "-q", "--dask", "local", "--workers", "2",
                                 "--weights", weight_files["srcnn915", 3]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)

@@ -12,9 +12,9 @@ QUOTED = [text for row in re.findall(r"^\| (.*?) \|", DOCUMENT, re.M) for text i
 
 
 def texts():
-    """All string literals of the host and of the packets; where something is put in, "…"."""
+    """All string literals of the host, of packets and of picture files; where something is put in, "…"."""
     found = []
-    for file in sorted(file for folder in ("host", "hls/packets") for file in (ROOT / folder).rglob("*.py")):
+    for file in sorted(file for folder in ("host", "hls/packets", "model/imaging") for file in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.JoinedStr):
                 found.append("".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values))

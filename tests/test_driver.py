@@ -16,9 +16,9 @@ import real_pynq
 from fake_pynq import FakePynq
 from hls.design.load import load_config
 from hls.packets.packets import ERROR_TEXT, ERRORS
-from host import buffers, overlay
-from host.driver import Driver
-from host.overlay import board_name, read_manifest
+from host.board import buffers, overlay
+from host.board.driver import Driver
+from host.board.overlay import board_name, read_manifest
 from model.base.errors import UserError
 from model.integer import golden
 from sim import host_handoff
@@ -57,7 +57,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("host.driver.time", clock)
+    monkeypatch.setattr("host.board.driver.time", clock)
     return clock
 
 
@@ -176,7 +176,7 @@ def test_a_lasting_fault_stays_an_error_and_close_stops_the_dma(open_driver):
 
 
 def test_a_dma_that_cannot_be_reset_keeps_its_memory(tmp_path, models, monkeypatch):
-    monkeypatch.setattr("host.driver._abandoned", [])
+    monkeypatch.setattr("host.board.driver._abandoned", [])
     board = Pynq(CONFIG, models["srcnn915"])
     driver = Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=board)
     board.fault = "stuck"

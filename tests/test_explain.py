@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host import explain
+from host.show import explain
 from model.graph.weights import load_float, load_quant, weight_path
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden

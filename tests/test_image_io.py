@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
-from host.image_io import Picture, check_output, read_picture, write_picture
 from model.base.errors import UserError
+from model.imaging.files import Picture, check_output, read_picture, write_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about damaged files; silenced in the host
 

@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from host import jobs
-from host.jobs import Job, Record, collect
+from host.jobs.collect import Job, collect
+from host.jobs.record import Record, remove_leftovers, settings_digest, stamp
 from model.base.errors import UserError
 from random_models import random_model
 
@@ -104,7 +104,7 @@ def done(folder):
     job = Job(pathlib.Path("a.png"), pathlib.Path("out/sub/a_x3.png"))
     with Record(pathlib.Path("out")) as record:
         assert not record.finished(job, "s")
-        record.add(job, "s", jobs.stamp(job.source), [job.output])
+        record.add(job, "s", stamp(job.source), [job.output])
     return job
 
 
@@ -151,7 +151,7 @@ def test_damaged_lines_count_for_nothing(done, text):
     other = Job(pathlib.Path("a.png"), pathlib.Path("out/sub/b_x3.png"))
     assert not finished(other)
     with Record(pathlib.Path("out")) as record:  # and what is written behind them counts
-        record.add(other, "s", jobs.stamp("a.png"), [done.output])
+        record.add(other, "s", stamp("a.png"), [done.output])
     assert finished(other) and finished(done)
 
 
@@ -167,7 +167,7 @@ def test_a_damaged_entry_is_not_finished(done):
 
 def test_the_last_line_counts(done):
     with Record(pathlib.Path("out")) as record:
-        record.add(done, "t", jobs.stamp(done.source), [done.output])
+        record.add(done, "t", stamp(done.source), [done.output])
     assert finished(done, "t") and not finished(done, "s")
 
 
@@ -191,12 +191,12 @@ def test_output_folder_that_cannot_be(folder, out):
 def test_leftovers_of_these_outputs_only(folder):
     names = ["out/.a_x3-abcd_123.png", "out/.a_x3-abcd_123.jpg", "out/.b_x3-abcd_123.png", "out/.a_x3-short.png", "out/a_x3-abcd_123.png", "out/sub/.c-d_x3-00000000.mp4"]
     touch(*names)
-    jobs.remove_leftovers([Job(None, pathlib.Path("out/a_x3.png")), Job(None, pathlib.Path("out/sub/c-d_x3.mp4")), Job(None, pathlib.Path("none/e.png"))])
+    remove_leftovers([Job(None, pathlib.Path("out/a_x3.png")), Job(None, pathlib.Path("out/sub/c-d_x3.mp4")), Job(None, pathlib.Path("none/e.png"))])
     assert sorted(str(path) for path in pathlib.Path("out").rglob("*") if path.is_file()) == sorted(names[1:5])
 
 
 def test_digest_knows_weights_and_settings():
-    digests = {jobs.settings_digest(random_model(network, upscale, seed), crf=crf)
+    digests = {settings_digest(random_model(network, upscale, seed), crf=crf)
                for network, upscale, seed, crf in [("srcnn915", 3, 1, 17), ("srcnn955", 3, 1, 17), ("srcnn915", 2, 1, 17), ("srcnn915", 3, 2, 17), ("srcnn915", 3, 1, 0)]}
     assert len(digests) == 5
-    assert jobs.settings_digest(random_model(seed=1), crf=17) in digests
+    assert settings_digest(random_model(seed=1), crf=17) in digests

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from host import explain
-from host.image_io import Picture, write_picture
+from host.show import explain
 from model.base.paths import ROOT
+from model.imaging.files import Picture, write_picture
 
 PATH = ROOT / "host" / "srcnn.ipynb"
 TIMEOUT_S = 120  # per cell
@@ -30,7 +30,8 @@ sys.meta_path.insert(0, NotOnABoard())
 sys.path[:0] = {path}
 from fake_pynq import FakePynq
 from hls.design.load import load_config
-from host import overlay, pipeline
+from host.board import overlay
+from host.picture import pipeline
 
 board = FakePynq(load_config("srcnn915", "pynq_z2"), pipeline.load_model("srcnn915", 3))
 pynq = types.ModuleType("pynq")

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from fake_pynq import FakePynq
 from hls.design.load import load_config
-from host.backends import GoldenBackend
-from host.driver import Driver
-from host.image_io import Picture
-from host.pipeline import Clock, upscale_many, upscale_picture
+from host.board.driver import Driver
+from host.picture.backends import GoldenBackend
+from host.picture.pipeline import Clock, upscale_many, upscale_picture
 from model.base.errors import UserError
 from model.imaging import color
+from model.imaging.files import Picture
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 from random_models import random_model

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from random_models import random_model
-from host import pipeline, run_pynq
-from host.image_io import read_picture
+from host import run_pynq
+from host.picture import pipeline
 from model.graph.weights import save_quant
 from model.imaging import color
+from model.imaging.files import read_picture
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 from test_backends import board_with_overlay

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from host import tiling
-from host.backends import GoldenBackend
-from host.pipeline import infer_luma
+from host.picture import tiling
+from host.picture.backends import GoldenBackend
+from host.picture.pipeline import infer_luma
 from model.integer import golden
 
 NETWORKS = {"srcnn915": 6, "srcnn935": 7, "srcnn955": 8}  # with their halos

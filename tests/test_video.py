@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from host import pipeline, video, video_in, video_parts
-from host.backends import GoldenBackend, UserError
-from host.image_io import Picture, read_picture, write_picture
+from host.picture import pipeline
+from host.picture.backends import GoldenBackend, UserError
+from host.video import video, source as video_in, parts
+from model.imaging.files import Picture, read_picture, write_picture
 from model.integer import golden
 from random_models import random_model
 from test_batch import interrupt_at, terminal
@@ -74,7 +75,7 @@ def clip(folder, clips):  # noqa: F811
 @pytest.fixture
 def short_parts(monkeypatch):
     """Parts of 8 frames: 20 frames are two parts and a rest."""
-    monkeypatch.setattr(video_parts, "PART_FRAMES", 8)
+    monkeypatch.setattr(parts, "PART_FRAMES", 8)
 
 
 def packets(path, kind):
@@ -277,11 +278,11 @@ def test_damaged_parts_are_made_again(clip, run, monkeypatch, short_parts, damag
 
 def test_a_killed_process_goes_on(clip, run, weight_files, short_parts):  # noqa: F811
     hook = ("import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
-            "from host import video_parts; video_parts.PART_FRAMES = 8; add = video_parts.Parts.add\n"
+            "from host.video import parts; parts.PART_FRAMES = 8; add = parts.Parts.add\n"
             "def slow(self, packets):\n"
             "    add(self, packets)\n"
             "    if self.count == 2: print('two', flush=True); time.sleep(60)\n"
-            "video_parts.Parts.add = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
+            "parts.Parts.add = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
     process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "clip.mp4", "-q", "--weights", weight_files["srcnn915", 3]],
                                stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "two\n"

@@ -80,8 +80,8 @@ def golden_one_worker(network, upscale):
 
 def csim(network, upscale):
     """The C++ kernels as a shared library, on one core."""
-    from host.backends import CsimBackend
-    from host.pipeline import infer_luma
+    from host.picture.backends import CsimBackend
+    from host.picture.pipeline import infer_luma
     backend = CsimBackend(load_quant(weight_path(network, upscale, quantised=True), network))
     return Contender("csim, 1 core", lambda y: infer_luma(y, backend), rows=64, most_runs=3)
 

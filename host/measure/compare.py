@@ -8,7 +8,6 @@ import pathlib
 import click
 from tqdm import tqdm
 
-from host.image_io import read_picture
 from host.measure import figures
 from host.measure.evaluate import mean_rows
 from host.measure.methods import METHODS, Methods, parse_methods
@@ -17,6 +16,7 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD
 from model.data.datasets import picture_files
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.imaging.files import read_picture
 from model.quality.protocols import PROTOCOLS, measure, prepare
 
 

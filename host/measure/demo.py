@@ -10,11 +10,11 @@ import skimage.data
 
 from hls.csim.build import library
 from hls.design.load import load_config
-from host.image_io import Picture, read_picture, write_picture
 from host.measure.compare import main as compare
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT
 from model.graph.network import DEFAULT_NETWORK
+from model.imaging.files import Picture, read_picture, write_picture
 from model.imaging.resize import imresize, modcrop, to_uint8
 
 UPSCALE = 3

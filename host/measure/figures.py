@@ -178,7 +178,7 @@ def draw_comparisons(folder):
 @report_user_errors
 def main(picture, upscale, network, crop, output):
     """Draw ground truth, bicubic, SRCNN float and fixed point of PICTURE, degraded on the standard protocol."""
-    from host.image_io import read_picture
+    from model.imaging.files import read_picture
     upscale, crop = int(upscale), parse_crop(crop)
     pixels = read_picture(picture).pixels
     case = prepare(pixels, upscale)

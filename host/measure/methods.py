@@ -46,7 +46,7 @@ class Methods:
         if "golden" in names or "csim" in names:
             self._quant = load_quant(weight_path(network, upscale, self.weights, quantised=True), network)
         if "csim" in names:
-            from host.backends import CsimBackend
+            from host.picture.backends import CsimBackend
             self._backend = CsimBackend(self._quant)
 
     def run(self, name, case):
@@ -58,7 +58,7 @@ class Methods:
             return infer_float(self._float, case.bicubic)
         if name == "golden":
             return golden.infer(self._quant, case.bicubic)
-        from host.pipeline import infer_luma
+        from host.picture.pipeline import infer_luma
         return infer_luma(case.bicubic, self._backend)
 
     def run_all(self, case):

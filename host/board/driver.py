@@ -14,8 +14,8 @@ import time
 from hls.design.load import load_config
 from hls.packets import packets
 from hls.packets.parameters import load_packet
-from host.buffers import AGAIN, ERROR_WORDS, WORD, Slot
-from host.overlay import lock_overlay, read_manifest
+from host.board.buffers import AGAIN, ERROR_WORDS, WORD, Slot
+from host.board.overlay import lock_overlay, read_manifest
 from model.base.errors import UserError
 
 BATCH_BYTES = 8 << 20   # of queued packets per transfer; PYNQ-Z2 has 128 MiB of contiguous memory in all
@@ -106,7 +106,7 @@ class Driver:
         return rows - 2 * halo, width - 2 * halo
 
     def infer(self, tiles, clock=lambda step: contextlib.nullcontext()):
-        """Compute tiles; see `host.backends.Backend.infer`. Results are views of a DMA buffer. Not for several threads at once."""
+        """Compute tiles; see `host.picture.backends.Backend.infer`. Results are views of a DMA buffer. Not for several threads at once."""
         self._caller = mine = object()
         if self._dirty:  # somebody stopped listening to an earlier call
             self._ready = False

@@ -18,7 +18,7 @@ import shutil
 
 import numpy as np
 
-from host.jobs import output_folder
+from host.jobs.record import output_folder
 from model.base.errors import UserError
 from model.base.paths import atomic_write
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from host.image_io import Picture, write_picture
 from model.base.errors import UserError
 from model.imaging import color
+from model.imaging.files import Picture, write_picture
 from model.imaging.resize import upscale_bicubic
 
 CROP_SHARE = 5    # the crop's side is the picture's shorter side over this
@@ -26,13 +26,13 @@ def draw(picture, result, path, truth=None):
 
     Parameters
     ----------
-    picture : host.image_io.Picture
+    picture : model.imaging.files.Picture
         The input.
-    result : host.image_io.Picture
+    result : model.imaging.files.Picture
         Its upscaled self.
     path : path-like
         .png, .jpg, .bmp or .tif
-    truth : host.image_io.Picture, optional
+    truth : model.imaging.files.Picture, optional
         The original that the input is a smaller version of; see `fit_truth`. Adds a panel, and Y-PSNR to the others.
 
     Returns
@@ -72,7 +72,7 @@ def fit_truth(truth, size, upscale):
 
     Parameters
     ----------
-    truth : host.image_io.Picture
+    truth : model.imaging.files.Picture
     size : (int, int)
         Width and height of the small picture.
     upscale : int

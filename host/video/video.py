@@ -13,13 +13,14 @@ import time
 
 import numpy as np
 
-from host import image_io, jobs
-from host.backends import insist
-from host.pipeline import Clock
-from host.video_in import MATRICES, DamagedError, Source, reason, scaling
-from host.video_parts import Encoder, Parts, interleave
+from host.jobs import collect, record
+from host.picture.backends import insist
+from host.picture.pipeline import Clock
+from host.video.parts import Encoder, Parts, interleave
+from host.video.source import MATRICES, DamagedError, Source, reason, scaling
 from model.base.errors import UserError
 from model.base.paths import atomic_write
+from model.imaging import files as picture_files
 
 CRF = 17                # x264's constant rate factor: visually lossless
 LOSSLESS = 0
@@ -82,26 +83,26 @@ def check_output(path, source):
     path = pathlib.Path(path)
     if path.suffix.lower() not in WRITABLE:
         raise UserError(f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)} for a video")
-    image_io.check_place(path, source)
+    picture_files.check_place(path, source)
 
 
 def upscale_video(source_path, output, backend, tile=None, crf=CRF, clock=None, check_size=None, progress=None):
     """Upscale a video file; the result appears under its name when it is complete.
 
     A run that ends early, by whatever means, leaves what it has encoded in a hidden folder beside the result, and the
-    next one goes on from there (`host.video_parts`).
+    next one goes on from there (`host.video.parts`).
 
     Parameters
     ----------
     source_path, output : path-like
         Output: one of `WRITABLE`; H.264.
-    backend : host.backends.Backend
+    backend : host.picture.backends.Backend
     tile : (int, int), optional
-        As for `host.pipeline.upscale_picture`.
+        As for `host.picture.pipeline.upscale_picture`.
     crf : int
         x264's rate factor, 0..51, smaller is better. 0 is lossless: RGB as computed (`libx264rgb`), which not every
         player shows; the others are Y, Cb, Cr with halved colour, for every player.
-    clock : host.pipeline.Clock, optional
+    clock : host.picture.pipeline.Clock, optional
     check_size : callable, optional
         Called with width and height of the frames before anything is computed; raises to refuse the video.
     progress : callable, optional
@@ -115,7 +116,7 @@ def upscale_video(source_path, output, backend, tile=None, crf=CRF, clock=None, 
     ------
     UserError
         The video is damaged, cut short or changes its size; the result cannot be written.
-    host.backends.ComputeError
+    host.picture.backends.ComputeError
         The backend failed twice.
     """
     clock, output = clock or Clock(), pathlib.Path(output)
@@ -125,11 +126,11 @@ def upscale_video(source_path, output, backend, tile=None, crf=CRF, clock=None, 
             check_size(*source.info.size)
         target = _Target(source, backend.model.upscale, crf)
         tick = None if progress is None else functools.partial(progress, target.pixels)
-        about = [os.path.realpath(source_path), jobs.stamp(source_path), jobs.settings_digest(backend.model, crf=crf),
+        about = [os.path.realpath(source_path), record.stamp(source_path), record.settings_digest(backend.model, crf=crf),
                  sorted(source.av.library_versions.items())]
         try:
             with Parts(output, about) as parts:
-                jobs.remove_leftovers([jobs.Job(source_path, output)])
+                record.remove_leftovers([collect.Job(source_path, output)])
                 encoder, before = Encoder(parts, target.open_encoder), parts.frames
                 try:
                     for pts, compute in backend.upscale_many(source.read(clock, before, tick), tile, clock):

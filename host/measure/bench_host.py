@@ -20,13 +20,13 @@ from tqdm import tqdm
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
 from hls.packets import packets
-from host import image_io, pipeline, tiling
-from host.backends import Backend, open_backend
+from host.picture import pipeline, tiling
+from host.picture.backends import Backend, open_backend
 from model.base import report
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, make_folder
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
-from model.imaging import strips
+from model.imaging import files as picture_files, strips
 from model.imaging.resize import upscale_bicubic
 
 HOST_STEPS = ("colour", "bicubic", "pack", "unpack", "merge")  # what no accelerator takes over; reading and writing depend on the format
@@ -87,15 +87,15 @@ def time_steps(source, output, backend):
     Returns
     -------
     times : dict of {str: (float, float)}
-        See `BothClocks.steps`; those of `host.pipeline.STEPS`, and "all steps".
+        See `BothClocks.steps`; those of `host.picture.pipeline.STEPS`, and "all steps".
     pixels : ndarray of uint8
     """
     clock = BothClocks()
     with clock("read"):
-        picture = image_io.read_picture(source)
+        picture = picture_files.read_picture(source)
     result = pipeline.upscale_picture(picture, backend, None, clock)
     with clock("write"):
-        image_io.write_picture(output, result)
+        picture_files.write_picture(output, result)
     return clock.steps(pipeline.STEPS, "all steps"), result.pixels
 
 
@@ -202,7 +202,7 @@ def bench(backends, source, folder, config, runs, progress=lambda what: None):
     RuntimeError
         If two backends, or two runs, give different bits.
     """
-    host, picture = NoNetwork(backends[0].model), image_io.read_picture(source)
+    host, picture = NoNetwork(backends[0].model), picture_files.read_picture(source)
     width, height = (side * host.model.upscale for side in picture.size)
     packings = [Packing(config, make_picture(height, width)[:, :, 1], side) for side in TILES if side is None or side < min(width, height)]
     whole = f"{width}x{height}"
@@ -265,7 +265,7 @@ def main(network, upscale, size, runs, names):
             bar.update()
 
         source = pathlib.Path(scratch) / "source.png"
-        image_io.write_picture(source, image_io.Picture(make_picture(height, width)))
+        picture_files.write_picture(source, picture_files.Picture(make_picture(height, width)))
         rows = bench(backends, source, pathlib.Path(scratch), load_config(network, DEFAULT_BOARD), runs, progress)
     for backend in backends:
         backend.close()

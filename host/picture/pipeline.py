@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 
-from host import tiling
-from host.upscaling import Upscaling
+from host.picture import tiling
+from host.picture.upscaling import Upscaling
 from model.base.errors import UserError
 from model.graph.network import UPSCALES
 from model.graph.weights import load_quant, weight_path
@@ -98,7 +98,7 @@ def upscale_picture(picture, backend, tile=None, clock=None, progress=None):
     Parameters
     ----------
     picture : Picture
-    backend : host.backends.Backend
+    backend : host.picture.backends.Backend
     tile : (int, int), optional
         Rows and columns of a tile, in pixels of the result; the backend's choice if None.
     clock : Clock, optional

@@ -5,7 +5,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from host.image_io import read_picture
+from model.imaging.files import read_picture
 from model.integer import golden
 
 

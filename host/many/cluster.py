@@ -21,8 +21,8 @@ import time
 import cv2
 import numpy as np
 
-from host import backends, pipeline, tiling
-from host.jobs import settings_digest
+from host.jobs.record import settings_digest
+from host.picture import backends, pipeline, tiling
 from model.base.errors import UserError
 
 LOCAL = "local"
@@ -60,7 +60,7 @@ class ClusterBackend(backends.Backend):
     ----------
     model : QuantModel
     backend : str
-        What a worker computes with, one of `host.backends.NAMES`.
+        What a worker computes with, one of `host.picture.backends.NAMES`.
     address : str
         `LOCAL` starts workers on this machine, anything else is a scheduler's address.
     workers : int, optional
@@ -190,7 +190,7 @@ class ClusterBackend(backends.Backend):
 @functools.cache
 def code_digest():
     """Return a digest of the code that decides the bits: the Python files of `host` and `model`."""
-    root, digest = pathlib.Path(__file__).resolve().parent.parent, hashlib.sha256()
+    root, digest = pathlib.Path(__file__).resolve().parents[2], hashlib.sha256()
     for path in sorted(path for folder in ("host", "model") for path in (root / folder).rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 
-from host import tiling
+from host.picture import tiling
 from model.base.errors import UserError
 from model.integer import golden
 
@@ -28,7 +28,7 @@ def insist(compute):
 
 
 def untimed(step):
-    """Stand in for a `host.pipeline.Clock` where nobody asks for times."""
+    """Stand in for a `host.picture.pipeline.Clock` where nobody asks for times."""
     return contextlib.nullcontext()
 
 
@@ -78,14 +78,14 @@ class Backend:
         pictures : iterable of (object, Picture)
             Each with whatever tells the caller which one it is; taken when the result before it has been used.
         tile, clock, progress
-            As for `host.pipeline.upscale_picture`.
+            As for `host.picture.pipeline.upscale_picture`.
 
         Yields
         ------
         (object, callable)
             The callable computes and returns the upscaled `Picture`; after an error it may be called again.
         """
-        from host.pipeline import upscale_picture
+        from host.picture.pipeline import upscale_picture
         for which, picture in pictures:
             yield which, functools.partial(upscale_picture, picture, self, tile, clock, progress)
 
@@ -163,7 +163,7 @@ class PynqBackend(Backend):
 
     def __init__(self, model, folder):
         super().__init__(model)
-        from host.driver import Driver
+        from host.board.driver import Driver
         self._driver = Driver(folder, model)
         self.largest_tile = self._driver.largest_tile
 
@@ -195,7 +195,7 @@ def open_backend(name, model):
     UserError
         If the backend asked for cannot run here.
     """
-    from host.overlay import find_overlay
+    from host.board.overlay import find_overlay
     if name == "golden":
         return GoldenBackend(model), ""
     if name == "csim":

@@ -9,9 +9,9 @@ are asked for and the outputs of the last are merged.
 import cv2
 import numpy as np
 
-from host import tiling
-from host.image_io import Picture
+from host.picture import tiling
 from model.imaging import color
+from model.imaging.files import Picture
 from model.imaging.resize import upscale_bicubic
 
 
@@ -21,12 +21,12 @@ class Upscaling:
     Parameters
     ----------
     picture : Picture
-    backend : host.backends.Backend
+    backend : host.picture.backends.Backend
         Decides on the tiles; computes nothing here.
     tile : (int, int) or None
         Rows and columns of a tile, in pixels of the result; the backend's choice if None.
     clock : callable
-        See `host.pipeline.Clock`.
+        See `host.picture.pipeline.Clock`.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class Upscaling:
         return self._put == len(self._places)
 
     def tiles(self):
-        """Yield the input of each tile, halo included, as `host.backends.Backend.infer` takes it."""
+        """Yield the input of each tile, halo included, as `host.picture.backends.Backend.infer` takes it."""
         for place in self._places:
             self._prepare(place.top + place.height + self._halo)
             yield from tiling.views(self._padded, [place], self._halo)

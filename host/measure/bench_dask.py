@@ -13,13 +13,13 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from host import pipeline
-from host.backends import GoldenBackend
-from host.cluster import LOCAL, ClusterBackend
-from host.image_io import Picture
+from host.many.cluster import LOCAL, ClusterBackend
+from host.picture import pipeline
+from host.picture.backends import GoldenBackend
 from model.base import report
 from model.base.errors import report_user_errors
 from model.graph.network import DEFAULT_NETWORK
+from model.imaging.files import Picture
 
 UPSCALE = 3
 SIZE = (320, 180)  # of a picture; its result is 960x540
@@ -30,7 +30,7 @@ def measure(backends, pictures, rounds, progress):
 
     Parameters
     ----------
-    backends : dict of {str: host.backends.Backend}
+    backends : dict of {str: host.picture.backends.Backend}
         The first one's results are those that the others have to equal.
     pictures : list of Picture
     rounds : int

@@ -7,9 +7,9 @@ import os
 
 import numpy as np
 
-from host.backends import untimed
-from host.image_io import Picture
+from host.picture.backends import untimed
 from model.base.errors import UserError
+from model.imaging.files import Picture
 
 _BT709, _SMPTE170M = 1, 6
 MATRICES = {_BT709: "ITU709", 4: "FCC", 5: "ITU601", _SMPTE170M: "ITU601", 7: "SMPTE240M", 9: "BT2020", 10: "BT2020"}  # H.273 -> swscale

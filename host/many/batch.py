@@ -7,9 +7,13 @@ import time
 
 from tqdm import tqdm
 
-from host import compare, image_io, jobs, pipeline, video
-from host.backends import ComputeError, insist
+from host.jobs.record import Record, is_full, output_folder, remove_leftovers, settings_digest, stamp
+from host.picture import pipeline
+from host.picture.backends import ComputeError, insist
+from host.show import before_after
+from host.video import video
 from model.base.errors import UserError
+from model.imaging import files as picture_files
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130  # the shells' convention for Ctrl-C
@@ -27,7 +31,7 @@ class Options:
     max_mpixel : float
         Largest result.
     crf : int
-        Quality of videos, see `host.video.upscale_video`.
+        Quality of videos, see `host.video.video.upscale_video`.
     compare : bool
         Draw a figure beside each picture's result.
     again : bool
@@ -46,10 +50,10 @@ def run(work, folder, backend, options, say=print, quiet=False):
 
     Parameters
     ----------
-    work : host.jobs.Work
+    work : host.jobs.collect.Work
     folder : pathlib.Path
         The output folder, with the record of what is finished.
-    backend : host.backends.Backend
+    backend : host.picture.backends.Backend
     options : Options
     say : callable
         Takes a line for the user.
@@ -66,7 +70,7 @@ def run(work, folder, backend, options, say=print, quiet=False):
     UserError
         What would make every further job fail: another run has the folder, the disk is full, the backend fails twice.
     """
-    with jobs.Record(folder) as record:
+    with Record(folder) as record:
         return _Run(work, record, backend, options, say, quiet).run()
 
 
@@ -85,7 +89,7 @@ def _picture_size(path):
         raise _Seen(width, height)
 
     try:
-        image_io.read_picture(path, stop)
+        picture_files.read_picture(path, stop)
     except _Seen as seen:
         return seen.args
     raise AssertionError("read_picture asks for the size before it decodes")
@@ -95,7 +99,7 @@ class _Run:
     def __init__(self, work, record, backend, options, say, quiet):
         self.work, self.record, self.backend, self.options = work, record, backend, options
         self.say, self.quiet, self.bar = say, quiet, None
-        self.settings = {False: jobs.settings_digest(backend.model), True: jobs.settings_digest(backend.model, crf=options.crf)}  # by is_video
+        self.settings = {False: settings_digest(backend.model), True: settings_digest(backend.model, crf=options.crf)}  # by is_video
         self.clock = pipeline.Clock()
         self.failed = list(work.refused)
         self.done = self.before = self.pixels = 0
@@ -124,7 +128,7 @@ class _Run:
 
     def _todo(self):
         """Return what is left to do: jobs, each with the pixels of its result."""
-        jobs.remove_leftovers(self.work.jobs)
+        remove_leftovers(self.work.jobs)
         todo = []
         for job in self.work.jobs:
             if not self.options.again and self.record.finished(job, self.settings[job.video]) and self._has_figure(job):
@@ -137,7 +141,7 @@ class _Run:
         return todo
 
     def _has_figure(self, job):
-        return job.video or not self.options.compare or compare.figure_path(job.output).exists()
+        return job.video or not self.options.compare or before_after.figure_path(job.output).exists()
 
     def _measure(self, job):
         """Return the pixels of a job's result, from the file's header."""
@@ -158,10 +162,10 @@ class _Run:
             try:
                 result = insist(compute)
                 with self.clock("write"):
-                    notes = image_io.write_picture(job.output, result)
+                    notes = picture_files.write_picture(job.output, result)
                     files = [job.output]
                     if self.options.compare:
-                        files.append(compare.draw(picture, result, compare.figure_path(job.output)))
+                        files.append(before_after.draw(picture, result, before_after.figure_path(job.output)))
             except ComputeError as error:
                 raise _Stop(str(error)) from error
             except UserError as error:
@@ -174,9 +178,9 @@ class _Run:
         for job, size in todo:
             try:
                 self._announce(job)
-                before = jobs.stamp(job.source)
+                before = stamp(job.source)
                 with self.clock("read"):
-                    picture = image_io.read_picture(job.source, self._check_size)
+                    picture = picture_files.read_picture(job.source, self._check_size)
                 self._check_output(job, tuple(side * self.backend.model.upscale for side in picture.size))
             except OSError as error:
                 self._fail(job, size, UserError(f"cannot read {job.source}: {error.strerror}; check the name and the folder"))
@@ -189,7 +193,7 @@ class _Run:
         for job, size in todo:
             self._announce(job)
             try:
-                before = jobs.stamp(job.source)
+                before = stamp(job.source)
                 self._check_output(job)
                 result = video.upscale_video(job.source, job.output, self.backend, self.options.tile, self.options.crf, self.clock,
                                              self._check_size, self.bar.update)
@@ -203,11 +207,11 @@ class _Run:
                 self._finish(job, before, [job.output], result.notes, result.pixels, f", {result.frames} frames, {result.fps:.2f} fps, {result.sound}")
 
     def _check_output(self, job, size=None):
-        jobs.output_folder(job.output.parent)
+        output_folder(job.output.parent)
         if job.video:
             video.check_output(job.output, job.source)
         else:
-            image_io.check_output(job.output, job.source, size)
+            picture_files.check_output(job.output, job.source, size)
 
     def _announce(self, job):
         self.bar.set_description(f"{self.place[job]} {job.source.name}", refresh=False)
@@ -224,7 +228,7 @@ class _Run:
             self._line(f"note: {job.source}: {note}")
 
     def _fail(self, job, size, error):
-        if jobs.is_full(error):
+        if is_full(error):
             raise _Stop(f"the disk is full, {job.output} could not be written; free some space") from error
         self.failed.append(str(error))
         self.bar.total -= size
