@@ -7,7 +7,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "sim")]
+sys.path.insert(0, str(ROOT))
 
 
 def pytest_addoption(parser):
@@ -39,7 +39,7 @@ def options(request):
 @pytest.fixture(scope="session")
 def simulate(options, hardware):
     """Return run(top, bench, test): simulate `top` with a cocotb test of module `bench`; fails as the test does."""
-    import runner
+    from sim.run import runner
     waves = os.environ.get("WAVES") == "1"
 
     def run(top, bench, test, **environment):

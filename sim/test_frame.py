@@ -15,14 +15,14 @@ from model.base.paths import BUILD, build_lock
 from model.base.report import write_report
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
-from sim import frame
-from sim.harness import build_harness, rows_of, simulate
+from sim.run import frame
+from sim.run.harness import build_harness, rows_of, simulate
 
 
 @pytest.fixture(scope="session")
 def program(request, hardware):
     """The compiled bench; these runs are too short for -O3 to pay."""
-    import runner
+    from sim.run import runner
     if request.config.getoption("--rtl") == "vitis":
         pytest.skip("the compiled bench knows the names of the open route's top")
     return build_harness(hardware, runner.open_sources(hardware), "-O1")

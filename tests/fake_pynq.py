@@ -1,6 +1,6 @@
 """The stand-in for the `pynq` package on the board in software. The same tests run on the real package (real_pynq.py)."""
 
-from sim import host_pynq
+from sim.board import channels
 from soft_board import SoftBoard
 
 
@@ -9,8 +9,8 @@ class FakePynq(SoftBoard):
 
     def Overlay(self, bitfile_name):
         self.download()
-        vars(self).update(host_pynq.find_dmas(self, bitfile_name))
+        vars(self).update(channels.find_dmas(self, bitfile_name))
         return self
 
     def allocate(self, *arguments, **keywords):
-        return host_pynq.allocate(self, *arguments, **keywords)
+        return channels.allocate(self, *arguments, **keywords)

@@ -13,7 +13,7 @@ import real_pynq
 from hls.design.load import load_config
 from model.base.paths import ROOT
 from real_pynq import pynq
-from sim import host_handoff
+from sim.board import handoff
 
 Buffer = pynq.buffer.PynqBuffer
 CHANNEL = pynq.lib.dma._SDMAChannel
@@ -111,13 +111,13 @@ def test_allocate_fits_the_signature():
 def test_the_parser_finds_the_dma(tmp_path, board, address, bits):
     """PYNQ's own metadata parser on our handoff file, for both processors."""
     config = load_config("srcnn915", board)
-    folder = host_handoff.write_overlay(tmp_path / board, config)
+    folder = handoff.write_overlay(tmp_path / board, config)
     parser = pynq.pl_server.embedded_device.RuntimeMetadataParser(pynq.pl_server.embedded_device.Metadata(input=pathlib.Path(folder / "srcnn.hwh")))
-    assert parser.family_ps == host_handoff.processor(config)["kind"]
-    dma = parser.ip_dict[host_handoff.DMA]
+    assert parser.family_ps == handoff.processor(config)["kind"]
+    dma = parser.ip_dict[handoff.DMA]
     assert dma["type"] in pynq.lib.dma.DMA.bindto and dma["phys_addr"] == address
     assert dma["parameters"]["c_sg_length_width"] == "26" and dma["parameters"]["c_addr_width"] == str(bits)
-    assert host_handoff.KERNEL in parser.systemgraph.blocks and host_handoff.KERNEL not in parser.ip_dict  # it has no registers
+    assert handoff.KERNEL in parser.systemgraph.blocks and handoff.KERNEL not in parser.ip_dict  # it has no registers
     assert {number for number, clock in parser.clock_dict.items() if clock["enable"]} == {0}
 
 
@@ -125,7 +125,7 @@ def test_the_parser_finds_the_dma(tmp_path, board, address, bits):
 def test_the_overlay_has_the_dma(tmp_path, board, models):
     """As the driver opens it: PYNQ binds its DMA driver to the instance."""
     config = load_config("srcnn915", board)
-    folder = host_handoff.write_overlay(tmp_path / board, config)
+    folder = handoff.write_overlay(tmp_path / board, config)
     real_pynq.on_board(real_pynq.SoftBoard(config, models["srcnn915"]))
     overlay = pynq.Overlay(str(folder / "srcnn.bit"))
     assert type(overlay.axi_dma_0) is pynq.lib.dma.DMA and type(overlay.axi_dma_0.sendchannel) is CHANNEL

@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 
-from sim.host_handoff import processor
+from sim.board.handoff import processor
 from soft_board import SoftBoard
 
 INSTALLED = importlib.util.find_spec("pynq") is not None

@@ -3,7 +3,7 @@
 The DMA behaves as its product guide (PG021, direct register mode) has it: a channel is halted until it runs, is idle only
 after a transfer, halts on an error, and its length register counts what a receive wrote. The board is strict: a send that
 finds no armed receive, and a packet that breaks docs/architecture.md, are noted in `violations`. What stands between this
-and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/host_pynq.py), has the cache. Faults are switched on by `fault`.
+and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/board/channels.py), has the cache. Faults are switched on by `fault`.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from hls.packets.packets import ERRORS
 from hls.packets.parameters import load_packet
 from model.integer import golden
-from sim.host_handoff import processor
-from sim.host_pynq import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
+from sim.board.channels import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
+from sim.board.handoff import processor
 
 MAGIC = 0x5253
 PAGE = 4096

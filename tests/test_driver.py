@@ -21,7 +21,7 @@ from host.board.driver import Driver
 from host.board.overlay import board_name, read_manifest
 from model.base.errors import UserError
 from model.integer import golden
-from sim import host_handoff
+from sim.board import handoff
 
 Pynq = real_pynq.RealPynq if real_pynq.INSTALLED else FakePynq
 CONFIG = load_config("srcnn915", "pynq_z2")
@@ -37,7 +37,7 @@ def make_tiles(seed, shapes=SHAPES):
 
 def write_overlay(folder, **changes):
     """Write an overlay folder of `CONFIG` whose manifest is right but for `changes`."""
-    return host_handoff.write_overlay(folder, CONFIG, **changes)
+    return handoff.write_overlay(folder, CONFIG, **changes)
 
 
 class Clock:
@@ -69,7 +69,7 @@ def open_driver(tmp_path, models):
     def open_on(fault=None, config=CONFIG, batch_bytes=1000, until_download=True, hardware=None, **changes):
         boards.append(Pynq(config, models["srcnn915"], fault))
         boards[-1].fault_until_download = until_download
-        folder = host_handoff.write_overlay(tmp_path / f"{config.board}-{len(boards)}", config, hardware=hardware, **changes)
+        folder = handoff.write_overlay(tmp_path / f"{config.board}-{len(boards)}", config, hardware=hardware, **changes)
         drivers.append(Driver(folder, models["srcnn915"], pynq=boards[-1], batch_bytes=batch_bytes))
         return boards[-1], drivers[-1]
 

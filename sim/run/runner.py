@@ -12,9 +12,8 @@ from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from hls.generate.verilog import build_rtl
 from hls.open.verilator import environment
-from model.base.paths import BUILD, build_lock, make_folder
+from model.base.paths import BUILD, ROOT, build_lock, make_folder
 
-HERE = pathlib.Path(__file__).resolve().parent
 # Warnings are the business of `make rtl`, which lints. Undefined values start at random, so that nothing relies on them.
 BUILD_ARGS = ["-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-WIDTH", "-CFLAGS", "-O1"]  # compiling for longer than it runs does not pay
 # cocotb reaches the ports of the top; with every signal of the design public, Verilator takes minutes instead of seconds.
@@ -73,7 +72,7 @@ def run(config, options, files, top, bench, test, waves, extra):
         network, board (as given: a bench loads the same description), seed, rtl.
     files : sequence of pathlib.Path
     top, bench, test : str
-        Verilog module, Python module in this folder, test function.
+        Verilog module, Python module, test function.
     waves : bool
         Leave a waveform in the simulation's folder.
     extra : dict
@@ -117,10 +116,10 @@ def _environment(values):
     before = dict(os.environ)
     path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), values["PATH"]])  # Verilator's makefiles call `python`
     os.environ.update(values, PATH=path)
-    sys.path.insert(0, str(HERE))
+    sys.path.insert(0, str(ROOT))
     try:
         yield
     finally:
-        sys.path.remove(str(HERE))
+        sys.path.remove(str(ROOT))
         os.environ.clear()
         os.environ.update(before)

@@ -25,7 +25,7 @@ from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
 from model.imaging import color, files as picture_files
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
-from sim.harness import build_harness, rows_of, simulate
+from sim.run.harness import build_harness, rows_of, simulate
 
 HEADER = 2  # beats before an answer's pixels
 
@@ -145,7 +145,7 @@ def _check_pixels(answers, places, expected):
 @report_user_errors
 def main(image, network, board, upscale, size, tile, idle, backpressure, seed):
     """Simulate srcnn_top on IMAGE and compare every pixel with the golden model; write build/reports/rtlsim_frame.json."""
-    from sim.runner import open_sources
+    from sim.run.runner import open_sources
 
     config, model = load_config(network, board), pipeline.load_model(network, int(upscale))
     y = luma(image, model.upscale, size)
@@ -163,7 +163,7 @@ def main(image, network, board, upscale, size, tile, idle, backpressure, seed):
     row["bit_exact"] = complaint is None
     path = write_report("rtlsim_frame", [row])
     if complaint:
-        print(f"FAIL {complaint}\nagain: python -m sim.frame {' '.join(sys.argv[1:])}", file=sys.stderr)
+        print(f"FAIL {complaint}\nagain: python -m sim.run.frame {' '.join(sys.argv[1:])}", file=sys.stderr)
         sys.exit(1)
     print(table([row], ["width", "height", "tiles", "cycles", "cycles_per_pixel", "cycles_per_second", "bit_exact"], floatfmt=".6g"))
     print(f"bit exact; written to {path}")

@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr int RESET_CYCLES = 20;        // as sim/top_bench.py
+constexpr int RESET_CYCLES = 20;        // as sim/benches/top_bench.py
 constexpr uint64_t REPORT_CYCLES = 1 << 12;  // often enough for small pictures on the fastest board
 constexpr uint64_t TAIL_CYCLES = 1000;  // after the last expected beat: one more would be one too many
 

@@ -2,9 +2,9 @@
 
     host/run_pynq.py      in a thread of cocotb's `bridge`: the simulation stands still while the script runs
       host/board/driver.py
-        pynq              this module's Overlay; allocate and the DMA's channels of host_pynq.py
+        pynq              this module's Overlay; allocate and the DMA's channels of channels.py
           cocotbpynq      finds DMA and kernel in the .hwh; clock and reset; a script's thread
-          host_dma.py     the DMA's registers, and by cocotbext-axi the two 64-bit streams between DMA and kernel
+          dma.py          the DMA's registers, and by cocotbext-axi the two 64-bit streams between DMA and kernel
 
 cocotbpynq 0.2 (GPL-3: for tests only, nothing that is shipped imports it) has channels that transfer 32-bit words and
 know `transfer` and `wait`; here they get 64 bits, registers, and what PYNQ has besides. It wants a .hwh of a Zynq-7000
@@ -37,8 +37,8 @@ from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 import host.board.driver
 import host.board.overlay
 from model.base.paths import ROOT
-from sim import host_handoff, host_pynq
-from sim.host_dma import DmaEngine
+from sim.board import channels, handoff
+from sim.board.dma import DmaEngine
 
 PERIOD_STEPS = 1000      # of the clock that cocotbpynq starts
 RESET_CYCLES = 20        # long enough for every FIFO and pipeline of the design
@@ -55,13 +55,13 @@ class Overlay(cocotbpynq.Overlay):
         bitfile = pathlib.Path(bitfile)
         assert bitfile.is_file()
         self._board = board
-        kind = host_handoff.processor(board.config)["kind"]
+        kind = handoff.processor(board.config)["kind"]
         folder = bitfile.parent / "cocotbpynq"  # its handoff file: of the one processor that it knows
         folder.mkdir(exist_ok=True)
-        (folder / "srcnn.hwh").write_text(bitfile.with_suffix(".hwh").read_text().replace(kind, host_handoff.ZYNQ["kind"]))
+        (folder / "srcnn.hwh").write_text(bitfile.with_suffix(".hwh").read_text().replace(kind, handoff.ZYNQ["kind"]))
         os.environ["HWH_LOCATION_DIR"] = str(folder)
         super().__init__("srcnn.bit")
-        self.hierarchy_dict.update(host_pynq.find_dmas(board, bitfile))
+        self.hierarchy_dict.update(channels.find_dmas(board, bitfile))
         self.download()
 
     def create_IP(self, instance_name):
@@ -113,10 +113,10 @@ class Board:
         self.config, self.clock_hz = config, config.clock_mhz * 1e6
         self.dma, self.memory, self.starved, self.allocations, self.downloads, self.overlay = None, {}, False, 0, 0, None
         self._next_address = 1 << 24
-        host_handoff.write_overlay(folder / config.board, config, cocotb.top._name, **changes)
+        handoff.write_overlay(folder / config.board, config, cocotb.top._name, **changes)
         module = types.ModuleType("pynq")
         module.__spec__ = importlib.machinery.ModuleSpec("pynq", None)
-        module.Overlay, module.allocate = self._open, functools.partial(host_pynq.allocate, self)
+        module.Overlay, module.allocate = self._open, functools.partial(channels.allocate, self)
         sys.modules["pynq"] = module
         os.environ["BOARD"] = config.board
         host.board.overlay.OVERLAYS = folder

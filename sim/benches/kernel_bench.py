@@ -12,7 +12,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, Event, RisingEdge, with_timeout
 
 from hls.design.load import load_config
-from kernel_words import kernel_words
+from sim.benches.kernel_words import kernel_words
 
 KERNEL = os.environ["SIM_KERNEL"]
 STREAMS = json.loads(os.environ["SIM_STREAMS"])

@@ -17,7 +17,7 @@ from cocotb.task import resume
 from cocotbext.axi import AxiStreamFrame
 
 from hls.packets.packets import COMMANDS
-from sim.host_pynq import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
+from sim.board.channels import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
 
 REGISTER_CYCLES = 20     # of a read or write over AXI-Lite
 SOON_CYCLES = 100        # until half of a small transfer has gone
@@ -30,7 +30,7 @@ class DmaEngine:
 
     Parameters
     ----------
-    board : host_board.Board
+    board : sim.board.board.Board
         Clock, memory, and the kernel's reset.
     source, sink : AxiStreamSource, AxiStreamSink
         Towards the kernel and from it.

@@ -19,11 +19,11 @@ from hls.packets.packets import COMMANDS
 from host.picture import tiling
 from host.picture.backends import GoldenBackend, open_backend
 from host.picture.pipeline import load_model, upscale_picture
-from host_board import Board, run_script
 from model.base.errors import UserError
 from model.imaging.files import read_picture
-from sim.host_dma import FAULTS
-from top_bench import CONFIG, SEED, compare_pixels
+from sim.benches.top_bench import CONFIG, SEED, compare_pixels
+from sim.board.board import Board, run_script
+from sim.board.dma import FAULTS
 
 FOLDER = pathlib.Path(os.environ.get("SIM_HOST", "."))
 UPSCALE = 3

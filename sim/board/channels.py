@@ -4,7 +4,7 @@ Strict as PYNQ and the processor are: data reaches the DMA only after a flush an
 freed buffer is gone, a channel takes a transfer only when it runs and is idle, and waits without end.
 
     tests/fake_pynq.py    on a board in software
-    sim/host_board.py     on `srcnn_top` in simulation
+    sim/board/board.py     on `srcnn_top` in simulation
     tests/real_pynq.py    the package itself instead of this, on the board in software
 
 A board has `read(offset)` and `write(offset, value)` for the DMA's registers; `take_memory(nbytes)`, which returns an
