@@ -32,9 +32,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,video,dask,test]'
 	@touch $@
 
-$(ON_PYNQ): tests/pynq.txt
+$(ON_PYNQ): tests/stand_ins/pynq/pynq.txt
 	@echo "setting up $(@D): the pynq package, to test the driver on (once, about a minute)"
-	@$(PYTHON) -m venv $(@D) && PYNQ_REMOTE=1 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/pynq.txt pynq==$(PYNQ) \
+	@$(PYTHON) -m venv $(@D) && PYNQ_REMOTE=1 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/stand_ins/pynq/pynq.txt pynq==$(PYNQ) \
 		&& touch $@ || echo "note: pynq $(PYNQ) cannot be installed here, the tests on it will be skipped" >&2
 
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
@@ -44,7 +44,7 @@ test: $(READY) $(ON_PYNQ)  ## all tests
 	$(PY) -m pytest -n 2 --dist worksteal tests sim
 
 conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
-	$(PY) -m pytest -v tests/test_pynq.py
+	$(PY) -m pytest -v tests/boards/test_pynq.py
 
 spec: $(READY)  ## modelled cycles and rates of every network on every board
 	$(PY) -m hls.report.spec

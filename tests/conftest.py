@@ -3,7 +3,7 @@
 import pytest
 
 from model.graph.weights import save_quant
-from random_models import random_model
+from tests.random_models import random_model
 
 
 @pytest.fixture(scope="session")

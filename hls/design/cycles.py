@@ -3,7 +3,7 @@
 A direct stage spends `fold` cycles on every position that gives an output. On the others (the first k - 1 rows, and
 k - 1 positions of every further row) it spends one cycle per input word, or waits for the stage before it, once the two
 positions that the FIFO holds are used up. Stages overlap, so a tile takes as long as its busiest stage.
-`tests/test_spec.py` holds this against the kernels, clock by clock.
+`tests/hls/test_spec.py` holds this against the kernels, clock by clock.
 """
 
 FIFO_POSITIONS = 2  # depth of the FIFOs between stages (srcnn_top.hpp)

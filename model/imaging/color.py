@@ -19,7 +19,7 @@ _YCBCR_TO_RGB = ((1.1643835616438358, 3.0112439739772951e-07, 1.5960268873357040
 # The same as OpenCV wants it, offsets in a last column. It rounds sums of doubles to the nearest integer, without a rule
 # for ties that holds on every machine: half of the smallest step, 1 / 255000, turns "half" into "up", as MATLAB rounds.
 _FORWARD = np.column_stack([np.divide(_RGB_TO_YCBCR, _UNIT), np.add(_OFFSET, 0.5 / _UNIT)])
-# None of the 2^24 colours comes closer to a tie than 5e-8 on the way back (tests/test_color.py computes them all).
+# None of the 2^24 colours comes closer to a tie than 5e-8 on the way back (tests/model/test_color.py computes them all).
 _BACK = np.column_stack([_YCBCR_TO_RGB, -np.dot(_YCBCR_TO_RGB, _OFFSET)])
 _STRIP_PIXELS = 1 << 16  # at a time: temporaries stay in the caches
 

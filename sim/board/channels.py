@@ -3,9 +3,9 @@
 Strict as PYNQ and the processor are: data reaches the DMA only after a flush and the host only after an invalidate, a
 freed buffer is gone, a channel takes a transfer only when it runs and is idle, and waits without end.
 
-    tests/fake_pynq.py    on a board in software
-    sim/board/board.py     on `srcnn_top` in simulation
-    tests/real_pynq.py    the package itself instead of this, on the board in software
+    tests/stand_ins/pynq/fake_pynq.py    on a board in software
+    sim/board/board.py                   on `srcnn_top` in simulation
+    tests/stand_ins/pynq/real_pynq.py    the package itself instead of this, on the board in software
 
 A board has `read(offset)` and `write(offset, value)` for the DMA's registers; `take_memory(nbytes)`, which returns an
 address, `give_back(address)`, `memory` (address: array of uint8) and `flushed(address)`.

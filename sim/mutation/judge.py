@@ -31,7 +31,7 @@ PYTEST = ["-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider"]
 CHECKS = {
     "csim": ["-m", "hls.csim", "--types", "native"],
     "wide": ["-m", "hls.csim", "--types", "native", "--board", "kv260"],  # more PEs than a position has steps
-    "cycles": [*PYTEST, "tests/test_spec.py", "-k", "pynq_z2-40 or never_lock"],
+    "cycles": [*PYTEST, "tests/hls/test_spec.py", "-k", "pynq_z2-40 or never_lock"],
     "rtl": [*PYTEST, "sim/test_frame.py", "-k", "test_picture or test_packets or test_cycles"],
 }
 SLACK = 5              # a command may take this much longer than on the right kernels, and
