@@ -189,9 +189,9 @@ class ClusterBackend(backends.Backend):
 
 @functools.cache
 def code_digest():
-    """Return a digest of the code that decides the bits: the Python files of `host` and `model`."""
+    """Return a digest of the code that decides the bits: the Python files of `host` and `model`, and the packets."""
     root, digest = pathlib.Path(__file__).resolve().parents[2], hashlib.sha256()
-    for path in sorted(path for folder in ("host", "model") for path in (root / folder).rglob("*.py")):
+    for path in sorted(path for folder in ("hls/packets", "host", "model") for path in (root / folder).rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     return digest.hexdigest()
 
