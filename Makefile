@@ -33,37 +33,37 @@ $(READY): pyproject.toml constraints.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,video,dask,test]'
 	@touch $@
 
-$(ON_PYNQ): tests/pynq.txt
+$(ON_PYNQ): tests/stand_ins/pynq/pynq.txt
 	@echo "setting up $(@D): the pynq package, to test the driver on (once, about a minute)"
-	@$(PYTHON) -m venv $(@D) && PYNQ_REMOTE=1 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/pynq.txt pynq==$(PYNQ) \
+	@$(PYTHON) -m venv $(@D) && PYNQ_REMOTE=1 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/stand_ins/pynq/pynq.txt pynq==$(PYNQ) \
 		&& touch $@ || echo "note: pynq $(PYNQ) cannot be installed here, the tests on it will be skipped" >&2
 
 demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figure
-	$(PY) -m model.demo
+	$(PY) -m host.measure.demo
 
-test: $(READY) $(ON_PYNQ)  ## all tests, or TESTS=tests/test_rtl.py ARGS=-x
+test: $(READY) $(ON_PYNQ)  ## all tests, or TESTS=tests/hls/test_rtl.py ARGS=-x
 	$(PY) -m pytest -n 2 --dist worksteal $(ARGS) $(TESTS)
 
 conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
-	$(PY) -m pytest -v tests/test_pynq.py
+	$(PY) -m pytest -v tests/boards/test_pynq.py
 
 spec: $(READY)  ## modelled cycles and rates of every network on every board
-	$(PY) -m hls.spec
+	$(PY) -m hls.report.spec
 
 folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK=
-	$(PY) -m hls.folding --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.report.folding --network $(NETWORK) --board $(BOARD)
 
 folding-figure: $(READY)  ## where the DSPs' cycles go, per stage: table and docs/images/folding.svg
-	$(PY) -m hls.occupancy
+	$(PY) -m hls.report.occupancy
 
 csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively
 	$(PY) -m hls.csim --network $(NETWORK) --board $(BOARD)
 
 rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
-	$(PY) -m hls.rtl --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.generate.verilog --network $(NETWORK) --board $(BOARD)
 
 hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
-	$(PY) -m hls.vitis --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.vendor.vitis --network $(NETWORK) --board $(BOARD)
 
 bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= BOARD= RTL=vitis or open
 	$(PY) -m bitstreams.build --network $(NETWORK) --board $(BOARD) --rtl $(RTL)
@@ -72,19 +72,19 @@ synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv26
 	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)
 
 timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
-	$(PY) -m hls.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
+	$(PY) -m hls.synth.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
 
 rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png
-	$(PY) -m sim.frame $(IMG)
+	$(PY) -m sim.run.frame $(IMG)
 
 mutation: $(READY)  ## broken kernels have to be caught
 	$(PY) -m sim.mutation
 
 fuzz: $(READY)  ## random kernels through the open route against g++: N=3000 SEED=1
-	$(PY) -m hls.open.fuzz -n $(N) --seed $(SEED)
+	$(PY) -m sim.fuzz -n $(N) --seed $(SEED)
 
 train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION=
 	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
@@ -93,31 +93,31 @@ quantise: $(READY)  ## float weights to fixed point, searched: NETWORK= UPSCALE=
 	$(PY) -m model.quantise --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
 finetune: $(READY)  ## the same, then trained on in integers: NETWORK= UPSCALE= DEGRADATION=
-	$(PY) -m model.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
+	$(PY) -m model.train.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
 
 evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14: METHODS=golden,csim ARGS=--check
-	$(PY) -m model.evaluate --methods $(METHODS) $(ARGS)
+	$(PY) -m host.measure.evaluate --methods $(METHODS) $(ARGS)
 
 results: $(READY)  ## measure and write the committed results, README's tables, docs/results.md, model cards
-	$(PY) -m model.evaluate --update-docs
+	$(PY) -m host.measure.evaluate --update-docs
 
 ablations: $(READY)  ## what each choice of the training is worth, interruptible: ARGS=--update-docs
-	$(PY) -m model.ablations $(ARGS)
+	$(PY) -m model.train.ablations $(ARGS)
 
 compare: $(READY)  ## every method on your pictures: IMG=file or folder
-	$(PY) -m model.compare $(IMG) --upscale $(UPSCALE)
+	$(PY) -m host.measure.compare $(IMG) --upscale $(UPSCALE)
 
 bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate
-	$(PY) -m model.bench
+	$(PY) -m host.measure.bench
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles
-	$(PY) -m host.bench --upscale $(UPSCALE)
+	$(PY) -m host.measure.bench_host --upscale $(UPSCALE)
 
 bench-dask: $(READY)  ## throughput with two local Dask workers against one
-	$(PY) -m host.cluster_bench
+	$(PY) -m host.measure.bench_dask
 
 download: $(READY)  ## the authors' picture sets into build/data
-	$(PY) -m model.download
+	$(PY) -m model.data.download
 
 clean:  ## remove build/, but for the data sets and trainings
 	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name data ! -name train -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.paths import DATASETS, data_dir
+from model.base.paths import DATASETS, data_dir
 
 NO_DATA = "needs the data sets"
 

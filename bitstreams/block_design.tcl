@@ -20,7 +20,7 @@ proc create_cell {name ip {config {}}} {
     return $cell
 }
 
-# The DMA moves whole 64-bit words from and to buffers at page addresses (host/driver.py): no scatter-gather, no
+# The DMA moves whole 64-bit words from and to buffers at page addresses (host/board/driver.py): no scatter-gather, no
 # realignment engine. 26 bits are the widest length register: 64 MiB per transfer.
 proc create_dma {address_bits} {
     create_cell axi_dma_0 axi_dma [list \

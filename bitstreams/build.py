@@ -1,7 +1,7 @@
 """Overlay of a network on a board: `make bitstream BOARD= NETWORK= RTL=open|vitis`.
 
 Vivado runs `build.tcl` in `build/vivado/<config>-<rtl>/`. If timing is met, .bit, .hwh and manifest.json replace those
-in `bitstreams/<board>/`, all three at once; `host/overlay.py` reads them there.
+in `bitstreams/<board>/`, all three at once; `host/board/overlay.py` reads them there.
 """
 
 import hashlib
@@ -18,17 +18,16 @@ from xml.etree import ElementTree
 import click
 from tqdm import tqdm
 
-from hls.config import DEFAULT_BOARD, load_config
-from hls.rtl import TOOLS, build_rtl
-from hls.vendor import check_path, find_tools, run_tool
-from hls.vitis import SOURCE as VITIS_SOURCE
-from hls.vitis import WHAT as VITIS
-from hls.vitis import build_hls
-from host.overlay import OVERLAYS, read_manifest
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK
-from model.paths import BUILD, ROOT, build_lock, make_folder
-from model.report import table, write_report
+from hls.design.boards import DEFAULT_BOARD
+from hls.design.load import load_config
+from hls.generate.verilog import TOOLS, build_rtl
+from hls.vendor.tools import check_path, find_tools, run_tool
+from hls.vendor.vitis import SOURCE as VITIS_SOURCE, WHAT as VITIS, build_hls
+from host.board.overlay import OVERLAYS, read_manifest
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK
 
 HERE = pathlib.Path(__file__).resolve().parent
 NAME = "srcnn"            # of the overlay's files
@@ -185,7 +184,7 @@ def check_handoff(path):
 
 
 def make_manifest(config, rtl, tools, clock_hz, timing):
-    """Return the manifest without its "files" (host/overlay.py says what is read of it)."""
+    """Return the manifest without its "files" (host/board/overlay.py says what is read of it)."""
     return {
         "network": config.network.name, "board": config.board, "config_id": f"{config.config_id:#010x}", "dma": DMA,
         "part": config.part, "clock_mhz": round(clock_hz / 1e6, 6), "rtl": rtl, "tools": tools, "git_revision": git_revision(),

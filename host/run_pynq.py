@@ -9,9 +9,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # run f
 import click
 from tqdm import tqdm
 
-from host import backends, batch, compare, image_io, jobs, pipeline, video
-from model.errors import UserError, report_user_errors
-from model.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from host.jobs import collect
+from host.many import batch
+from host.picture import backends, pipeline
+from host.show import before_after
+from host.video import video
+from model.base.errors import UserError, report_user_errors
+from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.imaging import files as picture_files
 
 DEFAULT_UPSCALE = 3
 EXIT_INTERRUPTED = batch.EXIT_INTERRUPTED
@@ -66,7 +71,7 @@ Examples:
               help="Refuse larger results (in Mpixel).")
 @click.option("--compare", "figure", is_flag=True, help="Draw bicubic and SRCNN with enlarged crops into RESULT_compare.png beside each result.")
 @click.option("--truth", type=click.Path(path_type=pathlib.Path), help="The original of a single IMAGE, for --compare: adds it and Y-PSNR.")
-@click.option("--format", "suffix", type=click.Choice([kind.lstrip(".") for kind in image_io.WRITABLE]), default="png", show_default=True,
+@click.option("--format", "suffix", type=click.Choice([kind.lstrip(".") for kind in picture_files.WRITABLE]), default="png", show_default=True,
               help="Of the pictures in an output folder.")
 @click.option("--crf", type=click.IntRange(0, 51), default=video.CRF, show_default=True,
               help="Quality of videos (x264): smaller is better, 0 is lossless RGB.")
@@ -98,14 +103,14 @@ def command(images, output, upscale, backend, tile, network, weights, max_mpixel
     if many:
         return _run_many(images, pathlib.Path(output), f".{suffix}", model, open_backend, options, say, quiet)
     image = images[0]
-    output = pathlib.Path(output) if output else image.parent / jobs.result_name(image, model.upscale, ".png")
-    single = _run_video if jobs.is_video(image) else _run_picture
+    output = pathlib.Path(output) if output else image.parent / collect.result_name(image, model.upscale, ".png")
+    single = _run_video if collect.is_video(image) else _run_picture
     return single(image, output, model, open_backend, options, truth, say, verbose, quiet)
 
 
 def _is_many(images, output):
     """Tell whether the results go into a folder; refuse a command line that cannot be meant."""
-    named = output is not None and pathlib.Path(output).suffix.lower() in (*image_io.WRITABLE, *video.WRITABLE)
+    named = output is not None and pathlib.Path(output).suffix.lower() in (*picture_files.WRITABLE, *video.WRITABLE)
     if len(images) == 1 and not images[0].is_dir():
         return output is not None and (output.endswith("/") or (not named and pathlib.Path(output).is_dir()))
     if output is None:
@@ -123,7 +128,7 @@ def _opener(backend, model, address, workers):
         return lambda: backends.open_backend(backend, model)
 
     def open_cluster():
-        from host.cluster import ClusterBackend
+        from host.many.cluster import ClusterBackend
         chosen = ClusterBackend(model, backend, address, workers)
         return chosen, "{} workers with {} threads in all, each on {}".format(*chosen.workers(), backend)
 
@@ -132,9 +137,9 @@ def _opener(backend, model, address, workers):
 
 def _run_many(images, folder, suffix, model, open_backend, options, say, quiet):
     """Files and folders into a folder; return the exit code."""
-    work = jobs.collect(images, folder, model.upscale, suffix)
+    work = collect.collect(images, folder, model.upscale, suffix)
     if not work.jobs and not work.refused:
-        raise UserError(f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for {', '.join(jobs.PICTURES + jobs.VIDEOS)})")
+        raise UserError(f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for {', '.join(collect.PICTURES + collect.VIDEOS)})")
     chosen, why = open_backend()
     with chosen:
         say(f"{len(work.jobs)} files -> {folder}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}")
@@ -147,13 +152,13 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
 
     def check_size(width, height):
         pipeline.check_size(width, height, model.upscale, options.max_mpixel)
-        image_io.check_output(output, image, (width * model.upscale, height * model.upscale))
+        picture_files.check_output(output, image, (width * model.upscale, height * model.upscale))
 
     with clock("read"):
-        picture = image_io.read_picture(image, check_size)
-        original = truth and image_io.read_picture(truth)
+        picture = picture_files.read_picture(image, check_size)
+        original = truth and picture_files.read_picture(truth)
     if original:
-        compare.fit_truth(original, picture.size, model.upscale)
+        before_after.fit_truth(original, picture.size, model.upscale)
     (width, height), (out_width, out_height) = picture.size, (side * model.upscale for side in picture.size)
     chosen, why = open_backend()
     with chosen:
@@ -168,11 +173,11 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
         with tqdm(total=out_width * out_height, unit="pixel", unit_scale=True, leave=False, disable=True if quiet else None) as bar:
             result = pipeline.upscale_picture(picture, chosen, (rows, columns), clock, bar.update)
     with clock("write"):
-        notes = image_io.write_picture(output, result)
+        notes = picture_files.write_picture(output, result)
     for note in notes:
         say(f"note: {note}")
     if options.compare:
-        say(f"wrote {compare.draw(picture, result, compare.figure_path(output), original)}")
+        say(f"wrote {before_after.draw(picture, result, before_after.figure_path(output), original)}")
     total = sum(clock.seconds.values())
     say(f"{clock.line()}; {total:.2f} s in all, {out_width * out_height / 1e6 / total:.2f} Mpixel/s")
     return 0

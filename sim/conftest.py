@@ -7,7 +7,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "sim")]
+sys.path.insert(0, str(ROOT))
 
 
 def pytest_addoption(parser):
@@ -24,8 +24,8 @@ def pytest_report_header(config):
 
 @pytest.fixture(scope="session")
 def hardware(request):
-    """The hls.config.Config that is simulated."""
-    from hls.config import load_config
+    """The hls.design.config.Config that is simulated."""
+    from hls.design.load import load_config
     return load_config(request.config.getoption("--network"), request.config.getoption("--board"))
 
 
@@ -39,7 +39,7 @@ def options(request):
 @pytest.fixture(scope="session")
 def simulate(options, hardware):
     """Return run(top, bench, test): simulate `top` with a cocotb test of module `bench`; fails as the test does."""
-    import runner
+    from sim.run import runner
     waves = os.environ.get("WAVES") == "1"
 
     def run(top, bench, test, **environment):

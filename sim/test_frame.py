@@ -6,21 +6,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hls.spec import steady_cycles_per_pixel, tile_cycles
-from hls.vectors import random_model, random_picture, top_beats
-from host import pipeline
-from host.packets import answer_words, load_packet, parse_answers, tile_packet
-from model import golden
-from model.paths import BUILD, build_lock
-from model.report import write_report
-from sim import frame
-from sim.harness import build_harness, rows_of, simulate
+from hls.csim.vectors import top_beats
+from hls.design.cycles import steady_cycles_per_pixel, tile_cycles
+from hls.packets.packets import answer_words, parse_answers, tile_packet
+from hls.packets.parameters import load_packet
+from host.picture import pipeline
+from model.base.paths import BUILD, build_lock
+from model.base.report import write_report
+from model.integer import golden
+from model.integer.examples import random_model, random_picture
+from sim.run import frame
+from sim.run.harness import build_harness, rows_of, simulate
 
 
 @pytest.fixture(scope="session")
 def program(request, hardware):
     """The compiled bench; these runs are too short for -O3 to pay."""
-    import runner
+    from sim.run import runner
     if request.config.getoption("--rtl") == "vitis":
         pytest.skip("the compiled bench knows the names of the open route's top")
     return build_harness(hardware, runner.open_sources(hardware), "-O1")

@@ -1,4 +1,4 @@
-"""host/run_pynq.py, as it is, on `srcnn_top` in Verilator (benches in host_bench.py, the board in host_board.py)."""
+"""host/run_pynq.py, as it is, on `srcnn_top` in Verilator (benches in board/bench.py, the board in board/board.py)."""
 
 import os
 import subprocess
@@ -7,8 +7,8 @@ import sys
 import pytest
 from PIL import Image
 
-from model.paths import ROOT
-from model.weights import weight_path
+from model.base.paths import ROOT
+from model.graph.weights import weight_path
 
 UPSCALE = 3
 # A kernel that takes everything and never answers.
@@ -48,17 +48,17 @@ def folder(photo, tmp_path, hardware, request):
 @pytest.mark.parametrize("folder", [(32, 32)], indirect=True, ids=["96x96"])
 @pytest.mark.parametrize("test", ["whole_picture"])
 def test_script(simulate, folder, test):
-    simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
+    simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
 
 
 @pytest.mark.parametrize("test", ["picture_in_tiles", "two_pictures", "wrong_config_id", "overlay_of_another_board", "overlay_of_another_network", "faults"])
 def test_host(simulate, folder, test):
-    simulate("srcnn_top", "host_bench", test, SIM_HOST=str(folder))
+    simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
 
 
 def test_kernel_that_never_fires(hardware, folder, options):
     """The test of the whole picture fails, in bounded time, on a kernel without answers."""
-    import runner
+    from sim.run import runner
     (folder / "srcnn_top.sv").write_text(MUTE_TOP)
     with pytest.raises(AssertionError, match="the script ended with 2: .*the DMA did not finish in time.*send channel idle .*receive channel busy"):
-        runner.run(hardware, options | {"rtl": "open"}, [folder / "srcnn_top.sv"], "srcnn_top", "host_bench", "whole_picture", False, {"SIM_HOST": str(folder)})
+        runner.run(hardware, options | {"rtl": "open"}, [folder / "srcnn_top.sv"], "srcnn_top", "sim.board.bench", "whole_picture", False, {"SIM_HOST": str(folder)})

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from sim import mutation
+from sim.mutation import __main__ as command_line, judge
 
 
 @pytest.fixture(scope="module")
 def table():
-    return {entry.name: entry for entry in mutation.load_mutations()}
+    return {entry.name: entry for entry in judge.load_mutations()}
 
 
 def test_table(table):
@@ -19,31 +19,31 @@ def test_table(table):
     assert {"half-missing", "no-255", "accumulator-kept", "tlast-missing", "never-fires", "golden-value"} <= table.keys()
     for entry in table.values():  # a mistake has to be one that compiles: it uses no name that its file lacks
         if entry.file.endswith((".hpp", ".cpp")):
-            names = [set(re.findall(r"[A-Za-z_]\w*", text)) for text in (entry.new, (mutation.ROOT / entry.file).read_text())]
+            names = [set(re.findall(r"[A-Za-z_]\w*", text)) for text in (entry.new, (judge.ROOT / entry.file).read_text())]
             assert names[0] <= names[1], f"{entry.name}: {names[0] - names[1]}"
-    kernels = {path.name for path in (mutation.ROOT / "hls" / "kernels").iterdir()}
+    kernels = {path.name for path in (judge.ROOT / "hls" / "kernels").iterdir()}
     plain = {"ram.hpp", "types.hpp", "srcnn_top.cpp", "answer_command.hpp"}  # no decisions of their own
     assert kernels - plain == {entry.file.split("/")[-1] for entry in table.values() if "kernels" in entry.file}
 
 
 def test_mistakes_are_noticed_and_harmless_changes_are_not(table):
-    harmless = mutation.Mutation("harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> uint8", "// Accumulator to uint8")
+    harmless = judge.Mutation("harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> uint8", "// Accumulator to uint8")
     names = ["shift-one-more", "chain-order", "error-code-dropped"]
-    rows = mutation.run_mutations([*(table[name] for name in names), harmless], jobs=2, checks=("csim",))
+    rows = judge.run_mutations([*(table[name] for name in names), harmless], jobs=2, checks=("csim",))
     assert [row["name"] for row in rows] == [*names, "harmless"]
-    assert [row["caught_by"] for row in rows] == ["csim"] * 3 + [mutation.HOLE]
+    assert [row["caught_by"] for row in rows] == ["csim"] * 3 + [judge.HOLE]
     assert "expected" in rows[0]["how"] and "actual" in rows[0]["how"]
 
 
 def test_a_hole_fails_the_command(monkeypatch, capsys):
     def unnoticed(mutations, jobs, progress):
-        rows = [{"name": entry.name, "what": "", "file": "", "caught_by": mutation.HOLE, "how": "", "rtl": None, "seconds": 0.0} for entry in mutations]
+        rows = [{"name": entry.name, "what": "", "file": "", "caught_by": judge.HOLE, "how": "", "rtl": None, "seconds": 0.0} for entry in mutations]
         progress(rows[0])
         return rows
 
-    monkeypatch.setattr(mutation, "run_mutations", unnoticed)
+    monkeypatch.setattr(command_line, "run_mutations", unnoticed)
     with pytest.raises(SystemExit) as failed:
-        mutation.main(["--only", "half-missing"], standalone_mode=False)
+        command_line.main(["--only", "half-missing"], standalone_mode=False)
     assert failed.value.code == 1
     assert "unnoticed: half-missing" in capsys.readouterr().err
 
@@ -52,13 +52,13 @@ def test_what_does_not_compile_is_no_verdict(table, tmp_path):
     broken = dataclasses.replace(table["half-missing"], new="rounded = acc + nothing")
     source = tmp_path / "source"
     source.mkdir()
-    mutation.copy_project(mutation.ROOT, source)
-    with pytest.raises(mutation.Unusable, match="half-missing: csim gave no verdict"):
-        mutation.judge(broken, source, {"csim": 600})
+    judge.copy_project(judge.ROOT, source)
+    with pytest.raises(judge.Unusable, match="half-missing: csim gave no verdict"):
+        judge.judge(broken, source, {"csim": 600})
 
 
 @pytest.mark.parametrize("change, words", [({"old": "no such text"}, "occurs 0 times"), ({"old": "const"}, "times in"),
                                            ({"file": "hls/missing.hpp"}, "occurs 0 times")])
 def test_stale_mutations_are_errors(table, change, words):
-    with pytest.raises(mutation.Unusable, match=words):
-        mutation.mutated(dataclasses.replace(table["half-missing"], **change), mutation.ROOT)
+    with pytest.raises(judge.Unusable, match=words):
+        judge.mutated(dataclasses.replace(table["half-missing"], **change), judge.ROOT)

@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
-from hls import vitis
-from hls.config import load_config
-from hls.rtl import build_rtl
-from model.paths import ROOT
+from hls.design.load import load_config
+from hls.generate.verilog import build_rtl
+from hls.vendor import vitis
+from model.base.paths import ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent
 LAYERS = (("conv1", 5, 4, "true"), ("conv2", 1, 4, "true"), ("conv3", 5, 1, "false"))  # the hardware wants a halo of 4

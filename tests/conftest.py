@@ -2,8 +2,8 @@
 
 import pytest
 
-from model.weights import save_quant
-from random_models import random_model
+from model.graph.weights import save_quant
+from tests.random_models import random_model
 
 
 @pytest.fixture(scope="session")

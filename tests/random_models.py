@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from model.network import load_network
-from model.weights import QuantLayer, QuantModel
+from model.graph.network import load_network
+from model.graph.weights import QuantLayer, QuantModel
 
 
 def random_model(network="srcnn915", upscale=3, seed=915):

@@ -2,12 +2,12 @@
 
 import click
 
-from hls.open.feedback import longest_feedback
+from hls.open.dataflow.feedback import longest_feedback
+from hls.open.pipeline.fabric import FABRICS, fabric_of
+from hls.open.pipeline.schedule import Timing
 from hls.open.route import build
-from hls.open.fabric import FABRICS, fabric_of
-from hls.open.schedule import Timing
-from model.errors import UserError, report_user_errors
-from model.paths import BUILD
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD
 
 
 @click.command()

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls.open.debug_info import DebugInfo
-from hls.open.frontend import compile_cpp
-from hls.open.llvm_text import parse_module
-from hls.open.lower import lower_kernel
-from hls.open.netlist import write_stage
-from hls.open.passes import optimise
-from hls.open.schedule import Timing
-from hls.open.verilog import generate
+from hls.open.lower.lower import lower_kernel
+from hls.open.pipeline.netlist import write_stage
+from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.verilog import generate
+from hls.open.read.debug_info import DebugInfo
+from hls.open.read.frontend import compile_cpp
+from hls.open.read.llvm_text import parse_module
+from hls.open.read.passes import optimise
 
 
 @dataclass

@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from hls.open.errors import Refused
+from model.base.errors import Refused
 
 # Verilator's lint findings in generated Verilog that say nothing about its correctness.
 WAIVED = ["UNUSEDSIGNAL",      # ports and bits that a kernel doesn't use: the data of `go`, cut values

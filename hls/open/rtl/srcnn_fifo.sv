@@ -1,5 +1,5 @@
 // First-word-fall-through FIFO behind a stage. A stage never stalls once a step has begun, so it asks before:
-// `room` is registered, from the registered count, and true while ROOM words still fit (hls/open/netlist.py).
+// `room` is registered, from the registered count, and true while ROOM words still fit (hls/open/pipeline/netlist.py).
 `default_nettype none
 module srcnn_fifo #(
     parameter int WIDTH = 8,

@@ -1,0 +1,128 @@
+"""Compiles the kernels for C simulation, with AMD's types (g++) or natively (`_BitInt`, clang from PyPI).
+
+Outputs lie in `build/csim/<config>-<hash>/`, where the hash covers everything that goes in: an up-to-date
+build is found again, never overwritten.
+"""
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from hls.csim.ap_types import ap_types_dir
+from hls.generate.header import header_text, write_header
+from model.base.errors import UserError
+from model.base.paths import BUILD, ROOT
+
+KERNELS = ROOT / "hls" / "kernels"
+CSIM = ROOT / "hls" / "csim" / "cpp"
+OPEN_TYPES = ROOT / "hls" / "open" / "include"
+# The loops over PE and SIMD are hardware: unrolled, their constant bit slices cost almost nothing.
+# clang 22's SLP vectoriser miscompiles sums of odd widths (seen with 21-bit accumulators), so it is off.
+NATIVE = ["-O3", "-march=native", "-fno-slp-vectorize", "-mllvm", "-unroll-threshold=20000", "-mllvm", "-unroll-full-max-count=2000"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label"]
+
+
+def _gxx():
+    if shutil.which("g++") is None:
+        raise UserError("g++ was not found; install it (Debian: apt-get install g++) and run it again")
+    return ["g++"]
+
+
+def compiler(types):
+    """Return the command that compiles kernel sources with "amd" or "native" types into an object file."""
+    if types == "amd":
+        # C++14 is what Vitis HLS compiles by default. AMD's types leave their storage uninitialised by design.
+        return [*_gxx(), "-c", "-std=c++14", "-O2", "-fPIC", *WARNINGS, "-Wno-uninitialized", "-Wno-maybe-uninitialized",
+                "-isystem", str(ap_types_dir()), "-I", str(CSIM / "include")]
+    if importlib.util.find_spec("ziglang") is None:
+        raise UserError("the package ziglang (clang) is not installed; run `make setup`")
+    # -nostdinc++: the kernels need no C++ library, and zig would compile its own first, which takes a minute.
+    return [sys.executable, "-m", "ziglang", "c++", "-c", "-std=c++17", *NATIVE, "-fPIC",
+            "-fno-sanitize=all", "-nostdinc++", *WARNINGS, "-I", str(OPEN_TYPES)]
+
+
+@functools.cache
+def build(config, types, output, sources, plain_sources=(), link_flags=()):
+    """Compile one program or library.
+
+    Parameters
+    ----------
+    config : Config
+    types : str
+        "amd" or "native".
+    output : str
+        File to make.
+    sources, plain_sources : tuple of pathlib.Path
+        Sources that use the HLS types, and plain C++ sources.
+    link_flags : tuple of str
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    UserError
+        If a compiler is missing or the sources do not compile.
+    """
+    command = compiler(types)
+    digest = hashlib.sha256(repr((command, link_flags, header_text(config), _compiler_version(types))).encode() + _cpu_model())
+    for folder in (KERNELS, CSIM, OPEN_TYPES):
+        for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h")), pathlib.Path(__file__).resolve()]:
+            digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    folder = BUILD / "csim" / f"{config.name}-{types}-{digest.hexdigest()[:12]}"
+    target = folder / output
+    if target.is_file():
+        return target
+    write_header(config, folder)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        objects = []
+        for source in (*sources, *plain_sources):
+            how = command + ["-I", str(KERNELS), "-I", str(folder)] if source in sources else [*_gxx(), "-c", "-O2", "-fPIC"]
+            objects.append(str(pathlib.Path(temporary) / f"{source.stem}.o"))
+            _run([*how, str(source), "-o", objects[-1]], f"{source.name} did not compile for {config.name}")
+        linked = pathlib.Path(temporary) / output
+        _run([*_gxx(), *link_flags, *objects, "-o", str(linked)], f"{output} did not link")
+        os.replace(linked, target)
+    return target
+
+
+@functools.cache
+def _compiler_version(types):
+    gxx = subprocess.run([*_gxx(), "--version"], capture_output=True, text=True).stdout.splitlines()[0]
+    return gxx if types == "amd" else f"{gxx}, ziglang {importlib.metadata.version('ziglang')}"
+
+
+def _cpu_model():
+    """What -march=native depends on: a build folder carried to another machine is not used there."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return b""
+    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "model name", "Features"))})).encode()
+
+
+def _run(command, complaint):
+    cache = str(BUILD / "zig")
+    environment = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines()
+        raise UserError(f"{complaint}: {lines[0] if lines else 'no message'}; correct the source and run it again")
+
+
+def library(config):
+    """Return the path of the kernels as a shared library, compiled natively."""
+    return build(config, "native", "libsrcnn.so", (CSIM / "library.cpp",), link_flags=("-shared",))
+
+
+def testbench(config, types):
+    """Return the path of the csim testbench."""
+    return build(config, types, "testbench", (CSIM / "testbench.cpp", KERNELS / "srcnn_top.cpp"), (CSIM / "vectors.cpp",))

@@ -1,0 +1,189 @@
+"""Test vectors of the csim testbench, from the golden model and a software model of the packets."""
+
+import numpy as np
+
+from hls.packets.packets import ANSWER, COMMANDS, ERROR_ANSWER, ERRORS, MAGIC, identify_packet, tile_packet
+from hls.packets.parameters import load_packet, weight_words
+from model.base.paths import atomic_write, make_folder
+from model.graph.formats import MAX_SHIFT
+from model.graph.weights import QuantLayer
+from model.integer import golden
+from model.integer.examples import random_model, random_picture
+
+
+def requantise_vectors(rng, acc_bits):
+    """Return accumulators, shifts and expected values: all shifts, the rounding edges, the extremes."""
+    shift = np.repeat(np.arange(MAX_SHIFT + 1), 400)
+    limit = 2 ** (acc_bits - 1)
+    half = (1 << shift) >> 1
+    acc = rng.integers(-limit, limit - half.max(), shift.size)
+    near = (rng.integers(-2, 259, shift.size) << shift) + rng.choice([-1, 0, 1], shift.size) - half
+    acc = np.where(rng.random(shift.size) < 0.5, near, acc)
+    acc = np.clip(acc, -limit, limit - 1 - half)
+    return acc, shift, [golden.requantise(a, s) for a, s in zip(acc, shift)]
+
+
+def stage_vectors(rng, stage, layer, tile_shapes):
+    """Return the arrays of one stage: parameters, and per tile its input and expected output."""
+    arrays = {}
+    bias = np.asarray(layer.bias, np.int64) & 0xFFFFFFFF | np.asarray(layer.shift, np.int64) << 32
+    weights = weight_words(stage, layer.weight).view(np.int64)
+    name = stage.layer.name
+    arrays[f"{name}_params"] = weights if stage.transposed else np.concatenate([weights, bias])
+    for tile, (height, width) in enumerate(tile_shapes):
+        x = rng.integers(0, 256, (height, width, stage.layer.in_ch)).astype(np.uint8)
+        x[: height // 2] = rng.choice([0, 255], (height // 2, width, stage.layer.in_ch))
+        expected = golden.layer_output(layer, x)
+        arrays[f"{name}_input{tile}"] = x
+        if stage.transposed:
+            # every product plane is a 1x1 layer of its own: (o, kh, kw) as output channels
+            planes = layer.weight.reshape(stage.mac_out_ch, 1, 1, stage.layer.in_ch)
+            none = np.zeros(stage.mac_out_ch)
+            arrays[f"{name}_expected{tile}"] = golden.accumulate(QuantLayer(planes, none.astype(np.int32), none.astype(np.uint8)), x)
+            arrays["sum_params"] = bias
+            arrays[f"sum_input{tile}"] = arrays[f"{name}_expected{tile}"]
+            arrays[f"sum_expected{tile}"] = expected
+        else:
+            arrays[f"{name}_expected{tile}"] = expected
+    return arrays
+
+
+class PacketModel:
+    """What `srcnn_top` answers, in Python: builds input beats and the answer they have to give."""
+
+    def __init__(self, config):
+        self.config = config
+        self.input, self.expected = [], []
+
+    def transfer(self, words, answer, keep=None):
+        """Add a transfer of `words` that has to be answered by `answer` (words)."""
+        for beats, target, keeps in ((words, self.input, keep), (answer, self.expected, None)):
+            for i, word in enumerate(beats):
+                target.append((int(word), 0xFF if keeps is None else int(keeps[i]), int(i + 1 == len(beats))))
+
+    def header(self, command, low, tag, status=0):
+        """Return the two header words of an answer."""
+        code = ERROR_ANSWER if command == "error" else COMMANDS[command] | ANSWER
+        return [MAGIC | code << 16 | status << 24 | self.config.config_id << 32, low | tag << 32]
+
+    def tile_answer(self, model, tile, tag):
+        """Return the answer to a tile."""
+        out = golden.infer_valid(model, tile)
+        words = np.zeros(-(-out.size // 8), np.uint64)
+        words.view(np.uint8)[:out.size] = out.ravel()
+        return [*self.header("tile", out.shape[1] | out.shape[0] << 16, tag), *words]
+
+    def error(self, name, tag=0):
+        """Return an error answer."""
+        return self.header("error", 0, tag, ERRORS[name])
+
+
+def cut_tile(tile, words):
+    """Return what becomes of a tile whose packet ends after `words` words: zeros follow."""
+    flat = np.zeros(tile.size, np.uint8)
+    flat[:(words - 2) * 8] = tile.ravel()[:(words - 2) * 8]
+    return flat.reshape(tile.shape)
+
+
+TAG = 0x89ABCDEF  # of most tiles: every bit of a tag has to come back
+
+
+def top_beats(config, rng, short=False):
+    """Return input and expected beats of whole transfers: every packet, every error, and recovery from each.
+
+    With `short`, only every packet, two errors and what follows them: for simulators that are slow.
+    """
+    model = random_model(config.network, rng)
+    other = random_model(config.network, rng, extreme=True)
+    least = 2 * config.network.halo + 1
+    tile = random_picture(rng, least + 4, least + 8)
+    small = random_picture(rng, least, least)
+    top = PacketModel(config)
+    good = tile_packet(config, tile, TAG)
+    load = load_packet(config, model, 3)
+    tiny = tile_packet(config, small, 9)
+    tiny_answer = top.tile_answer(model, small, 9)
+    identity = [*top.header("identify", 0, 1), config.max_width | config.max_height << 16, config.param_beats]
+
+    def broken(words, index, clear, bits):
+        changed = words.copy()
+        changed[index] = changed[index] & ~np.uint64(clear) | np.uint64(bits)
+        return changed
+
+    top.transfer(identify_packet(0, 1), identity)
+    top.transfer(good, top.error("not_loaded", TAG))
+    top.transfer(load, top.header("load", 0, 3))
+    top.transfer(good, top.tile_answer(model, tile, TAG))
+    # many packets in one transfer
+    top.transfer(np.concatenate([tiny, identify_packet(7, 1), good, tiny]),
+                 [*tiny_answer, *identity, *top.tile_answer(model, tile, TAG), *tiny_answer])
+    if short:
+        top.transfer(good[:len(good) // 2], [*top.tile_answer(model, cut_tile(tile, len(good) // 2), TAG), *top.error("truncated", TAG)])
+        top.transfer(tiny, tiny_answer)
+        return top.input, top.expected
+    # other parameters, and back, within a transfer
+    top.transfer(np.concatenate([load_packet(config, other, 4), good, load, tiny]),
+                 [*top.header("load", 0, 4), *top.tile_answer(other, tile, TAG), *top.header("load", 0, 3), *tiny_answer])
+    # errors: each is followed by a tile that has to come out right
+    faults = [
+        (broken(good, 0, 0xFFFF, 0x1234), top.error("bad_magic")),
+        (broken(good, 0, 0xFF0000, 0x770000), top.error("unknown_command")),
+        (broken(good, 0, 0xFFFFFFFF00000000, (config.config_id ^ 1) << 32), top.error("wrong_config")),
+        (broken(load, 1, 0xFFFFFFFF, config.param_beats - 1), top.error("bad_length", 3)),
+        (broken(good, 1, 0xFFFF, 2 * config.network.halo), top.error("too_small", TAG)),
+        (broken(good, 1, 0xFFFF0000, 0), top.error("too_small", TAG)),
+        (broken(good, 1, 0xFFFF, config.max_width + 1), top.error("too_large", TAG)),
+        (broken(good, 1, 0xFFFF0000, (config.max_height + 1) << 16), top.error("too_large", TAG)),
+        (good[:1], top.error("truncated")),
+        (good[:2], top.error("truncated", TAG)),
+        (np.concatenate([good, [np.uint64(0)]]), [*top.tile_answer(model, tile, TAG), *top.error("bad_magic")]),
+    ]
+    for words, answer in faults:
+        top.transfer(words, answer)
+        top.transfer(tiny, tiny_answer)
+    # tiles cut short at several places are finished with zeros and declared void
+    for cut in (3, len(good) // 2, len(good) - 1):
+        top.transfer(good[:cut], [*top.tile_answer(model, cut_tile(tile, cut), TAG), *top.error("truncated", TAG)])
+        top.transfer(tiny, tiny_answer)
+    # a beat that is not full: it counts, what follows does not
+    keep = np.full(len(good), 0xFF)
+    keep[4] = 0x0F
+    flat = np.zeros(tile.size, np.uint8)
+    flat[:24] = tile.ravel()[:24]
+    top.transfer(good, [*top.tile_answer(model, flat.reshape(tile.shape), TAG), *top.error("bad_keep", TAG)], keep)
+    keep[:] = 0xFF
+    keep[0] = 0
+    top.transfer(good, top.error("bad_keep"), keep)
+    # parameters cut short are void until loaded again
+    top.transfer(load[:-5], top.error("truncated", 3))
+    top.transfer(tiny, top.error("not_loaded", 9))
+    top.transfer(load, top.header("load", 0, 3))
+    top.transfer(tiny, tiny_answer)
+    return top.input, top.expected
+
+
+def write_vectors(config, folder, seed, short=False):
+    """Write all vectors of a configuration into `folder` and return it; `short` as in `top_beats`."""
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    acc_bits = config.stages[-1].layer.acc_bits
+    arrays["requantise_acc"], arrays["requantise_shift"], arrays["requantise_expected"] = requantise_vectors(rng, acc_bits)
+    k = config.network.layers[0].k
+    image = rng.integers(0, 256, (k + 6, k + 20))
+    windows = np.lib.stride_tricks.sliding_window_view(image, k, axis=0)
+    arrays["line_image"], arrays["line_expected"] = image, windows
+    model = random_model(config.network, rng)
+    for stage, layer in zip(config.stages, model.layers):
+        k = stage.layer.k
+        arrays |= stage_vectors(rng, stage, layer, [(k + 3, k + 6), (k + 5, k)])
+    for name, beats in zip(("top_input", "top_expected"), top_beats(config, rng, short)):
+        arrays[name] = np.array(beats, np.uint64).view(np.int64)
+    make_folder(folder)
+    lines = []
+    for name, values in arrays.items():
+        values = np.ascontiguousarray(values, np.int64)
+        values.tofile(folder / f"{name}.bin")
+        lines.append(" ".join(map(str, (name, values.ndim, *values.shape))))
+    with atomic_write(folder / "index.txt") as temporary:
+        temporary.write_text("\n".join(lines) + "\n")
+    return folder

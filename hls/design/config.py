@@ -1,0 +1,105 @@
+"""Network + board -> the hardware configuration: folding, widths, parameter layout, config id.
+
+Nothing here is typed in twice: the C++ header (`hls.generate.header`), the packets (`hls.packets.packets`) and the
+reports all read a `Config`.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+
+from hls.design.cost import stage_costs
+from hls.design.stage import Stage
+from model.base.errors import UserError
+from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
+from model.graph.network import Network
+
+PACKET_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A network on a board."""
+
+    network: Network
+    board: str
+    part: str
+    clock_mhz: float
+    budget: dict = dataclasses.field(hash=False)
+    tile_width: int
+    tile_height: int
+    stages: tuple
+
+    @property
+    def max_width(self):
+        """Widest tile, halo included: what the line buffers hold."""
+        return self.tile_width + 2 * self.network.halo
+
+    @property
+    def max_height(self):
+        """Highest tile, halo included."""
+        return self.tile_height + 2 * self.network.halo
+
+    @property
+    def dsp(self):
+        """Multipliers of all MAC arrays, a DSP each."""
+        return sum(stage.dsp for stage in self.stages)
+
+    @property
+    def costs(self):
+        """Modelled resources by process of `srcnn_top`: {name: Cost}, from data alone (hls/design/cost.py)."""
+        return stage_costs(self.stages)
+
+    @property
+    def param_beats(self):
+        """64-bit words in the payload of a load packet."""
+        return sum(stage.param_beats for stage in self.stages)
+
+    @functools.cached_property
+    def config_id(self):
+        """32-bit hash of all that decides what a packet means to the hardware."""
+        described = {
+            "packet_version": PACKET_VERSION,
+            "formats": [ACT_BITS, WEIGHT_BITS, BIAS_BITS, MAX_SHIFT],
+            "max_tile": [self.max_width, self.max_height],
+            "layers": [[*dataclasses.astuple(s.layer), s.pe, s.simd, s.transposed] for s in self.stages],
+        }
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).digest()
+        return int.from_bytes(digest[:4], "little")
+
+    @property
+    def name(self):
+        """Folder-safe name, e.g. srcnn915-pynq_z2."""
+        return f"{self.network.name}-{self.board}"
+
+
+def make_config(network, board, folding):
+    """Return the `Config` of a folding without asking whether it is legal; the tile is checked.
+
+    Parameters
+    ----------
+    network : Network
+    board : dict
+        A board description, as `read_board` returns it.
+    folding : dict of {layer name: (pe, simd)}
+    """
+    _check_tile(network, board["tile_width"], board["tile_height"])
+    stages, in_word, max_w = [], 1, board["tile_width"] + 2 * network.halo
+    for layer in network.layers:
+        stage = Stage(layer, *folding[layer.name], in_word, max_w, board["pack"])
+        stages.append(stage)
+        in_word = layer.out_ch if stage.transposed else stage.pe  # channels per output word
+        max_w -= layer.k - 1
+    return Config(network, board["name"], board["part"], board["clock_mhz"], board["budget"], board["tile_width"], board["tile_height"], tuple(stages))
+
+
+def _check_tile(network, width, height):
+    """The line buffers hold a tile with its halo; coordinates have 16 bits (coord_t in hls/kernels/types.hpp)."""
+    for what, value, most in (("tile_width", width, (1 << 16) - 1), ("tile_height", height, (1 << 15) - 1)):
+        most -= 2 * network.halo
+        if type(value) is not int or not 1 <= value <= most:
+            held = f", so that the line buffers would hold rows of {value + 2 * network.halo}" if what == "tile_width" and type(value) is int else ""
+            nearest = min(max(value, 1), most) if type(value) is int else 1
+            raise UserError(f"{what} = {value}{held}; {network.name} needs {2 * network.halo} pixels of halo and one of output, and with halo it has to "
+                            f"stay below {most + 2 * network.halo + 1}; the nearest legal value is {nearest}")

@@ -1,0 +1,179 @@
+"""What a folding costs on an FPGA: DSPs, block RAMs, LUTs, flip-flops of each stage, from the configuration alone.
+
+DSPs and RAMs are counted as the kernels and the primitives have them. LUTs and flip-flops are linear in a few sizes of
+a stage, with coefficients fitted to what Yosys reports (`python -m hls.report.folding --fit`). How well the model and Yosys
+agree is shown by `python -m hls.report.folding --check`.
+"""
+
+import operator
+import typing
+
+from model.graph.formats import ACT_BITS, BIAS_BITS, WEIGHT_BITS
+
+# What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
+LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
+DISTRIBUTED_DEPTH = 64     # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
+BEAT_BITS = 64             # of a parameter word, and of a piece of a PE's weights (hls/kernels/conv_stage.hpp)
+MAX_WORD = 4096            # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
+# Simple dual-port block RAMs: words -> bits of a word.
+RAMB36 = {512: 72, 1024: 36, 2048: 18, 4096: 9, 8192: 4, 16384: 2, 32768: 1}
+RAMB18 = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
+PIPELINE_WORDS = 16        # words of a MAC array's output FIFO beyond its declared depth: about one for each pipeline stage
+
+
+class Cost(typing.NamedTuple):
+    """Resources; `+` adds them up. A LUT is one LUT6, whatever it is used for."""
+
+    dsp: int = 0
+    bram36: float = 0
+    uram: int = 0
+    lut: float = 0
+    ff: float = 0
+
+    def __add__(self, other):
+        return Cost(*map(operator.add, self, other))
+
+
+# Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
+LUT = {"rotation": 0.768, "window": 0.0, "adders": 0.935, "accumulators": 2.433, "requantise": 8.46, "control": 356.819, "sum_stage": 0.0, "sum_chains": 0.796}
+FF = {"rotation": 1.399, "window": 0.594, "adders": 1.222, "accumulators": 2.672, "requantise": 5.888, "control": 115.047, "sum_stage": 0.0, "sum_chains": 1.637}
+PARSER = Cost(lut=1726, ff=1026)
+PACKER = Cost(lut=494, ff=426)
+
+
+class Ram(typing.NamedTuple):
+    """`count` memories of `depth` words of `width` bits, each with one read and one write port."""
+
+    name: str
+    count: int
+    width: int
+    depth: int
+
+    @property
+    def distributed(self):
+        """True if it is made of LUTs."""
+        return self.depth <= DISTRIBUTED_DEPTH
+
+    @property
+    def cost(self):
+        """Memory and what joins its parts; the registers at a distributed one's output are flip-flops of the stage."""
+        if self.distributed:
+            return Cost(lut=self.count * distributed_lut(self.width, self.depth))
+        # The aspect ratio that takes the fewest blocks. Where they are stacked, LUTs choose between them.
+        blocks, stack = min((share * -(-self.width // bits) * stack, stack) for share, shapes in ((1, RAMB36), (0.5, RAMB18))
+                            for stack, bits in ((-(-self.depth // words), bits) for words, bits in shapes.items()))
+        return Cost(bram36=self.count * blocks, lut=self.count * self.width * (stack > 1))
+
+
+def index_bits(n):
+    """Return the bits that hold 0..n - 1, at least one."""
+    return max(1, (n - 1).bit_length())
+
+
+def distributed_lut(width, depth):
+    """Return the LUTs of a memory made of them: RAM32M (6 bits x 32) and RAM64M (3 bits x 64) take four."""
+    return 4 * -(-width // 6) if depth <= 32 else 4 * -(-width // 3) * -(-depth // 64)
+
+
+def mac_rams(stage):
+    """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/conv_stage.hpp)."""
+    whole, rest = divmod(stage.simd * WEIGHT_BITS, BEAT_BITS)
+    rams = [Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold), Ram("weights, the rest", stage.pe * bool(rest), rest, stage.fold)]
+    if not stage.transposed:
+        rams.append(Ram("bias_shift", stage.pe, BIAS_BITS + 5, stage.out_fold))
+    if stage.mac_k > 1:
+        rams.append(Ram("line buffer", 1, (stage.mac_k - 1) * stage.layer.in_ch * ACT_BITS, stage.max_w))
+    return rams
+
+
+def mac_memory(stage):
+    """Return the `Cost` of a MAC array's RAMs, of the registers in front of them, and of its output FIFO, which holds two
+    positions and the pipeline."""
+    address = index_bits(stage.fold)
+    parcel = BEAT_BITS + address + index_bits(stage.pe) + index_bits(stage.weight_beats) + 3   # of a PE; 3: valid, here, bias
+    registers = Cost(ff=stage.pe * (parcel + address))
+    width = stage.pe * (stage.raw_bits if stage.transposed else ACT_BITS)
+    fifo = Cost(lut=distributed_lut(width, 2 * stage.out_fold + PIPELINE_WORDS))
+    return total([fifo, registers, *(ram.cost for ram in mac_rams(stage))])
+
+
+def sum_memory(stage):
+    """Return the `Cost` of the RAM of partial sums in the second half of a transposed stage (hls/kernels/sum_stage.hpp)."""
+    layer = stage.layer
+    return Ram("partial sums", 1, layer.out_ch * (layer.k - 1) * layer.acc_bits, stage.max_w).cost
+
+
+def adder_bits(stage):
+    """Bits of all adders between products and accumulators: two trees of SIMD operands for a pair, one without packing."""
+    width, operands, bits = WEIGHT_BITS + ACT_BITS, stage.simd, 0
+    while operands > 1:
+        width += 1
+        bits += operands // 2 * width
+        operands -= operands // 2
+    return stage.pe * bits
+
+
+def mac_sizes(stage):
+    """Return {coefficient: size in bits} of a MAC array, whose weighted sum is its logic or its flip-flops."""
+    layer = stage.layer
+    acc_bits = stage.raw_bits if stage.transposed else layer.acc_bits
+    window = stage.tap_fold * stage.simd * ACT_BITS
+    return {
+        "rotation": window if stage.tap_fold > 1 else 0,    # each bit comes from its neighbour in the window or in the column
+        "window": window + (stage.mac_k + 1) * layer.in_ch * ACT_BITS,   # and column, pixel
+        "adders": adder_bits(stage),
+        "accumulators": stage.pe * acc_bits,
+        "requantise": 0 if stage.transposed else stage.pe * acc_bits,
+        "control": 1,
+    }
+
+
+def widest_words(stage):
+    """Return {what: bits} of the widest ap_int values of a stage."""
+    layer = stage.layer
+    words = {
+        "the weights of a PE": stage.weight_beats * 64,
+        "the pixels of a column": stage.mac_k * layer.in_ch * ACT_BITS,
+        "the outputs": stage.pe * (stage.raw_bits if stage.transposed else ACT_BITS),
+    }
+    if stage.transposed:
+        words |= {"the products of a position": stage.mac_out_ch * stage.raw_bits,
+                  "the partial sums of a position": layer.out_ch * (layer.k - 1) * layer.acc_bits}
+    return words
+
+
+def sum_sizes(stage):
+    """Return {coefficient: size} of the second half of a transposed stage: products, their chains, requantisers."""
+    layer = stage.layer
+    return {"sum_stage": 1, "sum_chains": stage.mac_out_ch * (stage.raw_bits + layer.acc_bits)}
+
+
+def mac_cost(stage):
+    """Return the modelled `Cost` of a MAC array with its line buffer, its RAMs and its output FIFO."""
+    sizes = mac_sizes(stage)
+    return total([Cost(dsp=stage.dsp, lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), mac_memory(stage)])
+
+
+def sum_cost(stage):
+    """Return the modelled `Cost` of the second half of a transposed stage."""
+    sizes = sum_sizes(stage)
+    return total([Cost(lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), sum_memory(stage)])
+
+
+def stage_costs(stages):
+    """Return {process of `srcnn_top`: Cost}, in the order of the dataflow."""
+    costs = {"parser": PARSER}
+    for stage in stages:
+        costs[stage.layer.name] = mac_cost(stage)
+        if stage.transposed:
+            costs[f"{stage.layer.name}_sum"] = sum_cost(stage)
+    return costs | {"packer": PACKER}
+
+
+def total(costs):
+    """Return the sum of an iterable of `Cost`, or of a dict's values."""
+    return sum(costs.values() if isinstance(costs, dict) else costs, start=Cost())
+
+
+def _weigh(sizes, coefficients):
+    return sum(coefficients.get(name, 0) * size for name, size in sizes.items())

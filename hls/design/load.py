@@ -1,0 +1,92 @@
+"""A network on a board as the board's file says: chosen, checked, and what to do where it does not fit."""
+
+from hls.design.boards import DEFAULT_BOARD, read_board
+from hls.design.config import make_config
+from hls.design.cost import LIMITS, MAX_WORD, total, widest_words
+from hls.design.folding import remedy
+from hls.design.stage import Stage, legal_simd
+from model.base.errors import UserError
+from model.graph.formats import WEIGHT_BITS
+from model.graph.network import Network, load_network
+
+
+def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None, tile_height=None, pack=None):
+    """Read a board file and put a network on it.
+
+    Parameters
+    ----------
+    network : str or Network
+    board : str
+        File stem in `hls/boards`, or a path to a .toml file.
+    folding : dict of {layer name: (pe, simd)}, optional
+        Overrides the board's folding.
+    tile_width, tile_height : int, optional
+        Override the board's largest tile (output pixels).
+    pack : bool, optional
+        Overrides the board's `pack`: two products per DSP.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    UserError
+        Unknown board, no folding for this network, a folding that does not divide the layer, a tile that no line buffer
+        holds, or more DSPs, memory, LUTs or flip-flops than the board has (the last two by the model of hls/design/cost.py).
+    """
+    if not isinstance(network, Network):
+        network = load_network(network)
+    described = read_board(board)
+    _check_shape(network)
+    entries = described["folding"].get(network.name)
+    if folding is None:
+        try:
+            folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{described['path']} has no folding for {network.name} ({error} is missing); add [folding.{network.name}], "
+                            f"`make folding BOARD={board} NETWORK={network.name}` proposes one") from error
+    own_width = entries.get("tile_width") if isinstance(entries, dict) else None  # narrower where memory is short
+    described |= {key: value for key, value in (("tile_width", own_width), ("tile_width", tile_width), ("tile_height", tile_height), ("pack", pack))
+                  if value is not None}
+    config = make_config(network, described, folding)
+    for stage in config.stages:
+        _check_fold(stage)
+    _check_budget(config, described)
+    return config
+
+
+def _check_shape(network):
+    """`srcnn_top` is written for two direct layers and a transposed one; say so before a C++ compiler does."""
+    layers = network.layers
+    fits = [layer.name for layer in layers] == ["conv1", "conv2", "conv3"] and network.halo >= 4
+    if not fits or [Stage(layer, 1, 1, 1, 1).transposed for layer in layers] != [False, False, True]:
+        raise UserError(f"the hardware takes three layers conv1, conv2, conv3 with a halo of at least 4, the last with few enough outputs to be "
+                        f"transposed; {network.name} is another kind, run it with the golden model")
+
+
+def _check_fold(stage):
+    divisors = [d for d in range(1, stage.mac_out_ch + 1) if stage.mac_out_ch % d == 0]
+    for what, value, whole, legal, rule in (
+            ("pe", stage.pe, stage.mac_out_ch, divisors, "does not divide"),
+            ("simd", stage.simd, stage.mac_taps, legal_simd(stage.mac_taps), "takes no fewer steps than a smaller one for")):
+        if type(value) is not int or value not in legal:
+            nearest = min(legal, key=lambda d: abs(d - value) if type(value) is int else d)
+            raise UserError(f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}")
+    for what, value in widest_words(stage).items():
+        if value > MAX_WORD:
+            raise UserError(f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} (AP_INT_MAX_W); "
+                            f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels")
+
+
+def _check_budget(config, board):
+    """Raise `UserError` if a configuration takes more than its board has; DSPs are counted, the rest is modelled."""
+    used, named = total(config.costs), {"dsp": "DSPs", "bram36": "BRAM36", "uram": "URAM", "lut": "LUTs", "ff": "flip-flops"}
+    for what, share in LIMITS.items():
+        budget, number = config.budget[what], getattr(used, what)
+        if number > share * budget:
+            digits = 0 if what in ("lut", "ff") else 1
+            each = ", ".join(f"{name} {round(getattr(cost, what), digits):g}" for name, cost in config.costs.items() if getattr(cost, what))
+            may = f" and {int(share * budget)} may be used" if share < 1 else ""
+            raise UserError(f"{config.network.name} at this folding and tile width {config.tile_width} takes {round(number, digits):g} {named[what]} ({each}), "
+                            f"{config.board} has {budget}{may}; {remedy(config, board, what)}")

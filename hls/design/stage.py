@@ -1,0 +1,86 @@
+"""A layer as hardware: its folding, and what follows from it."""
+
+import dataclasses
+import functools
+
+from model.graph.formats import ACT_BITS, WEIGHT_BITS
+from model.graph.kinds import Layer
+
+BEAT_BITS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One layer as hardware.
+
+    A *direct* stage keeps k - 1 input rows in a line buffer and a k x k window in registers. A *transposed*
+    stage multiplies each input pixel by all k * k taps at once (a 1x1 layer with k * k * out_ch outputs) and
+    keeps k - 1 rows of partial sums instead; it is chosen where those are narrower than the input rows.
+    """
+
+    layer: Layer
+    pe: int
+    simd: int
+    in_word: int  # channels per word of the input stream
+    max_w: int    # positions of the widest row at its input: what its line buffer holds
+    pack: bool = True  # two products per DSP (hls/kernels/products.hpp)
+
+    @functools.cached_property
+    def transposed(self):
+        """True if a row of partial sums takes less memory than a row of inputs."""
+        return self.layer.k > 1 and self.layer.out_ch * self.layer.acc_bits < self.layer.in_ch * ACT_BITS
+
+    @property
+    def mac_k(self):
+        """Filter side that the MAC array sees."""
+        return 1 if self.transposed else self.layer.k
+
+    @property
+    def mac_out_ch(self):
+        """Outputs of the MAC array per input position."""
+        return self.layer.out_ch * self.layer.k**2 if self.transposed else self.layer.out_ch
+
+    @property
+    def mac_taps(self):
+        """Products per output of the MAC array."""
+        return self.mac_k**2 * self.layer.in_ch
+
+    @property
+    def raw_bits(self):
+        """Signed width of one untransposed partial product sum: mac_taps * 255 * 128, and a sign."""
+        return (self.mac_taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)).bit_length() + 1
+
+    @property
+    def out_fold(self):
+        """Passes over the output channels."""
+        return self.mac_out_ch // self.pe
+
+    @property
+    def tap_fold(self):
+        """Cycles per pass over the taps, rounded up: weights are zero where SIMD does not divide them."""
+        return -(-self.mac_taps // self.simd)
+
+    @functools.cached_property
+    def fold(self):
+        """Cycles per position of the MAC array: out_fold * tap_fold."""
+        return self.out_fold * self.tap_fold
+
+    @property
+    def dsp(self):
+        """Multipliers: SIMD for every two of the PE output channels, or for every one without packing."""
+        return self.simd * (-(-self.pe // 2) if self.pack else self.pe)
+
+    @property
+    def weight_beats(self):
+        """64-bit words that carry the SIMD weights of one PE in one fold step."""
+        return -(-self.simd * WEIGHT_BITS // BEAT_BITS)
+
+    @property
+    def param_beats(self):
+        """64-bit parameter words: the weights, then one word of bias and shift per output channel."""
+        return self.fold * self.pe * self.weight_beats + self.layer.out_ch
+
+
+def legal_simd(taps):
+    """Return the SIMD widths worth having, ascending: the smallest for each number of steps over the taps."""
+    return sorted({-(-taps // steps) for steps in range(1, taps + 1)})

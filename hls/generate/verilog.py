@@ -1,0 +1,191 @@
+"""Verilog of `srcnn_top` and of its kernels by the open route: `make rtl`.
+
+Outputs lie in `build/rtl/<config>-<hash>/`; the hash covers kernels, configuration, compiler and the route itself, so
+that an up-to-date build is found again and never overwritten.
+"""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+
+import click
+from tqdm import tqdm
+
+from hls.design.boards import DEFAULT_BOARD
+from hls.design.load import load_config
+from hls.generate.header import header_text, write_header
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.report import table
+from model.graph.network import DEFAULT_NETWORK
+
+KERNELS = ROOT / "hls" / "kernels"
+OPEN = ROOT / "hls" / "open"
+TOOLS = ("ziglang", "llvmlite")
+CORE = "srcnn_core"
+# AXI names around the core, whose streams carry a beat as its fields lie in memory: data, keep, last from bit 0.
+AXI_TOP = """\
+module srcnn_top (
+    input  wire        clk,
+    input  wire        rst,
+    input  wire [63:0] s_axis_tdata,
+    input  wire [7:0]  s_axis_tkeep,
+    input  wire        s_axis_tlast,
+    input  wire        s_axis_tvalid,
+    output wire        s_axis_tready,
+    output wire [63:0] m_axis_tdata,
+    output wire [7:0]  m_axis_tkeep,
+    output wire        m_axis_tlast,
+    output wire        m_axis_tvalid,
+    input  wire        m_axis_tready
+);
+    {core} core (
+        .clk(clk), .rst(rst),
+        .in_data({{s_axis_tlast, s_axis_tkeep, s_axis_tdata}}), .in_valid(s_axis_tvalid), .in_ready(s_axis_tready),
+        .out_data({{m_axis_tlast, m_axis_tkeep, m_axis_tdata}}), .out_valid(m_axis_tvalid), .out_ready(m_axis_tready)
+    );
+endmodule
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rtl:
+    """A built design.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+    files : tuple of pathlib.Path
+        Everything a simulator or a synthesiser needs; the last one holds `srcnn_top`.
+    stages : dict
+        Process name -> {kernel, depth (pipeline stages), period_ps, state_bits, streams, rams}.
+    """
+
+    folder: pathlib.Path
+    files: tuple
+    stages: dict
+
+
+def build_rtl(config, progress=False):
+    """Return the Verilog of a configuration, building it if it is not there.
+
+    Parameters
+    ----------
+    config : Config
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Rtl
+
+    Raises
+    ------
+    UserError
+        If a tool is missing, or a kernel is outside the subset of C++ that the route takes.
+    """
+    folder = BUILD / "rtl" / f"{config.name}-{_digest(config)}"
+    with build_lock(folder.name):
+        if not (folder / "rtl.json").is_file():
+            temporary = pathlib.Path(tempfile.mkdtemp(dir=make_folder(folder.parent)))
+            try:
+                _build(config, temporary, progress)
+                shutil.rmtree(folder, ignore_errors=True)
+                temporary.chmod(0o755)
+                temporary.rename(folder)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    described = json.loads((folder / "rtl.json").read_text())
+    return Rtl(folder, tuple(folder / name for name in described["files"]), described["stages"])
+
+
+def timing_of(config):
+    """Return the `Timing` that a board's part and clock ask for."""
+    from hls.open.pipeline.fabric import fabric_of
+    from hls.open.pipeline.schedule import Timing
+
+    fabric = fabric_of(config.part)
+    return Timing(fabric, fabric.budget(config.clock_mhz))
+
+
+def _digest(config):
+    digest = hashlib.sha256(header_text(config).encode() + repr(timing_of(config)).encode())
+    for tool in TOOLS:
+        try:
+            digest.update(f"{tool} {importlib.metadata.version(tool)}".encode())
+        except importlib.metadata.PackageNotFoundError as error:
+            raise UserError(f"the open route needs the package {tool}; run `make setup`") from error
+    sources = [pathlib.Path(__file__).resolve(), *KERNELS.glob("*.*pp"), *OPEN.rglob("*.py"), *OPEN.rglob("*.h"), *OPEN.rglob("*.sv")]
+    for source in sorted(sources):
+        digest.update(hashlib.sha256(str(source.relative_to(ROOT)).encode() + source.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _build(config, folder, progress):
+    from hls.open.pipeline.netlist import top_module, write_stage
+    from hls.open.pipeline.verilog import generate
+    from hls.open.read.top import read_top
+    from hls.open.route import lower_source
+
+    work, timing = folder / "ir", timing_of(config)
+    include = (KERNELS, write_header(config, folder))
+    top = read_top(KERNELS / "srcnn_top.cpp", "srcnn_top", include, work)
+    steps = lower_source('#include "srcnn_top.hpp"', {p.name: p.kernel for p in top.processes}, include, work)
+    stages, instances, files, described = {}, [], {}, {}
+    for process in tqdm(top.processes, "Verilog", unit="kernel", disable=not progress, dynamic_ncols=True):
+        started = time.monotonic()
+        step = steps[process.name]
+        connection = dict(zip(step.streams, process.streams, strict=True))
+        stage = stages[process.name] = generate(step, timing)
+        depths = {port: top.depths[stream] for port, stream in connection.items() if stream in top.depths}
+        files |= dict.fromkeys(write_stage(stage, folder, depths))
+        instances.append((process.name, process.name, connection))
+        described[process.name] = {
+            "kernel": process.kernel, "depth": stage.depth, "longest_ps": stage.longest_ps, "budget_ps": timing.budget_ps,
+            "state_bits": sum(register.width for register in step.registers),
+            "streams": {p.name: [p.direction, p.width] for p in step.ports if p.direction in ("in", "out")},
+            "rams": {p.name: [p.depth, p.width] for p in step.ports if p.direction == "read"},
+            "seconds": round(time.monotonic() - started, 2),
+        }
+    text = top_module(CORE, instances, dict(zip(top.ports, ("in", "out"), strict=True)), stages) + AXI_TOP.format(core=CORE)
+    (folder / "srcnn_top.sv").write_text(text)
+    names = []
+    for path in [*files, folder / "srcnn_top.sv"]:
+        path = pathlib.Path(path)
+        if path.parent != folder:  # the library of FIFOs and RAMs: a build holds all it needs
+            shutil.copy(path, folder / path.name)
+        names.append(path.name)
+    seconds = {name: stage.pop("seconds") for name, stage in described.items()}
+    shutil.rmtree(work)
+    (folder / "rtl.json").write_text(json.dumps({"files": names, "stages": described}, indent=1) + "\n")
+    if progress:
+        print("seconds: " + ", ".join(f"{name} {value}" for name, value in seconds.items()))
+
+
+@click.command()
+@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@report_user_errors
+def main(network, board):
+    """Build the Verilog of a network on a board, lint it, and print what it consists of."""
+    from hls.open.verilator import lint
+
+    started = time.monotonic()
+    rtl = build_rtl(load_config(network, board), progress=True)
+    rows = [{"stage": name, "kernel": s["kernel"], "pipeline stages": s["depth"], "longest path (ps, model)": s["longest_ps"], "budget (ps)": s["budget_ps"],
+             "state bits": s["state_bits"], "RAM bits": sum(d * w for d, w in s["rams"].values())} for name, s in rtl.stages.items()]
+    print(table(rows))
+    complaints = lint(rtl.files, "srcnn_top")
+    if complaints:
+        raise UserError(f"Verilator's lint complains: {complaints.splitlines()[0]}; please report it with the configuration")
+    print(f"{os.path.relpath(rtl.folder)}: {len(rtl.files)} files, lint clean, {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What depends on itself: strongly connected groups, and those of a step's registers."""
+
+from hls.open.dataflow.evaluate import topological
+
+
+def components(order, before):
+    """Return strongly connected groups, each after those it depends on (Tarjan's algorithm without recursion).
+
+    Parameters
+    ----------
+    order : iterable
+        All nodes, hashable.
+    before : callable
+        What a node depends on.
+    """
+    index, low, on, stack, groups = {}, {}, set(), [], []
+    for root in order:
+        if root in index:
+            continue
+        work = [(root, iter(before(root)))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on.add(root)
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    index[other] = low[other] = len(index)
+                    stack.append(other)
+                    on.add(other)
+                    work.append((other, iter(before(other))))
+                    break
+                if other in on:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    group = []
+                    while not group or index[group[-1]] != index[node]:
+                        group.append(stack.pop())
+                        on.discard(group[-1])
+                    groups.append(group)
+    return groups
+
+
+def loops(step):
+    """Return the groups of registers that depend on one another, as lists of registers."""
+    by_input = {r.value: i for i, r in enumerate(step.registers)}
+    uses = [[by_input[n] for n in topological([r.next]) if n in by_input] for r in step.registers]
+    return [[step.registers[i] for i in g] for g in components(range(len(uses)), uses.__getitem__) if len(g) > 1 or g[0] in uses[g[0]]]

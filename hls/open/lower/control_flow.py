@@ -1,0 +1,140 @@
+"""When a block runs: predicates of an acyclic control-flow graph, as dataflow nodes."""
+
+from model.base.errors import Refused
+
+
+class ControlFlow:
+    """Order, dominators and predicates of a function's blocks.
+
+    Parameters
+    ----------
+    blocks : list of llvm_text.Block
+        The entry first.
+    graph : Graph
+    condition : callable
+        (block, index of its successor) -> node that is true if control goes there. Asked for only after the
+        block itself has been lowered.
+    where : callable
+        block -> `file:line`, for messages.
+    """
+
+    def __init__(self, blocks, graph, condition, where):
+        self.graph, self._condition = graph, condition
+        self.by_name = {block.name: block for block in blocks}
+        self.entry = blocks[0].name
+        self.order = self._topological(where)
+        self.position = {name: i for i, name in enumerate(self.order)}
+        self.edges = {name: [] for name in self.order}         # block -> [(predecessor, successor index)]
+        for name in self.order:
+            for i, target in enumerate(self.by_name[name].successors):
+                self.edges[target].append((name, i))
+        self.dominator = self._dominators()
+        self.predicate = {self.entry: graph.true}
+        self._reach = {}
+        self._after = {}
+
+    def _topological(self, where):
+        order, state = [], {}
+        stack = [(self.entry, False)]
+        while stack:
+            name, done = stack.pop()
+            if done:
+                state[name] = 2
+                order.append(name)
+                continue
+            if state.get(name):
+                continue
+            state[name] = 1
+            stack.append((name, True))
+            for target in self.by_name[name].successors:
+                if state.get(target) == 1:
+                    raise Refused("a loop is left that can't be unrolled: give it a constant bound, "
+                                  "or make one iteration one step", where(self.by_name[target]))
+                if not state.get(target):
+                    stack.append((target, False))
+        return order[::-1]
+
+    def _dominators(self):
+        dominator = {self.entry: None}
+        for name in self.order[1:]:
+            common = None
+            for predecessor, _ in self.edges[name]:
+                common = predecessor if common is None else self._meet(common, predecessor, dominator)
+            dominator[name] = common
+        return dominator
+
+    def _meet(self, a, b, dominator):
+        while a != b:
+            if self.position[a] < self.position[b]:
+                b = dominator[b]
+            else:
+                a = dominator[a]
+        return a
+
+    def reaches(self, a, b):
+        """Whether there is a path from block a to block b (a block reaches itself)."""
+        if a not in self._after:
+            seen, stack = {a}, [a]
+            while stack:
+                for target in self.by_name[stack.pop()].successors:
+                    if target not in seen:
+                        seen.add(target)
+                        stack.append(target)
+            self._after[a] = seen
+        return b in self._after[a]
+
+    def _always_passes(self, a, b):
+        """Whether every path from a leads through b."""
+        seen, stack = set(), [a]
+        while stack:
+            name = stack.pop()
+            if name == b or name in seen:
+                continue
+            seen.add(name)
+            targets = self.by_name[name].successors
+            if not targets and self.by_name[name].instructions[-1].op != "unreachable":
+                return False
+            stack.extend(targets)
+        return True
+
+    def relative(self, top, name):
+        """Predicate of a block, given that its dominator `top` runs."""
+        if name == top:
+            return self.graph.true
+        key = (top, name)
+        if key not in self._reach:
+            idom = self.dominator[name]
+            if idom != top:
+                node = self.graph.and_(self.relative(top, idom), self.relative(idom, name))
+            elif self._always_passes(top, name):
+                node = self.graph.true
+            else:
+                node = self.graph.false
+                for condition in self.incoming(name):
+                    node = self.graph.or_(node, condition)
+            self._reach[key] = node
+        return self._reach[key]
+
+    def incoming(self, name):
+        """Conditions of a block's incoming edges, given that its dominator runs; one per entry of `edges`."""
+        top = self.dominator[name]
+        return [self.graph.and_(self.relative(top, p), self._condition(self.by_name[p], i)) for p, i in self.edges[name]]
+
+    def enter(self, name):
+        """Compute the predicate of a block whose predecessors have all been lowered."""
+        if name != self.entry:
+            top = self.dominator[name]
+            self.predicate[name] = self.graph.and_(self.predicate[top], self.relative(top, name))
+        return self.predicate[name]
+
+    def merge(self, name, values, choose):
+        """Choose among the values that a block's incoming edges bring.
+
+        `choose(condition, a, b)` builds a selection; the last edge needs no condition.
+        """
+        result = values[-1]
+        conditions = self.incoming(name)
+        for condition, value in list(zip(conditions, values))[-2::-1]:
+            if value is not result:
+                result = choose(condition, value, result)
+        return result

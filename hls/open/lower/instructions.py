@@ -1,0 +1,196 @@
+"""What each LLVM instruction means in the dataflow form."""
+
+import re
+
+from hls.open.lower.intrinsics import Intrinsics
+from hls.open.lower.memory import Address, Memory
+from hls.open.lower.operands import Choice, Operands, Stream
+from hls.open.read.layout import Array, Cell
+from model.base.errors import Refused
+
+IGNORED = ("llvm.lifetime", "llvm.dbg", "llvm.assume", "llvm.experimental.noalias", "llvm.invariant", "llvm.donothing")
+
+
+class Instructions(Operands):
+    """Lowers instructions one by one into the graph of a `Lowering`."""
+
+    def __init__(self, lowering):
+        super().__init__(lowering)
+        self.intrinsics = Intrinsics(self)
+
+    # -- dispatch
+
+    def lower(self, instruction, block, state):
+        """Lower one instruction; memory `state` is changed in place."""
+        self.block, self.state, self.at = block, state, instruction
+        method = getattr(self, "_" + instruction.op, None)
+        try:
+            if instruction.op in _BINARY:
+                kind = instruction.type
+                a, b = (self.operand(o, kind) for o in instruction.operands)
+                result = self._binary(instruction.op, a, b)
+            elif method:
+                result = method(instruction)
+            else:
+                raise Refused(f"the LLVM instruction '{instruction.op}' has no place in a step")
+        except Refused as refusal:
+            if refusal.where:
+                raise
+            raise Refused(refusal.what, self.low.where(instruction)) from None
+        if instruction.name:
+            self.values[instruction.name] = result
+
+    def branch_conditions(self, last):
+        """Return one condition per successor of a block that ends in `last`."""
+        if last.op == "br" and last.operands:
+            condition = self.operand(last.operands[0], "i1")
+            return [condition, self.graph.not_(condition)]
+        if last.op == "br":
+            return [self.graph.true]
+        if last.op == "switch":
+            value = self.operand(last.operands[0], last.type)
+            hits = [self.graph.compare("eq", value, self.operand(v, last.type)) for v in last.extra["values"]]
+            other = self.graph.true
+            for hit in hits:
+                other = self.graph.and_(other, self.graph.not_(hit))
+            return [other, *hits]
+        return []
+
+    # -- arithmetic
+
+    def _binary(self, op, a, b):
+        g = self.graph
+        if op in ("udiv", "urem", "sdiv", "srem"):
+            return self._divide(op, a, b)
+        return {"add": g.add, "sub": g.sub, "mul": g.mul, "and": g.and_, "or": g.or_, "xor": g.xor_,
+                "shl": g.shl, "lshr": g.shr, "ashr": g.sra}[op](a, b)
+
+    def _divide(self, op, a, b):
+        g = self.graph
+        divisor = b.attr if b.op == "literal" else 0
+        negated = op[0] == "s" and divisor >> (b.width - 1)      # LLVM writes -(x / 4) as x / -4
+        if negated:
+            divisor = (1 << b.width) - divisor
+        if divisor == 0 or divisor & (divisor - 1):
+            raise Refused("a division or remainder by something other than a constant power of two: "
+                          "use a shift, a mask or a counter")
+        k = g.literal(divisor.bit_length() - 1, b.width)
+        low = g.literal(divisor - 1, b.width)
+        if op == "udiv":
+            return g.shr(a, k)
+        if op == "urem":
+            return g.and_(a, low)
+        negative = g.slice(a, a.width - 1, 1)               # C rounds towards zero
+        biased = g.add(a, g.and_(g.sext(negative, a.width), low))
+        quotient = g.sra(biased, k)
+        if op == "srem":
+            return g.sub(a, g.shl(quotient, k))
+        return g.sub(g.literal(0, a.width), quotient) if negated else quotient
+
+    def _icmp(self, i):
+        if i.extra["from"] == "ptr":
+            raise Refused("a comparison of addresses: compare indices instead")
+        a, b = (self.operand(o, i.extra["from"]) for o in i.operands)
+        predicate = i.extra["predicate"]
+        if predicate in ("ugt", "uge", "sgt", "sge"):
+            a, b, predicate = b, a, predicate[0] + {"gt": "lt", "ge": "le"}[predicate[1:]]
+        return self.graph.compare(predicate, a, b)
+
+    def _zext(self, i):
+        return self.graph.zext(self.operand(i.operands[0], i.extra["from"]), int(i.type[1:]))
+
+    def _sext(self, i):
+        return self.graph.sext(self.operand(i.operands[0], i.extra["from"]), int(i.type[1:]))
+
+    def _trunc(self, i):
+        return self.graph.slice(self.operand(i.operands[0], i.extra["from"]), 0, int(i.type[1:]))
+
+    def _freeze(self, i):
+        return self.operand(i.operands[0], i.type)
+
+    _bitcast = _freeze
+
+    # -- selection
+
+    def choose(self, condition, a, b):
+        if condition.op == "literal":
+            return a if condition.attr else b
+        if isinstance(a, (Address, Choice)) or isinstance(b, (Address, Choice)):
+            return a if a == b else Choice(condition, a, b)
+        if isinstance(a, list):
+            return [y if x is None else x if y is None else self.choose(condition, x, y) for x, y in zip(a, b)]
+        if isinstance(a, Stream):
+            raise Refused("a stream chosen at run time: read each stream in an if of its own")
+        return self.graph.select(condition, a, b)
+
+    def _select(self, i):
+        condition = self.operand(i.operands[0], "i1")
+        return self.choose(condition, *(self.operand(o, i.type) for o in i.operands[1:]))
+
+    def _phi(self, i):
+        by_block = dict(zip(i.extra["from"], i.operands))
+        edges = self.low.control.edges[self.block]
+        return self.low.control.merge(self.block, [self.operand(by_block[p], i.type) for p, _ in edges], self.choose)
+
+    # -- memory
+
+    def _alloca(self, i):
+        types, kind = self.low.types, i.type
+        whole = re.fullmatch(r"\[\d+ x i8\]|i\d+", types.body(kind))
+        cells = [Cell(0, types.size(kind), 8 * types.size(kind))] if whole else types.cells(kind)
+        nodes = [self.graph.literal(0, c.width) for c in cells]
+        arrays = [] if whole else [Array(*a) for a in types.arrays(kind)]
+        return Address(self._know(Memory(i.name, types.size(kind), cells, nodes, arrays)), 0)
+
+    def _getelementptr(self, i):
+        return self._offset(self.operand(i.operands[0], "ptr"), i.extra["element"], i.operands[1:])
+
+    def load(self, address, size):
+        if isinstance(address, Choice):
+            return self.graph.select(address.condition, self.load(address.a, size), self.load(address.b, size))
+        return self.memory.load(self.state, address, size, self.low.where(self.at))
+
+    def store(self, address, node, condition=None):
+        if isinstance(address, Choice):
+            here = address.condition if condition is None else self.graph.and_(condition, address.condition)
+            other = self.graph.not_(address.condition)
+            self.store(address.a, node, here)
+            self.store(address.b, node, other if condition is None else self.graph.and_(condition, other))
+            return
+        self.memory.store(self.state, address, node, self.low.where(self.at), condition)
+
+    def _load(self, i):
+        if i.type == "ptr":
+            raise Refused("a pointer kept in memory: a kernel's data is found by member and index")
+        width = int(i.type[1:])
+        return self.graph.slice(self.load(self.operand(i.operands[0], "ptr"), -(-width // 8)), 0, width)
+
+    def _store(self, i):
+        if i.type == "ptr":
+            raise Refused("a pointer kept in memory: a kernel's data is found by member and index")
+        node = self.operand(i.operands[0], i.type)
+        self.store(self.operand(i.operands[1], "ptr"), self.graph.zext(node, -(-node.width // 8) * 8))
+
+    # -- aggregates, calls, ends
+
+    def _extractvalue(self, i):
+        return self.operand(i.operands[0], i.extra["from"])[i.extra["index"][0]]
+
+    def _insertvalue(self, i):
+        value = list(self.operand(i.operands[0], i.type))
+        kind = self.low.types.members(i.type)[0][i.extra["index"][0]][1]
+        value[i.extra["index"][0]] = self.operand(i.operands[1], kind)
+        return value
+
+    def _call(self, i):
+        if i.extra["callee"].startswith(IGNORED):
+            return None
+        return self.intrinsics.call(i)
+
+    def _br(self, i):
+        return None
+
+    _switch = _ret = _unreachable = _br
+
+
+_BINARY = {"add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"}

@@ -1,0 +1,211 @@
+"""Calls: accesses to streams and RAMs, copies of memory, and LLVM's integer intrinsics."""
+
+import re
+
+from hls.open.lower.memory import Address
+from hls.open.lower.operands import Stream
+from model.base.errors import Refused
+
+
+class Intrinsics:
+    """Lowers calls for an `Instructions`."""
+
+    def __init__(self, instructions):
+        self.at, self.graph = instructions, instructions.graph
+
+    def call(self, i):
+        name = i.extra["callee"]
+        access = getattr(self, "_" + name, None) if name.startswith("srcnn_") else None
+        if access:
+            return access(i)
+        match = re.fullmatch(r"llvm\.([a-z]+(?:\.[a-z]+)*)\.(?:p0|i\d+)(?:\.(?:p0|i\d+))*", name)
+        method = getattr(self, "_" + match.group(1).replace(".", "_"), None) if match else None
+        if method is None:
+            what = f"the intrinsic '{name}'" if name.startswith("llvm.") else f"a call of '{name}', which is not defined"
+            raise Refused(f"{what}: a step calls only functions that are defined in headers and can be inlined")
+        return method(i)
+
+    def _arguments(self, i):
+        return [self.at.operand(o, k) for o, k in zip(i.operands, i.extra["types"])]
+
+    # -- streams and RAMs
+
+    def _stream(self, i):
+        stream = self.at.operand(i.operands[0], "ptr")
+        if not isinstance(stream, Stream):
+            raise Refused("an access to a stream that is no parameter of step: pass it to step")
+        return stream
+
+    def _unpack(self, layout, data, address):
+        """Write packed data to memory, each scalar where it lies."""
+        low = 0
+        for leaf in layout.leaves:
+            part = self.graph.slice(data, low, leaf.width)
+            extend = self.graph.sext if leaf.signed else self.graph.zext
+            self.at.store(address.plus(leaf.offset), extend(part, 8 * leaf.size))
+            low += leaf.width
+
+    def _pack(self, layout, address):
+        parts = [self.graph.slice(self.at.load(address.plus(leaf.offset), leaf.size), 0, leaf.width) for leaf in layout.leaves]
+        return self.graph.concat(*reversed(parts))
+
+    def _note(self, i, kind, name, width, **what):
+        return self.at.low.access(kind, name, self.at.block, self.at.low.where(i), width, **what)
+
+    def _srcnn_stream_read(self, i):
+        stream = self._stream(i)
+        self._unpack(stream.layout, self._note(i, "in", stream.name, stream.layout.width), self.at.operand(i.operands[1], "ptr"))
+
+    def _srcnn_stream_write(self, i):
+        stream = self._stream(i)
+        self._note(i, "out", stream.name, stream.layout.width, data=self._pack(stream.layout, self.at.operand(i.operands[1], "ptr")))
+
+    def _srcnn_stream_empty(self, i):
+        raise Refused("empty() in a step: a step waits for its inputs and never asks; decide from the state whether to read")
+
+    def _srcnn_stream_full(self, i):
+        raise Refused("full() in a step: there is always room behind a step")
+
+    def _ram(self, i):
+        place = self.at.operand(i.operands[0], "ptr")
+        if not isinstance(place, Address) or place.memory is not self.at.low.this:
+            raise Refused("a ram that is no member of the kernel: make it one")
+        if place.terms:
+            raise Refused("an array of rams with a computed index: unroll the loop over it, or compare the index in an if")
+        for ram in self.at.low.layout.rams:
+            if ram.offset == place.offset:
+                return ram
+        raise Refused("a ram access whose ram can't be found")
+
+    def _address(self, i, ram):
+        bits = max(1, (ram.depth - 1).bit_length())
+        return self.graph.slice(self.at.operand(i.operands[1], i.extra["types"][1]), 0, bits)
+
+    def _srcnn_ram_read(self, i):
+        ram = self._ram(i)
+        data = self._note(i, "read", ram.name, ram.word.width, address=self._address(i, ram), depth=ram.depth)
+        self._unpack(ram.word, data, self.at.operand(i.operands[2], "ptr"))
+
+    def _srcnn_ram_write(self, i):
+        ram = self._ram(i)
+        data = self._pack(ram.word, self.at.operand(i.operands[2], "ptr"))
+        self._note(i, "write", ram.name, ram.word.width, data=data, address=self._address(i, ram), depth=ram.depth)
+
+    # -- copies
+
+    def _memcpy(self, i):
+        to, source, size = (self.at.operand(o, k) for o, k in zip(i.operands[:3], i.extra["types"]))
+        if size.op != "literal":
+            raise Refused("a copy whose size is computed: copy arrays of a constant size")
+        self.at.store(to, self.at.load(source, size.attr))
+
+    _memmove = _memcpy
+
+    def _memset(self, i):
+        to, byte, size = (self.at.operand(o, k) for o, k in zip(i.operands[:3], i.extra["types"]))
+        if size.op != "literal":
+            raise Refused("an array cleared over a computed size: use constant bounds")
+        self.at.store(to, self.graph.concat(*[byte] * size.attr))
+
+    # -- integers
+
+    def _minmax(self, i, op, larger):
+        a, b = self._arguments(i)
+        return self.graph.select(self.graph.compare(op, b, a) if larger else self.graph.compare(op, a, b), a, b)
+
+    def _umin(self, i):
+        return self._minmax(i, "ult", False)
+
+    def _umax(self, i):
+        return self._minmax(i, "ult", True)
+
+    def _smin(self, i):
+        return self._minmax(i, "slt", False)
+
+    def _smax(self, i):
+        return self._minmax(i, "slt", True)
+
+    def _abs(self, i):
+        a = self._arguments(i)[0]
+        return self.graph.select(self.graph.slice(a, a.width - 1, 1), self.graph.sub(self.graph.literal(0, a.width), a), a)
+
+    def _fshl(self, i):
+        return self._funnel(i, left=True)
+
+    def _fshr(self, i):
+        return self._funnel(i, left=False)
+
+    def _funnel(self, i, left):
+        high, low, n = self._arguments(i)
+        g, w = self.graph, high.width
+        both = g.concat(high, low)
+        if n.op == "literal":
+            k = n.attr % w
+            return g.slice(both, w - k if left else k, w)
+        if w & (w - 1):
+            raise Refused(f"a rotation of {w} bits by a computed amount: use a constant amount")
+        k = g.zext(g.slice(n, 0, (w - 1).bit_length()), 2 * w)
+        return g.slice(g.shl(both, k), w, w) if left else g.slice(g.shr(both, k), 0, w)
+
+    def _bswap(self, i):
+        a = self._arguments(i)[0]
+        return self.graph.concat(*(self.graph.slice(a, k, 8) for k in range(0, a.width, 8)))
+
+    def _bitreverse(self, i):
+        a = self._arguments(i)[0]
+        return self.graph.concat(*(self.graph.slice(a, k, 1) for k in range(a.width)))
+
+    def _ctpop(self, i):
+        a = self._arguments(i)[0]
+        terms = [self.graph.slice(a, k, 1) for k in range(a.width)]
+        while len(terms) > 1:                              # a tree of ever wider sums
+            width = terms[0].width + 1
+            pairs = [terms[k:k + 2] for k in range(0, len(terms), 2)]
+            terms = [self.graph.add(*(self.graph.zext(t, width) for t in p)) if len(p) == 2 else self.graph.zext(p[0], width) for p in pairs]
+        return self.graph.zext(terms[0], a.width)
+
+    def _cttz(self, i):
+        a = self._arguments(i)[0]
+        return self.graph.unary("ctz", a)
+
+    def _ctlz(self, i):
+        a = self._arguments(i)[0]
+        return self.graph.unary("clz", a)
+
+    def _overflow(self, i, op, extend):
+        a, b = self._arguments(i)
+        g, w = self.graph, a.width
+        wide = op(extend(a, 2 * w), extend(b, 2 * w))
+        result = g.slice(wide, 0, w)
+        return [result, g.compare("ne", extend(result, 2 * w), wide)]
+
+    def _uadd_with_overflow(self, i):
+        return self._overflow(i, self.graph.add, self.graph.zext)
+
+    def _usub_with_overflow(self, i):
+        return self._overflow(i, self.graph.sub, self.graph.zext)
+
+    def _sadd_with_overflow(self, i):
+        return self._overflow(i, self.graph.add, self.graph.sext)
+
+    def _ssub_with_overflow(self, i):
+        return self._overflow(i, self.graph.sub, self.graph.sext)
+
+    def _usub_sat(self, i):
+        result, over = self._usub_with_overflow(i)
+        return self.graph.select(over, self.graph.literal(0, result.width), result)
+
+    def _uadd_sat(self, i):
+        result, over = self._uadd_with_overflow(i)
+        return self.graph.select(over, self.graph.literal(-1, result.width), result)
+
+    def _three_way(self, i, op):
+        a, b = self._arguments(i)
+        g, w = self.graph, int(i.type[1:])
+        return g.select(g.compare(op, a, b), g.literal(-1, w), g.select(g.compare(op, b, a), g.literal(1, w), g.literal(0, w)))
+
+    def _ucmp(self, i):
+        return self._three_way(i, "ult")
+
+    def _scmp(self, i):
+        return self._three_way(i, "slt")

@@ -1,0 +1,179 @@
+"""Third pass: an optimised LLVM function -> `Step`, a dataflow graph with channel operations.
+
+Blocks are visited in topological order. Each has a predicate; where blocks join, values and memory are selected;
+a call to a stream or a RAM becomes an access with the block's predicate. Nothing of control flow is left.
+"""
+
+import re
+
+from hls.open.dataflow.graph import Graph
+from hls.open.dataflow.step import Port, Register, Step
+from hls.open.dataflow.sums import balance_sums
+from hls.open.lower.control_flow import ControlFlow
+from hls.open.lower.instructions import Instructions
+from hls.open.lower.memory import Memory, MemoryAccess
+from hls.open.read.layout import Cell
+from hls.open.read.llvm_types import Types
+from model.base.errors import Refused
+
+
+class Lowering:
+    """Lowers one function.
+
+    Parameters
+    ----------
+    module : llvm_text.Module
+    debug : DebugInfo
+    function : llvm_text.Function
+        Its first parameter is the kernel's object, the others are streams.
+    graph : Graph
+    """
+
+    def __init__(self, module, debug, function, graph):
+        self.module, self.debug, self.function, self.graph = module, debug, function, graph
+        self.types = Types(module.types)
+        self.memory = MemoryAccess(graph)
+        parameters = debug.parameters(function.debug)
+        if len(parameters) != len(function.parameters):
+            raise Refused(f"'{function.name}' has unused or unnamed parameters: name all of step's parameters")
+        self.layout = debug.layout(parameters[0][1])
+        self.this = Memory("this", self.layout.size, [Cell(x.offset, x.size, x.width, x.signed) for x in self.layout.leaves],
+                           [graph.input(f"state_{x.name}", x.width) for x in self.layout.leaves], self.layout.arrays)
+        self.streams = {}                # parameter -> (name, Layout of what it carries)
+        for (_, value), (name, kind) in zip(function.parameters[1:], parameters[1:]):
+            kind = debug.strip(kind)
+            if not debug.node(kind).get("name", "").startswith("stream<"):
+                raise Refused(f"parameter '{name}' of step is no hls::stream: pass data through streams or members")
+            self.streams[value] = (name, debug.layout(debug.template_arguments(kind)[0]))
+        self.memories = [self.this]
+        self.accesses = []               # (kind, name, block, predicate, data, address, width, depth, where)
+
+    def run(self):
+        """Lower all blocks; return the state of memory at the end."""
+        self.control = ControlFlow(self.function.blocks, self.graph, self._condition, self._where_block)
+        self.instructions = Instructions(self)
+        self.memory.know(self.memories)
+        self.conditions, self.states = {}, {}
+        ends = []
+        for name in self.control.order:
+            block = self.control.by_name[name]
+            self.control.enter(name)
+            edges = self.control.edges[name]
+            state = self.memory.merge(self.control, name, [self.states[p] for p, _ in edges]) if edges else {}
+            for instruction in block.instructions:
+                self.instructions.lower(instruction, name, state)
+            self.states[name] = state
+            self.conditions[name] = self.instructions.branch_conditions(block.instructions[-1])
+            if block.instructions[-1].op == "ret":
+                ends.append(name)
+        if not ends:
+            raise Refused("step never returns: a loop runs for ever; one iteration is one step",
+                          self._where_block(self.function.blocks[0]))
+        final = self.states[ends[-1]]
+        for name in ends[-2::-1]:        # several returns: exactly one of them is reached
+            keys = set(final) | set(self.states[name])
+            final = {k: self.graph.select(self.control.predicate[name], self._cell(self.states[name], k), self._cell(final, k)) for k in keys}
+        return final
+
+    def _cell(self, state, key):
+        return state.get(key) or next(m for m in self.memories if m.name == key[0]).initial[key[1]]
+
+    def _condition(self, block, index):
+        return self.conditions[block.name][index]
+
+    def _where_block(self, block):
+        return next((self.where(i) for i in block.instructions if i.debug), "")
+
+    def where(self, instruction):
+        return self.debug.location(instruction.debug) if instruction.debug else ""
+
+    def access(self, kind, name, block, where, width, data=None, address=None, depth=0):
+        """Note an access to a stream or RAM; return the node of what comes in, if anything does."""
+        self.accesses.append((kind, name, block, self.control.predicate[block], data, address, width, depth, where))
+        return self.graph.input(f"{kind}_{name}", width) if kind in ("in", "read") else None
+
+    def ports(self):
+        """Return one `Port` per stream and RAM port: accesses on different paths share it."""
+        found = {}
+        for access in self.accesses:
+            found.setdefault(access[:2], []).append(access)
+        return [self._port(kind, name, group) for (kind, name), group in found.items()]
+
+    def _port(self, kind, name, group):
+        for i, a in enumerate(group):
+            for b in group[:i]:
+                if self.control.reaches(b[2], a[2]) or self.control.reaches(a[2], b[2]):
+                    what = {"in": "is read", "out": "is written", "read": "is read", "write": "is written"}[kind]
+                    raise Refused(f"'{name}' {what} twice in one step (also at {b[8]}): one access per step, keep the "
+                                  "value in a variable or use another step", a[8])
+        port = Port(name, kind, group[0][6], self.graph.false, depth=group[0][7])
+        for _, _, _, predicate, data, address, _, _, _ in group:
+            port.predicate = self.graph.or_(port.predicate, predicate)
+            port.data = data if port.data is None else self.graph.select(predicate, data, port.data) if data else None
+            port.address = address if port.address is None else self.graph.select(predicate, address, port.address)
+        if kind in ("in", "read"):
+            port.data = self.graph.input(f"{kind}_{name}", port.width)
+        return port
+
+
+def lower_kernel(module, debug, name, keep_unused=False):
+    """Return the `Step` of a kernel.
+
+    Parameters
+    ----------
+    module : llvm_text.Module
+    debug : DebugInfo
+    name : str
+        As given to `frontend.translation_unit`, which has named the kernel's functions after it.
+    keep_unused : bool
+        Accept streams that are never accessed; otherwise they are refused.
+    """
+    pointer = next((text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), "")
+    target = re.search(r'@("[^"]*"|[\w.$]+)', pointer)
+    if not target:
+        raise Refused(f"kernel '{name}' has no step function of its own")
+    graph = Graph()
+    lowering = Lowering(module, debug, module.functions[target.group(1).strip('"')], graph)
+    _check_names(lowering)
+    final = lowering.run()
+    step = Step(name, graph)
+    reset = _reset_values(module, debug, name)
+    for i, leaf in enumerate(lowering.layout.leaves):
+        value = lowering.this.initial[i]
+        step.registers.append(Register(leaf.name, leaf.width, value, final.get(("this", i), value), reset[i]))
+    step.ports = lowering.ports()
+    step.streams = tuple(stream for stream, _ in lowering.streams.values())
+    unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
+    if unused and not keep_unused:
+        raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
+    balance_sums(step)
+    return step
+
+
+def _check_names(lowering):
+    """Refuse members and streams that would have one name in Verilog (`verilog.py`)."""
+    names = {}
+    for leaf in lowering.layout.leaves:
+        if leaf.name in names:
+            raise Refused(f"two members are '{leaf.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one")
+        names[leaf.name] = f"s_{leaf.name}"
+    for stream, _ in lowering.streams.values():
+        if stream == "go" or any(f"{stream}_{signal}" in names.values() for signal in ("data", "valid", "ready")):
+            raise Refused(f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, rename it")
+
+
+def _reset_values(module, debug, name):
+    """Values of the state after its constructor, which must be constants; what it leaves open is 0."""
+    graph = Graph()
+    lowering = Lowering(module, debug, module.functions[f"srcnn_reset_{name}"], graph)
+    final = lowering.run()
+    values = []
+    for i, leaf in enumerate(lowering.layout.leaves):
+        node = final.get(("this", i))
+        if node is None or node.op == "input":
+            values.append(0)
+        elif node.op == "literal":
+            values.append(node.attr)
+        else:
+            raise Refused(f"the reset value of member '{leaf.name}' is no constant: initialise it with one")
+    return values

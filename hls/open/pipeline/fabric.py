@@ -1,0 +1,99 @@
+"""What operations cost on an FPGA's fabric: the delays that decide where a pipeline is cut.
+
+All delays are in picoseconds and include the net into the operation at the usual fan-out. They are rounded from the
+vendors' data sheets (DS187 for xc7z020-1, DS987 for XCK26-2LV: LUT, carry, block RAM and register delays) plus a net of
+ordinary length, and are meant for cutting pipelines, not for signing off a clock.
+"""
+
+import math
+from dataclasses import dataclass
+
+from model.base.errors import Refused
+
+FREE = {"literal", "input", "slice", "zext", "sext", "concat", "reverse", "not"}  # wires; an inverter moves into the next LUT
+LUT_INPUTS = 6
+SHALLOW_RAM = 64  # words: up to here a RAM is made of LUTs, with a register behind (rtl/srcnn_ram.sv)
+
+
+@dataclass(frozen=True)
+class Fabric:
+    """Delays of one FPGA family at one speed grade, in ps.
+
+    Attributes
+    ----------
+    level : int
+        A LUT and the net into it.
+    chain, carry : int
+        Onto a carry chain and off it, beyond a level; along it, per bit.
+    register : int
+        Clock to output, set-up and skew: what every stage pays.
+    ram : int
+        Clock to data of a block RAM without its output register, beyond `register`.
+    share : float
+        Part of the clock period that may be planned; the rest is for nets longer than usual.
+    """
+
+    level: int
+    chain: int
+    carry: int
+    register: int
+    ram: int
+    share: float = 0.7
+
+    def budget(self, clock_mhz):
+        """Delay that fits into a stage, in ps."""
+        return int(1e6 / clock_mhz * self.share) - self.register
+
+    def delay(self, node):
+        """Delay of one operation, in ps."""
+        if node.op in FREE:
+            return 0
+        return int(self._levels(node) * self.level + self._carry(node))
+
+    def fan_out(self, loads):
+        """What a net to this many loads takes longer than the usual one, in ps."""
+        return int(self.level * 0.2 * max(0.0, math.log2(max(loads, 1) / 16)))
+
+    def _carry(self, node):
+        if node.op in ("add", "sub", "ult", "ule", "slt", "sle"):
+            return self.chain + self.carry * node.args[0].width
+        if node.op == "smul":  # outside a DSP's registers: a multiplier between two registers
+            return 4 * self.level
+        return 0
+
+    def _levels(self, node):
+        width = node.args[0].width
+        if node.op in ("and", "or", "xor"):
+            return 0.35                      # about three of them share a LUT
+        if node.op == "select":
+            return 0.5                       # a LUT takes two
+        if node.op in ("eq", "ne"):
+            inputs = width * (1 if any(a.op == "literal" for a in node.args) else 2)
+            return max(0.35, math.log(max(inputs, 2), LUT_INPUTS))
+        if node.op in ("shl", "shr", "sra"):
+            return max(1, min(node.args[1].width, width.bit_length()) / 2)   # four positions a LUT
+        if node.op == "index":
+            return max(1, math.log(len(node.args) - 1, 4))
+        if node.op in ("ctz", "clz"):
+            return 1 + math.log2(width) / 2
+        return 1
+
+
+SERIES7_1 = Fabric(level=720, chain=700, carry=28, register=600, ram=1900)
+ULTRASCALE_PLUS_2 = Fabric(level=370, chain=250, carry=12, register=250, ram=700)
+# Beginning of a part's name -> its fabric.
+FABRICS = {"xc7z": SERIES7_1, "xck26": ULTRASCALE_PLUS_2}
+
+
+def fabric_of(part):
+    """Return the `Fabric` of a part, by the beginning of its name.
+
+    Raises
+    ------
+    Refused
+        If the family is unknown.
+    """
+    for start, fabric in FABRICS.items():
+        if part.startswith(start):
+            return fabric
+    raise Refused(f"the delays of {part} are not known, only those of {', '.join(f'{start}...' for start in FABRICS)}; add its family to hls/open/pipeline/fabric.py")

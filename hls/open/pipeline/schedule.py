@@ -1,0 +1,335 @@
+"""Fifth pass: which pipeline stage each operation of a step belongs to.
+
+A step enters stage 0 and moves on by one stage per cycle without ever waiting; the next step is right behind it.
+A register of the state is read and written in one stage, so that every step finds what the step before it left there:
+what feeds state back shares a stage. Everything else goes where it is ready first and is then moved towards its users
+as long as that saves pipeline registers.
+
+Rules beyond the delay of a stage (`fabric.py`):
+
+- whether a stream is read is decided in stage 0, together with whether the step begins;
+- no other state lives in stage 0, whose enable comes late, and nothing is written there: later stages have their
+  enable from a register;
+- a RAM's data comes `ram_latency` stages after its address, and what a step writes lands up to `RAM_LAG` stages after
+  its read: a kernel may read an address again RAM_LAG + 1 steps after it wrote it;
+- a product outside a feedback takes MULTIPLY_STAGES stages: the registers of a DSP in front of, inside and behind its
+  multiplier.
+"""
+
+from dataclasses import dataclass, replace
+
+from hls.open.dataflow.evaluate import topological
+from hls.open.dataflow.loops import components
+from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric
+from model.base.errors import Refused
+
+RAM_LAG = 2
+RELAX = (1, 1.5, 2.2, 3.3, 5)  # times the delay that fits into a stage
+MULTIPLY_STAGES = 3
+FIFO_LEVELS = 1.5  # of logic between a FIFO's registers and its data
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What decides the pipeline.
+
+    `budget_ps`: delay that fits into a stage (`Fabric.budget`). `ram_latency`: cycles from a RAM's address to its data.
+    """
+
+    fabric: Fabric = SERIES7_1
+    budget_ps: int = SERIES7_1.budget(150)
+    ram_latency: int = 1
+
+
+@dataclass
+class Schedule:
+    """Stages of a step.
+
+    Attributes
+    ----------
+    stage : dict of {Node: int}
+        Where a node's value is first there.
+    takes : dict of {Node: int}
+        Where a product takes its arguments; a node with latency.
+    issue : dict of {str: int}
+        Where the address of a RAM goes out.
+    done : dict of {(str, str): int}
+        Where a port (name, direction) is served.
+    depth : int
+        Number of stages.
+    longest_ps : int
+        The longest delay within a stage, from registers to the end of an operation; what begins a step (valid and
+        room of the streams, and what they enable in stage 0) comes on top.
+    """
+
+    stage: dict
+    takes: dict
+    issue: dict
+    done: dict
+    depth: int = 0
+    longest_ps: int = 0
+
+
+def schedule(step, timing=Timing()):
+    """Return the `Schedule` of a `Step`.
+
+    Raises
+    ------
+    Refused
+        If RAM data decides the next step, or a RAM is written long after it was read.
+    """
+    for factor in RELAX:  # what is written to a RAM may take its time from what was read there
+        plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)))
+        if plan is not None:
+            return plan
+    raise Refused(f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what was read by little logic only")
+
+
+def _plan(step, timing):
+    """Return the schedule for this budget, or None if a RAM would be written too late."""
+    least = {}
+    for _ in range(len(step.ports) + 2):
+        planner = _Planner(step, timing, least)
+        plan = planner.plan()
+        late = {p.name: plan.done[p.name, "write"] - RAM_LAG for p in step.ports
+                if p.direction == "write" and p.name in plan.issue and plan.done[p.name, "write"] > plan.issue[p.name] + RAM_LAG}
+        if not late:
+            return planner.sink(plan)
+        least |= late
+    return None
+
+
+class _Planner:
+    def __init__(self, step, timing, least):
+        self.step, self.timing, self.least = step, timing, least
+        self.fabric, self.limit = timing.fabric, timing.budget_ps
+        self.registers = {r.value: r for r in step.registers}
+        self.reads = {p.data: p for p in step.ports if p.direction == "read"}
+        self.inputs = {p.data for p in step.ports if p.direction == "in"}
+        ends = [r.next for r in step.registers] + [r.value for r in step.registers]
+        ends += [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None]
+        self.order = topological(ends)
+        self.early = self._early()
+        self.groups = components(self.order, self.before)
+        self.looped = {n for group in self.groups if self._is_loop(group) for n in group}
+        self.loads = self._loads()
+
+    def before(self, node):
+        """What a node's value is made of, also by way of registers and RAMs."""
+        if node in self.registers:
+            return (self.registers[node].next,)
+        if node in self.reads:
+            return (self.reads[node].address,)
+        return node.args
+
+    def _early(self):
+        """What decides whether a step begins: the predicates of streams that are read, and all behind them."""
+        early, stack = set(), [p.predicate for p in self.step.ports if p.direction == "in"]
+        while stack:
+            node = stack.pop()
+            if node in early:
+                continue
+            early.add(node)
+            if node in self.reads:
+                raise Refused(f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides whether a stream is read; "
+                              "read the RAM in one step and decide in the next")
+            stack.extend(self.before(node))
+        return early
+
+    def _is_loop(self, group):
+        return len(group) > 1 or group[0] in self.before(group[0])
+
+    def _loads(self):
+        """Single-bit loads of each node, per bit of it: a condition drives every bit of what it selects."""
+        loads = {}
+        for node in self.order:
+            for i, a in enumerate(node.args):
+                loads[a] = loads.get(a, 0) + (node.width if node.op == "select" and i == 0 else 1)
+        return loads
+
+    def out_of(self, node, arrival):
+        """When a value arrives at the operations it feeds."""
+        return arrival + self.fabric.fan_out(self.loads.get(node, 1))
+
+    def sequential(self, node):
+        """True for a product that goes through a DSP's registers."""
+        return node.op == "smul" and node not in self.looped and node not in self.early and all(a.op != "literal" for a in node.args)
+
+    # -- as soon as possible
+
+    def plan(self):
+        self.stage, self.arrival, self.takes, self.issue = {}, {}, {}, {}
+        for group in self.groups:
+            if self._is_loop(group):
+                self._place_loop(group)
+            else:
+                self._place(group[0])
+        done = {}
+        for p in self.step.ports:
+            if p.direction == "in":
+                done[p.name, "in"] = 0
+            elif p.direction in ("out", "write"):
+                done[p.name, p.direction] = max(1, *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None))
+                if p.direction == "write" and p.name in self.issue:
+                    done[p.name, "write"] = max(done[p.name, "write"], self.issue[p.name])
+        return Schedule(self.stage, self.takes, self.issue, done)
+
+    def _start(self, args, stage):
+        """When the last of some arguments arrives in a stage."""
+        return max((self.out_of(a, self.arrival[a]) for a in args if self.stage[a] == stage and a.op != "literal"), default=0)
+
+    def _set(self, node, stage, arrival):
+        self.stage[node], self.arrival[node] = stage, arrival
+
+    def _place(self, node):
+        late = node not in self.early
+        if node.op == "literal":
+            self._set(node, 0, 0)
+        elif node in self.inputs:
+            self._set(node, 0, int(FIFO_LEVELS * self.fabric.level))
+        elif node in self.reads:
+            port = self.reads[node]
+            issue = max(self.stage[port.address], self.least.get(port.name, 0))
+            if self._start([port.address], issue) > self.limit:
+                issue += 1
+            self.issue[port.name] = issue
+            self._set(node, issue + self.timing.ram_latency, self._ram_delay(port))
+        elif node in self.registers:
+            self._set(node, max(self.stage[self.registers[node].next], 1) if late else 0, 0)
+        elif node.op == "input":
+            self._set(node, 0, 0)
+        else:
+            stage = max(self.stage[a] for a in node.args)
+            start = self._start(node.args, stage)
+            if self.sequential(node):
+                self.takes[node] = stage
+                self._set(node, stage + MULTIPLY_STAGES, 0)
+                return
+            delay = self.fabric.delay(node)
+            if late and start and start + delay > self.limit:
+                stage, start = stage + 1, 0
+            self._set(node, stage, start + delay)
+
+    def _ram_delay(self, port):
+        return 0 if port.depth <= SHALLOW_RAM or self.timing.ram_latency > 1 else self.fabric.ram
+
+    def _place_loop(self, group):
+        inside = set(group)
+        for node in group:
+            if node in self.reads:
+                raise Refused(f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides what the next step does; "
+                              "read it in one step and use it in the next")
+        values = [n for n in group if n in self.registers]
+        ordered = [n for n in topological([self.registers[v].next for v in values]) if n in inside and n not in self.registers]
+        if group[0] in self.early:
+            self._try_loop(values, ordered, inside, 0)
+            return
+        outside = [a for n in ordered for a in n.args if a not in inside and a.op != "literal"]
+        stage = max((self.stage[a] for a in outside), default=0)
+        stage = max(stage, 1)
+        if self._try_loop(values, ordered, inside, stage) > self.limit:
+            self._try_loop(values, ordered, inside, stage + 1)
+
+    def _try_loop(self, values, ordered, inside, stage):
+        for v in values:
+            self.stage[v], self.arrival[v] = stage, 0
+        worst = 0
+        for n in ordered:
+            arrival = self._start(n.args, stage) + self.fabric.delay(n)
+            self.stage[n], self.arrival[n] = stage, arrival
+            worst = max(worst, arrival)
+        return worst
+
+    # -- later, where that saves registers
+
+    def sink(self, plan):
+        """Move values towards their users; return the plan with its depth and longest path."""
+        users = self._users(plan)
+        need = {}            # node -> latest moment within its stage, in ps
+        fixed = self.early | self.looped | set(self.registers) | self.inputs
+        for group in reversed(self.groups):
+            if len(group) == 1 and group[0] not in fixed and group[0].op not in ("literal", "input") or group[0] in self.reads:
+                self._move(group[0], plan, users, need)
+            for node in group:
+                need[node] = self._needed(node, plan, users, need)
+        self._measure(plan)
+        plan.depth = 1 + max([0, *plan.done.values(), *(plan.stage[r.value] for r in self.step.registers)])
+        return plan
+
+    def _users(self, plan):
+        """Node -> list of (stage in which it is taken, user or None): functions, since users move."""
+        users = {n: [] for n in self.order}
+        for n in self.order:
+            for a in set(n.args):
+                users[a].append(n)
+        for r in self.step.registers:
+            users[r.next].append(r.value)
+        for p in self.step.ports:
+            if p.direction == "read":
+                users[p.address].append(p.data)
+            else:
+                for n in (p.predicate, p.data if p.direction != "in" else None, p.address):
+                    if n is not None:
+                        users[n].append((p.name, p.direction))
+        return users
+
+    def taken(self, user, plan):
+        """The stage in which a user takes its arguments."""
+        if isinstance(user, tuple):
+            return plan.done[user]
+        if user in self.reads:
+            return plan.issue[self.reads[user].name]
+        return plan.takes.get(user, plan.stage[user])
+
+    def _needed(self, node, plan, users, need):
+        """When a value has to be there, within the stage in which it appears."""
+        latest = self.limit
+        for user in users[node]:
+            if self.taken(user, plan) == plan.stage[node] and not isinstance(user, tuple) and user not in self.reads \
+                    and user not in self.registers and user not in plan.takes:
+                latest = min(latest, need.get(user, self.limit) - self.fabric.delay(user) - self.fabric.fan_out(self.loads.get(node, 1)))
+        return latest
+
+    def _move(self, node, plan, users, need):
+        takes = plan.takes.get(node, plan.issue[self.reads[node].name] if node in self.reads else plan.stage[node])
+        latency = plan.stage[node] - takes
+        latest = min((self.taken(u, plan) for u in users[node]), default=plan.stage[node]) - latency
+        port = self.reads.get(node)
+        if port is not None and (port.name, "write") in plan.done:
+            latest = min(latest, plan.done[port.name, "write"])
+        args = [a for a in self.before(node) if a.op != "literal"]
+        best, saved = takes, 0
+        for stage in range(takes + 1, latest + 1):
+            cost = sum(a.width * max(0, stage - self._last_use(a, node, plan, users)) for a in dict.fromkeys(args))
+            gain = node.width * (stage - takes) - cost
+            if gain >= saved and self._fits(node, stage, latency, plan, users, need):
+                best, saved = stage, gain
+        if best != takes:
+            plan.stage[node] = best + latency
+            if node in self.reads:
+                plan.issue[self.reads[node].name] = best
+            elif node in plan.takes:
+                plan.takes[node] = best
+
+    def _last_use(self, node, but, plan, users):
+        """Where a value is used last, one user left out; at least where it appears."""
+        return max([plan.stage[node], *(self.taken(u, plan) for u in users[node] if u is not but)])
+
+    def _fits(self, node, stage, latency, plan, users, need):
+        """True if a node's value is there in time when it takes its arguments in this stage."""
+        old = plan.stage[node]
+        plan.stage[node] = stage + latency
+        arrival = self.arrival[node] if latency else self._start(node.args, stage) + self.fabric.delay(node)
+        fits = arrival <= self._needed(node, plan, users, need)
+        plan.stage[node] = old
+        return fits
+
+    def _measure(self, plan):
+        """Arrivals of the final plan."""
+        for node in self.order:
+            stage = plan.stage[node]
+            if node.args and node not in plan.takes:
+                self.arrival[node] = self._start(node.args, stage) + self.fabric.delay(node)
+            elif node in plan.takes:
+                self.arrival[node] = 0
+        plan.longest_ps = max(self.arrival.values(), default=0)

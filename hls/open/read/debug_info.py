@@ -1,0 +1,164 @@
+"""Names, widths and places of a kernel's members and of what its streams carry, read from the debug information.
+
+LLVM's types only know bytes (an ap_uint<5> is an i8, a class has no member names); the debug information keeps
+the C++ side: `DICompositeType(name: "ap_uint<5>")`, members with offsets, template arguments.
+"""
+
+import re
+
+from hls.open.read.layout import Array, Layout, Leaf, Ram
+from model.base.errors import Refused
+
+
+class DebugInfo:
+    """Reader of a module's metadata.
+
+    Parameters
+    ----------
+    metadata : dict
+        id -> text, as `llvm_text.Module.metadata`.
+    """
+
+    def __init__(self, metadata):
+        self.metadata = metadata
+        self._attributes = {}
+        self._lists = {}
+        self._locals = None
+
+    def node(self, key):
+        """Return the attributes of a metadata node as a dict of texts; "kind" is its class."""
+        if key not in self._attributes:
+            text = self.metadata[key]
+            kind, _, body = text.partition("(")
+            pairs = re.findall(r'(\w+): ("(?:[^"\\]|\\.)*"|[^,()"]+(?:\([^)]*\))?)', body)
+            self._attributes[key] = {"kind": kind.lstrip("!")} | {k: v.strip().strip('"') for k, v in pairs}
+        return self._attributes[key]
+
+    def items(self, key):
+        """Return the ids in a metadata tuple."""
+        if key not in self._lists:
+            self._lists[key] = re.findall(r"!\d+", self.metadata[key]) if key in self.metadata else []
+        return self._lists[key]
+
+    def location(self, key):
+        """Return `file:line` of a !DILocation, of the kernel rather than of what was inlined from this package."""
+        while key in self.metadata:
+            place = self.node(key)
+            name = self._file(place.get("scope"))
+            if "hls/open/include" not in name or "inlinedAt" not in place:
+                return f"{name}:{place.get('line', '?')}"
+            key = place["inlinedAt"]
+        return ""
+
+    def _file(self, key):
+        while key in self.metadata:
+            node = self.node(key)
+            if node["kind"] == "DIFile":
+                return node.get("filename", "")
+            key = node.get("file", node.get("scope"))
+        return ""
+
+    def strip(self, key):
+        """Follow typedefs, const, references and pointers to the type itself."""
+        while key in self.metadata:
+            node = self.node(key)
+            if node["kind"] != "DIDerivedType":
+                return key
+            key = node.get("baseType")
+        return key
+
+    def type_name(self, key):
+        """Return the C++ name of a class or typedef, namespaces included."""
+        node = self.node(key)
+        scope = self.node(node["scope"]) if node.get("scope") in self.metadata else {}
+        prefix = self.type_name(node["scope"]) + "::" if scope.get("kind") == "DINamespace" else ""
+        return prefix + node["name"]
+
+    def parameters(self, subprogram):
+        """Return (name, type id) of a function's parameters, `this` first."""
+        if self._locals is None:
+            self._locals = {}
+            for key, text in self.metadata.items():
+                if text.startswith("!DILocalVariable") and " arg: " in text:
+                    node = self.node(key)
+                    self._locals.setdefault(node["scope"], {})[int(node["arg"])] = (node.get("name", ""), node["type"])
+        found = self._locals.get(subprogram, {})
+        return [found[i] for i in sorted(found)]
+
+    def template_arguments(self, key):
+        """Return a template class's arguments: type ids and integers."""
+        result = []
+        for item in self.items(self.node(key).get("templateParams")):
+            node = self.node(item)
+            if node["kind"] == "DITemplateTypeParameter":
+                result.append(node["type"])
+            else:
+                result.append(int(node.get("value", "i32 0").split()[-1]))
+        return result
+
+    def layout(self, key):
+        """Return the `Layout` of a type."""
+        key = self.strip(key)
+        result = Layout(int(self.node(key).get("size", 0)) // 8)
+        self._collect(result, key, "", 0)
+        result.leaves.sort(key=lambda leaf: leaf.offset)
+        return result
+
+    def _collect(self, out, key, name, offset):
+        key = self.strip(key)
+        node = self.node(key)
+        size = int(node.get("size", 0)) // 8
+        if node["kind"] == "DIBasicType":
+            encoding = node.get("encoding", "")
+            if "float" in encoding:
+                raise Refused(f"member '{name}' is floating point: a kernel computes with ap_int only")
+            width = 1 if encoding == "DW_ATE_boolean" else 8 * size
+            out.leaves.append(Leaf(name, offset, size, width, encoding.startswith("DW_ATE_signed")))
+            return
+        tag = node.get("tag")
+        integer = re.fullmatch(r"ap_(u?)int(?:_base)?<(\d+)(?:, (true|false))?>", node.get("name", ""))
+        if integer:
+            signed = integer.group(3) == "true" if integer.group(3) else not integer.group(1)
+            out.leaves.append(Leaf(name, offset, size, int(integer.group(2)), signed))
+        elif node.get("name", "").startswith("ram<"):
+            word, depth = self.template_arguments(key)
+            out.rams.append(Ram(name, offset, size, depth, self.layout(word)))
+        elif tag == "DW_TAG_array_type":
+            self._collect_array(out, node, name, offset, size)
+        elif tag in ("DW_TAG_structure_type", "DW_TAG_class_type"):
+            self._collect_members(out, node, name, offset)
+        elif tag == "DW_TAG_enumeration_type":
+            self._collect(out, node["baseType"], name, offset)
+        else:
+            raise Refused(f"member '{name}' is a {(tag or node['kind']).removeprefix('DW_TAG_').replace('_', ' ')}: "
+                          "use ap_int members, arrays, structs and ram<T, DEPTH>")
+
+    def _collect_array(self, out, node, name, offset, size):
+        counts = [int(self.node(item).get("count", "-1").split()[-1]) for item in self.items(node["elements"])]
+        total, strides = size, []
+        for count in counts:
+            total //= max(count, 1)
+            strides.append(total)
+
+        def walk(level, name, offset):
+            if level == len(counts):
+                return self._collect(out, node["baseType"], name, offset)
+            out.arrays.append(Array(offset, strides[level], counts[level]))
+            for i in range(counts[level]):
+                walk(level + 1, f"{name}_{i}", offset + i * strides[level])
+        walk(0, name, offset)
+
+    def _collect_members(self, out, node, name, offset):
+        for item in self.items(node.get("elements")):
+            member = self.node(item)
+            if member["kind"] != "DIDerivedType" or "DIFlagStaticMember" in member.get("flags", ""):
+                continue
+            if "DIFlagBitField" in member.get("flags", ""):
+                raise Refused(f"member '{member.get('name')}' is a bit field: use ap_uint of that width")
+            place = offset + int(member.get("offset", 0)) // 8
+            path = name if member["tag"] == "DW_TAG_inheritance" else f"{name}_{member['name']}" if name else member["name"]
+            if member["tag"] in ("DW_TAG_member", "DW_TAG_inheritance"):
+                if self.node(item).get("baseType") in self.metadata and \
+                        self.node(member["baseType"]).get("tag") in ("DW_TAG_pointer_type", "DW_TAG_reference_type"):
+                    raise Refused(f"member '{path}' is a pointer or a reference: a kernel owns all its state")
+                self._collect(out, member["baseType"], path, place)

@@ -1,0 +1,84 @@
+"""First pass: C++ -> LLVM IR, unoptimised, with debug information.
+
+The debug information is more than file and line: it tells the names, widths and places of a kernel's members and
+of what its streams carry (`debug_info.py`), which LLVM's own types no longer know.
+"""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from model.base.errors import Refused
+
+INCLUDE = Path(__file__).resolve().parents[1] / "include"
+TARGET = "x86_64-linux-gnu"     # fixed, so that every machine gives the same IR
+FLAGS = ["-target", TARGET, "-mcpu=baseline", "-std=c++17", "-O1", "-Xclang", "-disable-llvm-passes", "-g",
+         "-fno-exceptions", "-fno-rtti", "-fno-sanitize=all", "-nostdinc++", "-fno-threadsafe-statics",
+         "-Wno-unknown-pragmas", "-Wno-unused-command-line-argument", "-Wno-unused-label", "-DSRCNN_OPEN_RTL"]
+
+PREAMBLE = """\
+inline void* operator new(__SIZE_TYPE__, void* place) noexcept { return place; }
+"""
+# `reset` constructs the object in place: what it stores are the state's values after reset.
+KERNEL = """\
+using srcnn_kernel_{name} = {type};
+extern const auto srcnn_step_{name} = &srcnn_kernel_{name}::step;
+extern "C" void srcnn_reset_{name}(srcnn_kernel_{name}* kernel) {{ new ((void*)kernel) srcnn_kernel_{name}; }}
+"""
+
+
+def translation_unit(source, kernels):
+    """Return the C++ that clang gets: `source`, then one step and one reset function per kernel.
+
+    Parameters
+    ----------
+    source : str
+        C++ text that defines the kernels, usually one `#include`.
+    kernels : dict
+        name -> C++ type, for example `{"conv1": "srcnn::conv_stage<srcnn::conv1_cfg>"}`.
+    """
+    for name in kernels:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+            raise Refused(f"'{name}' can't name a kernel; use letters, digits and underscores")
+    parts = [KERNEL.format(name=name, type=kind) for name, kind in kernels.items()]
+    return PREAMBLE + source + "\n" + "\n".join(parts)
+
+
+def compile_cpp(source, kernels, include=(), directory="build/open"):
+    """Return the LLVM IR (text) of the kernels in `source`.
+
+    Parameters
+    ----------
+    source, kernels
+        As in `translation_unit`.
+    include : sequence of path-like
+        Folders for `#include`, before this package's own.
+    directory : path-like
+        Where the translation unit is written.
+
+    Raises
+    ------
+    Refused
+        With clang's own messages, if the C++ is wrong or uses what the models of ap_int and stream don't offer.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    unit = directory / "kernels.cpp"
+    unit.write_text(translation_unit(source, kernels))
+    return emit_llvm(unit, include, directory)
+
+
+def emit_llvm(source, include=(), directory="build/open", flags=()):
+    """Return clang's unoptimised LLVM IR (text) of a C++ file; `flags` are added to `FLAGS`."""
+    if importlib.util.find_spec("ziglang") is None:
+        raise Refused("the open route needs clang: pip install ziglang==0.17.1")
+    output = Path(directory) / (Path(source).stem + ".ll")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, *flags, *(f"-I{folder}" for folder in include),
+               f"-I{INCLUDE}", "-S", "-emit-llvm", "-o", str(output), str(source)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise Refused("clang refuses the kernels:\n" + result.stderr[:4000])
+    return output.read_text()

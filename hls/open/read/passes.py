@@ -1,0 +1,67 @@
+"""Second pass: LLVM's optimiser turns `step` into one acyclic function of integer operations.
+
+Everything is inlined, loops are unrolled whole, local variables become values. Nothing may become a vector.
+"""
+
+import re
+
+from model.base.errors import Refused
+
+OPTIONS = {
+    "--unroll-threshold": 1 << 30,
+    "--pragma-unroll-threshold": 1 << 30,
+    "--unroll-full-max-count": 1 << 20,
+    "--unroll-max-upperbound": 1 << 16,
+    "--inline-threshold": 1 << 20,
+    "--inlinehint-threshold": 1 << 20,
+    "--jump-threading-threshold": 0,          # would copy stream accesses into several blocks
+    "--two-entry-phi-node-folding-threshold": 100,
+}
+# What an access to a stream or a RAM may touch: its own argument, and something no load of the kernel can see.
+EFFECTS = "nocallback nofree nosync nounwind willreturn memory(argmem: readwrite, inaccessiblemem: readwrite)"
+_initialised = False
+
+
+def _llvm():
+    global _initialised
+    try:
+        import llvmlite.binding as llvm
+    except ImportError:
+        raise Refused("the open route needs LLVM: pip install llvmlite==0.50.0") from None
+    if not _initialised:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        for option, value in OPTIONS.items():
+            llvm.set_option("open-route", f"{option}={value}")
+        _initialised = True
+    return llvm
+
+
+def annotate(ir):
+    """Inline everything defined, and tell LLVM what the undefined functions (streams, RAMs) don't do."""
+    lines = []
+    for line in ir.splitlines():
+        if line.startswith("declare ") and re.search(r"@(srcnn_|_ZN5srcnn\d+ram_)", line):
+            line = re.sub(r"\)[^)]*$", ") " + EFFECTS, line)
+        elif line.startswith("attributes #"):
+            line = re.sub(r"\b(noinline|optnone)\b", "", line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def optimise(ir, rounds=2):
+    """Return the optimised IR (text) of `ir` (text)."""
+    llvm = _llvm()
+    module = llvm.parse_assembly(annotate(ir))
+    machine = llvm.Target.from_triple(module.triple).create_target_machine(opt=2)
+    for _ in range(rounds):
+        tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+        tuning.loop_vectorization = False
+        tuning.slp_vectorization = False
+        tuning.loop_interleaving = False
+        tuning.loop_unrolling = True
+        builder = llvm.create_pass_builder(machine, tuning)
+        manager = builder.getModulePassManager()
+        manager.run(module, builder)
+    module.verify()
+    return str(module)

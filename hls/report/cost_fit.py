@@ -1,0 +1,121 @@
+"""The cost model against Yosys: compare, fit its coefficients, keep figures (`python -m hls.report.folding --check`, `--fit`, `--record`).
+
+Figures come from the reports of `make synth BOARD=` and from `hls/report/cost_figures.json`, which keeps some of them together
+with the foldings they belong to, so that the fit and the tests need no Yosys.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+
+from hls.design import cost
+from hls.design.boards import list_boards
+from hls.design.load import load_config
+from hls.design.stage import Stage
+from model.base.errors import UserError
+from model.base.paths import BUILD, atomic_write
+from model.base.report import table
+from model.graph.network import load_network
+
+FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
+KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")   # what a figure belongs to
+RESOURCES = cost.Cost._fields
+
+
+def recorded():
+    """Return the figures of `hls/report/cost_figures.json`: a list of dicts with `KEYS` and resources."""
+    return json.loads(FIGURES.read_text())
+
+
+def reported(board):
+    """Return the figures of `build/reports/synth_<board>.json`, with the foldings of the board file."""
+    path = BUILD / "reports" / f"synth_{board}.json"
+    if not path.is_file():
+        return []
+    rows = json.loads(path.read_text())
+    stages = {stage.layer.name: stage for stage in load_config(rows[0]["network"], board).stages}
+    figures = []
+    for row in rows:
+        stage = stages.get(row["stage"].removesuffix("_sum"))
+        if row["stage"] != "total":
+            folded = (stage.pe, stage.simd, stage.pack, stage.max_w) if stage else (None, None, None, None)
+            key = dict(zip(KEYS, (board, row["network"], row["stage"], *folded), strict=True))
+            figures.append(key | {what: row[what] for what in RESOURCES})
+    return figures
+
+
+def stage_of(figure):
+    """Return the `Stage` a figure belongs to, or None for parser and packer."""
+    name = figure["stage"].removesuffix("_sum")
+    layer = next((layer for layer in load_network(figure["network"]).layers if layer.name == name), None)
+    return layer and Stage(layer, figure["pe"], figure["simd"], layer.in_ch, figure["max_w"], figure["pack"])
+
+
+def modelled(figure):
+    """Return the modelled `Cost` of what a figure was measured on."""
+    stage = stage_of(figure)
+    if stage is None:
+        return {"parser": cost.PARSER, "packer": cost.PACKER}[figure["stage"]]
+    return cost.sum_cost(stage) if figure["stage"].endswith("_sum") else cost.mac_cost(stage)
+
+
+def compare(figures):
+    """Return rows of model, Yosys and their difference in per cent of Yosys, for each stage and each sum."""
+    groups = {}
+    for figure in figures:
+        groups.setdefault((figure["board"], figure["network"], figure["pack"] is not False), []).append((figure, modelled(figure)))
+    rows = []
+    for (board, network, _), pairs in groups.items():
+        design = {}
+        for figure, model in pairs:    # the first of each stage; others belong to further foldings
+            design.setdefault(figure["stage"], (figure, model))
+        if {"parser", "packer"} <= set(design):
+            whole = {what: sum(figure[what] for figure, _ in design.values()) for what in RESOURCES}
+            pairs = [*pairs, ({"stage": "total", "pe": None, "simd": None} | whole, cost.total(model for _, model in design.values()))]
+        for figure, model in pairs:
+            row = {"board": board, "network": network, "stage": figure["stage"], "pe": figure["pe"], "simd": figure["simd"]}
+            for what in ("dsp", "bram36", "lut", "ff"):
+                number = getattr(model, what)
+                row |= {what: round(number, 1), f"{what} Yosys": figure[what],
+                        f"{what} %": round(100 * (number / figure[what] - 1), 1) if figure[what] else None}
+            rows.append(row)
+    return rows
+
+
+def check(network, board):
+    """Return a table of the model against all known figures of all boards."""
+    figures = [figure for name in list_boards() for figure in reported(name)]
+    known = [tuple(figure[key] for key in KEYS) for figure in figures]
+    return table(compare(figures + [figure for figure in recorded() if tuple(figure[key] for key in KEYS) not in known]), floatfmt=".10g")
+
+
+def fit(network, board):
+    """Return the coefficients that fit the recorded figures best, as lines for hls/design/cost.py.
+
+    The squares of relative errors are least; no coefficient is negative.
+    """
+    from scipy.optimize import nnls
+    lines = []
+    for what in ("lut", "ff"):
+        found = {}
+        for sizes, memory, ending in ((cost.mac_sizes, cost.mac_memory, False), (cost.sum_sizes, cost.sum_memory, True)):
+            figures = [figure for figure in recorded() if stage_of(figure) and figure["stage"].endswith("_sum") == ending]
+            stages = [stage_of(figure) for figure in figures]
+            target = np.array([figure[what] - getattr(memory(stage), what) for figure, stage in zip(figures, stages, strict=True)])
+            matrix = np.array([list(sizes(stage).values()) for stage in stages])
+            values, _ = nnls(matrix / target[:, None], np.ones(len(target)))
+            found |= {name: round(float(value), 3) for name, value in zip(sizes(stages[0]), values, strict=True)}
+        lines.append(f"{what.upper()} = {json.dumps(found)}")
+    return "\n".join(lines)
+
+
+def record(network, board):
+    """Keep the figures of the last `make synth` of a network on a board; return a line that says so."""
+    figures = reported(board)
+    if not figures or figures[0]["network"] != network:
+        raise UserError(f"there are no figures of {network} on {board}; run `make synth BOARD={board} NETWORK={network}` first")
+    keep = [figure for figure in recorded() if (figure["board"], figure["network"]) != (board, network)]
+    with atomic_write(FIGURES) as temporary:
+        temporary.write_text("[\n" + ",\n".join(" " + json.dumps(figure) for figure in keep + figures) + "\n]\n")
+    return f"{FIGURES.name} holds {len(keep + figures)} figures"

@@ -1,0 +1,104 @@
+"""Where every product slot of every DSP goes, per stage: `make folding-figure` (a table, JSON, docs/images/folding.svg).
+
+A DSP has two product slots per cycle (one without packing). While a pixel passes, the slots of a stage are taken by
+products; by taps that are padded with zeros, because SIMD does not divide the taps; by the partner that an odd channel
+lacks; and by waiting, because another stage is slower. DSPs that no stage has are unused all the time.
+"""
+
+import click
+
+from hls.design.boards import list_boards
+from hls.design.cycles import steady_cycles_per_pixel
+from hls.design.load import load_config
+from model.base.errors import UserError, report_user_errors
+from model.base.paths import ROOT, atomic_write
+from model.base.report import table, write_report
+from model.graph.network import list_networks
+
+FIGURE = ROOT / "docs" / "images" / "folding.svg"
+SHARES = ("products", "padding", "odd_channel", "waiting", "unused")
+COLOURS = {"conv1": "#4878a8", "conv2": "#5a9e6f", "conv3": "#c9803a"}
+
+
+def occupancy_rows(config):
+    """Return one row per stage and one for unused DSPs, then their sum.
+
+    Keys: board, network, stage, pe, simd, dsp, cycles (of the stage, per pixel), and for each of `SHARES` the product
+    slots per pixel in the steady state.
+    """
+    steady, per_dsp = steady_cycles_per_pixel(config), 2 if config.stages[0].pack else 1
+    rows = []
+    for stage in config.stages:
+        slots = per_dsp * stage.dsp
+        products, computed = stage.layer.macs_per_pixel, stage.fold * stage.pe * stage.simd
+        rows.append({"stage": stage.layer.name, "pe": stage.pe, "simd": stage.simd, "dsp": stage.dsp, "cycles": stage.fold,
+                     "products": products, "padding": computed - products, "odd_channel": slots * stage.fold - computed,
+                     "waiting": slots * (steady - stage.fold), "unused": 0})
+    none = {"pe": None, "simd": None, "cycles": None} | dict.fromkeys(SHARES, 0)
+    unused = config.budget["dsp"] - config.dsp
+    rows.append(none | {"stage": "none", "dsp": unused, "unused": per_dsp * unused * steady})
+    whole = {key: sum(row[key] for row in rows) for key in ("dsp", *SHARES)}
+    rows.append(none | {"stage": "total", "cycles": steady} | whole)
+    order = ("stage", "pe", "simd", "dsp", "cycles", *SHARES)
+    return [{"board": config.board, "network": config.network.name} | {key: row[key] for key in order} for row in rows]
+
+
+def draw(configs, path):
+    """Draw DSPs over the cycles of one pixel: the filled area is products, the rest is what stands idle.
+
+    Parameters
+    ----------
+    configs : list of list of Config
+        Rows of panels.
+    path : path-like
+        Its ending decides the format.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    with matplotlib.rc_context({"svg.hashsalt": "folding", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(3.6 * len(configs[0]), 3.1 * len(configs)), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(len(configs), len(configs[0]), squeeze=False)
+        for axes, config in zip(panels.flat, (config for row in configs for config in row), strict=True):
+            _panel(axes, config)
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, metadata={"Date": None})
+
+
+def _panel(axes, config):
+    steady, base = steady_cycles_per_pixel(config), 0
+    for stage in config.stages:
+        colour = COLOURS[stage.layer.name]
+        # Of the stage's DSPs in its busy cycles, so many would do if no slot were lost to padding and odd channels.
+        useful = stage.layer.macs_per_pixel / (2 if stage.pack else 1) / stage.fold
+        axes.barh(base, stage.fold, useful, align="edge", color=colour, linewidth=0)
+        axes.barh(base + useful, stage.fold, stage.dsp - useful, align="edge", color=colour, alpha=0.35, linewidth=0)
+        axes.barh(base, steady, stage.dsp, align="edge", fill=False, edgecolor=colour, linewidth=0.8)
+        label = f"{stage.layer.name}  {stage.pe} x {stage.simd}"
+        if stage.dsp > config.budget["dsp"] / 15:
+            axes.text(steady * 0.03, base + stage.dsp / 2, label, va="center", color="white", fontsize=8)
+        else:   # too thin: beside it
+            axes.text(steady * 1.02, base + stage.dsp / 2, label, va="center", color=colour, fontsize=8)
+        base += stage.dsp
+    axes.set(title=f"{config.network.name} on {config.board}", xlim=(0, steady), ylim=(0, config.budget["dsp"]), xlabel="cycles of a pixel", ylabel="DSPs")
+    axes.title.set_fontsize(9)
+
+
+@click.command()
+@click.option("--output", default=FIGURE, show_default="docs/images/folding.svg", type=click.Path(dir_okay=False))
+@report_user_errors
+def main(output):
+    """Show where the product slots of all DSPs go, per stage, and draw it."""
+    configs = [[load_config(network, board) for network in list_networks()] for board in list_boards()]
+    rows = [row for line in configs for config in line for row in occupancy_rows(config)]
+    print(table([row | {share: f"{row[share]:,}" for share in SHARES} for row in rows]))
+    try:
+        draw(configs, output)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"the figure cannot be drawn ({error}); run `make setup`, and choose a name that ends in .svg, .png or .pdf") from error
+    print(f"product slots per pixel; written to {write_report('occupancy', rows)} and {output}")
+
+
+if __name__ == "__main__":
+    main()

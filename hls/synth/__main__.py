@@ -1,0 +1,44 @@
+"""What a network takes on a board, by Yosys: `make synth`; how it is counted, `hls.synth.resources`."""
+
+import time
+
+import click
+
+from hls.design.boards import DEFAULT_BOARD
+from hls.design.cost import LIMITS
+from hls.design.load import load_config
+from hls.generate.verilog import build_rtl
+from hls.synth.resources import complaints, family, row, synth_rows, synthesise
+from hls.synth.yosys import tool_version
+from model.base.errors import UserError, report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK
+
+
+@click.command()
+@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Stages at once.  [default: cores]")
+@click.option("--flat", is_flag=True, help="Also synthesise srcnn_top in one piece, to compare with the sum.")
+@report_user_errors
+def main(network, board, jobs, flat):
+    """Count DSPs, block RAMs, LUTs and flip-flops per stage; write build/reports/synth_<board>.json."""
+    started = time.monotonic()
+    config = load_config(network, board)
+    rows = synth_rows(config, jobs, progress=True)
+    total, wrong = rows[-1], complaints(rows)
+    if flat:
+        rows.append(row(config.network.name, "flattened", synthesise(build_rtl(config).files, "srcnn_top", family(config.part))))
+    path = write_report(f"synth_{config.board}", rows)
+    print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
+    print()
+    print(table([{"resource": what.upper(), "used": total[what], "of": total[f"{what}_budget"],
+                  "share": f"{total[what] / total[f'{what}_budget']:.1%}" if total[f"{what}_budget"] else "", "limit": f"{share:.0%}"}
+                 for what, share in LIMITS.items()], floatfmt=".10g"))
+    print(f"by {tool_version('pyosys')}, synth_xilinx -family {family(config.part)}, {time.monotonic() - started:.0f} s; written to {path}")
+    if wrong:
+        raise UserError("; ".join(wrong))
+
+
+if __name__ == "__main__":
+    main()

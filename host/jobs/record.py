@@ -1,0 +1,157 @@
+"""What a run has finished is recorded in the output folder, so that the next run goes on where this one ended."""
+
+import collections
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+
+from model.base.errors import UserError
+
+RECORD = ".run_pynq.jsonl"
+_TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.base.paths.atomic_write` names them
+_FORMAT = 1  # of the record; and of how settings become a digest
+
+
+def settings_digest(model, **settings):
+    """Return a short text that changes when anything changes that decides the bits of a result.
+
+    Parameters
+    ----------
+    model : QuantModel
+    **settings
+        JSON values. Backends and tiles don't belong here: they all give the same bits.
+    """
+    digest = hashlib.sha256(json.dumps([_FORMAT, model.network.name, model.upscale, settings], sort_keys=True).encode())
+    for layer in model.layers:
+        for array in (layer.weight, layer.bias, layer.shift):
+            digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+class Record:
+    """What is finished in an output folder, and the folder's lock; use as a context manager.
+
+    A line of JSON per finished file, appended when the file is in place. A result counts as finished while it and its
+    input have the size and time of change that were recorded, and the settings are the same. A line that was cut short
+    counts for nothing, and without the record everything is computed again.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made if missing.
+
+    Raises
+    ------
+    UserError
+        Another run has the folder, or it cannot be written.
+    """
+
+    def __init__(self, folder):
+        self.folder = output_folder(folder)
+        self._lines = {}
+        try:
+            self._file = open(folder / RECORD, "a+", encoding="ascii", errors="replace")
+        except OSError as error:
+            raise UserError(f"cannot write into the folder {folder}: {error.strerror}; choose another output folder") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UserError(f"another run is writing into {folder}; wait for its end or choose another output folder") from error
+        except OSError:  # a file system without locks
+            pass
+        self._file.seek(0)
+        for line in self._file:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                self._lines[entry["output"]] = entry
+
+    def finished(self, job, settings):
+        """Tell whether a job's files are there, made from this input with these settings, and untouched since."""
+        entry = self._lines.get(self._name(job.output))
+        try:
+            return (entry is not None and entry["settings"] == settings and entry["source"] == os.path.realpath(job.source)
+                    and entry["stamp"] == stamp(job.source)
+                    and all(stamp(self.folder / name) == value for name, value in entry["files"].items()))
+        except (OSError, KeyError, TypeError, AttributeError):
+            return False
+
+    def add(self, job, settings, source_stamp, files):
+        """Record a finished job.
+
+        Parameters
+        ----------
+        job : Job
+        settings : str
+        source_stamp : list
+            The input's `stamp` from before it was read: what changes meanwhile is not done.
+        files : iterable of pathlib.Path
+            What was written for it.
+
+        Raises
+        ------
+        OSError
+            The record cannot be written; the files are in place all the same.
+        """
+        entry = {"output": self._name(job.output), "source": os.path.realpath(job.source), "stamp": source_stamp, "settings": settings,
+                 "files": {self._name(path): stamp(path) for path in files}}
+        self._file.write(f"\n{json.dumps(entry)}")  # the line feed first: what a full disk cut short stays a line of its own
+        self._file.flush()
+        self._lines[entry["output"]] = entry
+
+    def _name(self, path):
+        return os.path.relpath(path, self.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        with contextlib.suppress(OSError):  # a full disk has been reported already
+            self._file.close()
+
+
+def output_folder(path):
+    """Make a folder for results, and its parents; raise `UserError` if that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}; choose another output") from error
+    return path
+
+
+def stamp(path):
+    """Return [size, time of the last change] of a file: what tells that it is still the same one."""
+    status = os.stat(path)
+    return [status.st_size, status.st_mtime_ns]
+
+
+def remove_leftovers(jobs):
+    """Remove what a run that was killed left of these outputs: temporary files, which nobody else knows.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        In a folder that this run has locked.
+    """
+    outputs = collections.defaultdict(set)
+    for job in jobs:
+        outputs[job.output.parent].add((job.output.stem, job.output.suffix))
+    for folder, names in outputs.items():
+        with contextlib.suppress(OSError):
+            for path in list(folder.iterdir()):
+                match = _TEMPORARY.fullmatch(path.name)
+                if match and match.groups() in names:
+                    path.unlink()
+
+
+def is_full(error):
+    """Tell whether an error comes, through whatever others, from a full disk: then the next file would fail as well."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,172 @@
+"""Speed of everything that computes the network, all in one run: a table and `build/reports/bench.json`.
+
+Contenders take turns, round after round, so that whatever else the machine does hits all of them; the median counts.
+The accelerator's rates beside them are modelled (hls/report/spec.py, clocks of the board files), and marked so.
+To add one, write a function that makes it and put it into `CONTENDERS`.
+"""
+
+import dataclasses
+import statistics
+import time
+import typing
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from model.base import report
+from model.base.errors import UserError, report_user_errors
+from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.weights import load_float, load_quant, weight_path
+from model.integer import golden
+
+SEED = 0
+
+
+@dataclasses.dataclass
+class Contender:
+    """Something that computes the network.
+
+    Attributes
+    ----------
+    what : str
+    run : callable
+        Takes the uint8 (H, W) picture.
+    rows : int or None
+        Computes only that many rows of the picture, where the whole would take long; None: all.
+    most_runs : int or None
+        Not more runs than these.
+    """
+
+    what: str
+    run: typing.Callable
+    rows: int | None = None
+    most_runs: int | None = None
+
+
+def tensorflow_float(network, upscale):
+    """The float reference, as the project uses it."""
+    from model.train.keras_model import from_float_model, infer_float
+    model = from_float_model(load_float(weight_path(network, upscale), network))
+    return Contender("TensorFlow float", lambda y: infer_float(model, y))
+
+
+def tensorflow_compiled(network, upscale):
+    """The same with Keras's compiled prediction: TensorFlow at its best, without padding and conversion."""
+    from model.train.keras_model import from_float_model
+    model = from_float_model(load_float(weight_path(network, upscale), network))
+    halo = load_quant(weight_path(network, upscale, quantised=True)).network.halo
+    ready = {}
+
+    def run(y):
+        if y.shape not in ready:
+            ready[y.shape] = golden.pad(y, halo)[None, :, :, None].astype(np.float32) / 255
+        return model.predict_on_batch(ready[y.shape])
+
+    return Contender("TensorFlow float, compiled", run)
+
+
+def golden_model(network, upscale):
+    """The integer numpy model, on all cores."""
+    model = load_quant(weight_path(network, upscale, quantised=True), network)
+    return Contender("golden", lambda y: golden.infer(model, y))
+
+
+def golden_one_worker(network, upscale):
+    """The integer numpy model, on one core."""
+    model = load_quant(weight_path(network, upscale, quantised=True), network)
+    return Contender("golden, 1 core", lambda y: golden.infer(model, y, workers=1))
+
+
+def csim(network, upscale):
+    """The C++ kernels as a shared library, on one core."""
+    from host.picture.backends import CsimBackend
+    from host.picture.pipeline import infer_luma
+    backend = CsimBackend(load_quant(weight_path(network, upscale, quantised=True), network))
+    return Contender("csim, 1 core", lambda y: infer_luma(y, backend), rows=64, most_runs=3)
+
+
+CONTENDERS = (tensorflow_float, tensorflow_compiled, golden_model, golden_one_worker, csim)
+
+
+def bench(contenders, picture, runs, progress=None):
+    """Time contenders in turns.
+
+    Parameters
+    ----------
+    contenders : list of Contender
+    picture : ndarray of uint8, shape (H, W)
+    runs : int
+    progress : callable, optional
+        Called before each run with the contender's name.
+
+    Returns
+    -------
+    list of dict
+        what, kind ("measured"), mpixel_per_s (output pixels, median), size, runs.
+    """
+    seconds = {contender.what: [] for contender in contenders}
+    for round_ in range(-1, runs):  # the first round warms up and doesn't count
+        for contender in contenders:
+            if contender.most_runs is not None and round_ >= contender.most_runs:
+                continue
+            if progress is not None:
+                progress(contender.what)
+            started = time.perf_counter()
+            contender.run(picture[:contender.rows])
+            if round_ >= 0:
+                seconds[contender.what].append(time.perf_counter() - started)
+    rows = []
+    for contender in contenders:
+        part, times = picture[:contender.rows], seconds[contender.what]
+        rows.append({"what": contender.what, "kind": "measured", "mpixel_per_s": part.size / 1e6 / statistics.median(times),
+                     "size": f"{part.shape[1]}x{part.shape[0]}", "runs": len(times)})
+    return rows
+
+
+def modelled(network, size):
+    """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was made."""
+    from hls.design.boards import list_boards
+    from hls.design.cycles import frame_rate
+    from hls.design.load import load_config
+    configs = [load_config(network, board) for board in list_boards()]
+    return [{"what": f"accelerator, {config.board} at {config.clock_mhz:g} MHz", "kind": "modelled",
+             "mpixel_per_s": frame_rate(config, size, size) * size**2 / 1e6, "size": f"{size}x{size}", "runs": 0} for config in configs]
+
+
+@click.command()
+@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
+@click.option("--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture.")
+@click.option("--runs", type=click.IntRange(1), default=15, show_default=True)
+@report_user_errors
+def main(network, upscale, size, runs):
+    """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled rate."""
+    contenders = []
+    for make in CONTENDERS:
+        try:
+            contenders.append(make(network, int(upscale)))
+        except (UserError, ImportError) as error:
+            print(f"without {make.__name__}: {error}")
+    if not contenders:
+        raise UserError("nothing can be measured here; install the project with its extras (`make setup`) "
+                        "and look for weights in model/weights")
+    try:
+        rates = modelled(network, size)
+    except UserError as error:
+        print(f"without the accelerator: {error}")
+        rates = []
+    picture = np.random.default_rng(SEED).integers(0, 256, (size, size)).astype(np.uint8)
+    total = sum(1 + min(runs, contender.most_runs or runs) for contender in contenders)
+    with tqdm(total=total, unit="run", disable=None) as bar:
+        def progress(text):
+            bar.set_description(text)
+            bar.update()
+
+        rows = bench(contenders, picture, runs, progress) + rates
+    print(report.table(rows))
+    print(f"\n{network}, one run, contenders in turns, medians; wrote {report.write_report('bench', rows)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What computes the network: golden model, C++ kernels or board, behind one small interface. All give the same bits."""
+
+import contextlib
+import functools
+import math
+
+from host.picture import tiling
+from model.base.errors import UserError
+from model.integer import golden
+
+NAMES = ("auto", "pynq", "csim", "golden")
+
+
+class ComputeError(UserError):
+    """The backend failed, and again at the second try: the next picture would fare no better."""
+
+
+def insist(compute):
+    """Call what `Backend.upscale_many` yields, twice if need be: after an error a board starts afresh."""
+    try:
+        return compute()
+    except UserError:
+        pass
+    try:
+        return compute()
+    except UserError as error:
+        raise ComputeError(str(error)) from error
+
+
+def untimed(step):
+    """Stand in for a `host.picture.pipeline.Clock` where nobody asks for times."""
+    return contextlib.nullcontext()
+
+
+class Backend:
+    """One way of computing the network. Use as a context manager: it may hold a board.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line.
+    model : QuantModel
+    largest_tile : (int, int)
+        Most rows and columns of output pixels in one tile; `math.inf` where there is no limit.
+    usual_pixels : int
+        Output pixels of a tile when the user doesn't choose: large, for the halo is computed twice,
+        but a progress bar should move.
+    """
+
+    name = ""
+    largest_tile = (math.inf, math.inf)
+    usual_pixels = 1 << 20
+
+    def __init__(self, model):
+        self.model = model
+
+    def infer(self, tiles, clock=untimed):
+        """Compute tiles in order.
+
+        Parameters
+        ----------
+        tiles : iterable of ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+        clock : callable
+            `clock(step)` is a context manager that times "pack", "compute" and "unpack".
+
+        Yields
+        ------
+        ndarray of uint8, shape (H, W)
+            Valid until the next one is asked for.
+        """
+        raise NotImplementedError
+
+    def upscale_many(self, pictures, tile=None, clock=None, progress=None):
+        """Upscale pictures in order.
+
+        Parameters
+        ----------
+        pictures : iterable of (object, Picture)
+            Each with whatever tells the caller which one it is; taken when the result before it has been used.
+        tile, clock, progress
+            As for `host.picture.pipeline.upscale_picture`.
+
+        Yields
+        ------
+        (object, callable)
+            The callable computes and returns the upscaled `Picture`; after an error it may be called again.
+        """
+        from host.picture.pipeline import upscale_picture
+        for which, picture in pictures:
+            yield which, functools.partial(upscale_picture, picture, self, tile, clock, progress)
+
+    def default_tile(self, height, width):
+        """Return rows and columns of the tiles for a picture: few, of one size, within `largest_tile`."""
+        columns = tiling.even(width, min(width, self.largest_tile[1]))
+        rows = min(height, self.largest_tile[0], max(1, self.usual_pixels // columns))
+        return tiling.even(height, rows), columns
+
+    def check_tile(self, rows, columns):
+        """Raise `UserError` if tiles of this size (output pixels) do not fit."""
+        most_rows, most_columns = self.largest_tile
+        if rows > most_rows or columns > most_columns:
+            raise UserError(f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a smaller --tile")
+
+    def close(self):
+        """Give back what the backend holds."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+class GoldenBackend(Backend):
+    """The integer numpy model.
+
+    Attributes
+    ----------
+    threads : int or None
+        All cores if None.
+    """
+
+    name = "golden"
+    threads = None
+
+    def infer(self, tiles, clock=untimed):
+        for tile in tiles:
+            with clock("compute"):
+                result = golden.infer_valid(self.model, tile, self.threads)
+            yield result
+
+
+class CsimBackend(Backend):
+    """The C++ kernels, compiled for this machine."""
+
+    name = "csim"
+    usual_pixels = 1 << 18  # a few seconds
+
+    def __init__(self, model, board=None):
+        super().__init__(model)
+        from hls.design.boards import DEFAULT_BOARD
+        from hls.design.load import load_config
+        try:
+            from hls.csim.accelerator import CsimTop
+        except ImportError as error:
+            raise UserError(f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits") from error
+        config = load_config(model.network, board or DEFAULT_BOARD)
+        self.largest_tile = (config.tile_height, config.tile_width)
+        self._top = CsimTop(config)
+
+    def infer(self, tiles, clock=untimed):
+        for tile in tiles:
+            with clock("compute"):
+                result = self._top.infer_valid(self.model, tile)
+            yield result
+
+
+class PynqBackend(Backend):
+    """The overlay on the board this runs on."""
+
+    name = "pynq"
+    usual_pixels = 1 << 22  # a band of about 4 MB per transfer
+
+    def __init__(self, model, folder):
+        super().__init__(model)
+        from host.board.driver import Driver
+        self._driver = Driver(folder, model)
+        self.largest_tile = self._driver.largest_tile
+
+    def infer(self, tiles, clock=untimed):
+        return self._driver.infer(tiles, clock)
+
+    def close(self):
+        self._driver.close()
+
+
+def open_backend(name, model):
+    """Open a backend.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else the golden
+        model, which gives the same bits fastest.
+    model : QuantModel
+
+    Returns
+    -------
+    backend : Backend
+    why : str
+        Why "auto" chose it; empty if the user did.
+
+    Raises
+    ------
+    UserError
+        If the backend asked for cannot run here.
+    """
+    from host.board.overlay import find_overlay
+    if name == "golden":
+        return GoldenBackend(model), ""
+    if name == "csim":
+        return CsimBackend(model), ""
+    if name == "pynq":
+        return PynqBackend(model, find_overlay(model.network.name)), ""
+    try:
+        folder = find_overlay(model.network.name)
+    except UserError as reason:
+        return GoldenBackend(model), f"the same bits, fastest here: {str(reason).split(';')[0]}"
+    return PynqBackend(model, folder), f"overlay in {folder}"

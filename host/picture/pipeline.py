@@ -1,0 +1,216 @@
+"""The steps from a picture to its larger self, and how long each takes.
+
+    colour    RGB -> Y, Cb, Cr (grey stays grey)
+    bicubic   each plane to the new size
+    pack      replicate-padding; on a board also the packets
+    compute   Y through the network, tile by tile
+    unpack    the tiles' outputs put together
+    merge     Y with bicubic Cb, Cr -> RGB
+"""
+
+import collections
+import contextlib
+import functools
+import time
+
+import numpy as np
+
+from host.picture import tiling
+from host.picture.upscaling import Upscaling
+from model.base.errors import UserError
+from model.graph.network import UPSCALES
+from model.graph.weights import load_quant, weight_path
+
+STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
+MAX_MPIXEL = 64.0
+# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (at most 8.3, at x3),
+# and what Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory killer.
+BYTES_PER_PIXEL = 9
+BYTES_AT_LEAST = 150e6
+
+
+class Clock:
+    """Adds up seconds per step: `with clock("merge"): ...`.
+
+    Attributes
+    ----------
+    seconds : dict of {str: float}
+    """
+
+    def __init__(self):
+        self.seconds = {}
+
+    @contextlib.contextmanager
+    def __call__(self, step):
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - begin
+
+    def line(self):
+        """Say the time of each step, in the order of the steps."""
+        times = [(step, self.seconds[step]) for step in STEPS if step in self.seconds]
+        return ", ".join(f"{step} {_duration(seconds)}" for step, seconds in times)
+
+
+def load_model(network, upscale, weights=None):
+    """Load the integer weights of a network, the committed ones or the user's.
+
+    Parameters
+    ----------
+    network : str or None
+        None: the weights' own.
+    upscale : int or None
+        None: the weights' own.
+    weights : path-like, optional
+        A file of this project; by default the committed one, which needs `network` and `upscale`.
+
+    Raises
+    ------
+    UserError
+        No such file, or weights of another network or upscale.
+    """
+    path = weights or weight_path(network, upscale, quantised=True)
+    model = load_quant(path, network)
+    if model.upscale not in UPSCALES:
+        raise UserError(f"{path} holds weights for x{model.upscale}; known are {', '.join(f'x{s}' for s in UPSCALES)}")
+    if upscale is not None and model.upscale != upscale:
+        raise UserError(f"{path} holds weights for x{model.upscale}, not x{upscale}; choose --upscale {model.upscale} or weights for x{upscale}")
+    return model
+
+
+def check_size(width, height, upscale, max_mpixel=MAX_MPIXEL):
+    """Raise `UserError` if the result of a width x height picture is too large for the limit or the memory."""
+    pixels = width * height * upscale**2
+    if not pixels <= max_mpixel * 1e6:  # the other way round, NaN would mean no limit
+        raise UserError(f"{width}x{height} pixels x{upscale} make {width * upscale}x{height * upscale} = {pixels / 1e6:.1f} Mpixel, "
+                        f"the limit is {max_mpixel:g}; cut the picture into parts or raise --max-mpixel")
+    need, have = pixels * BYTES_PER_PIXEL + BYTES_AT_LEAST, _available_memory()
+    if have is not None and need > have:
+        raise UserError(f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} MB are available; "
+                        "cut the picture into parts")
+
+
+def upscale_picture(picture, backend, tile=None, clock=None, progress=None):
+    """Upscale a picture by its backend's weights.
+
+    Parameters
+    ----------
+    picture : Picture
+    backend : host.picture.backends.Backend
+    tile : (int, int), optional
+        Rows and columns of a tile, in pixels of the result; the backend's choice if None.
+    clock : Clock, optional
+    progress : callable, optional
+        Called after each tile with its number of pixels.
+
+    Returns
+    -------
+    Picture
+        `upscale` times as wide and high; the same bits for every backend and every tiling.
+    """
+    clock = clock or Clock()
+    work = Upscaling(picture, backend, tile, clock)
+    for pixels in backend.infer(work.tiles(), clock):
+        work.put(pixels)
+        if progress is not None:
+            progress(pixels.size)
+    return work.result()
+
+
+def upscale_many(pictures, backend, tile=None, clock=None, progress=None):
+    """Upscale pictures in order, all in one stream of tiles.
+
+    A board's driver asks for tiles while a transfer is under way and packs several pictures' tiles into one: the next
+    pictures are read and prepared, and the last ones merged and written, while the overlay computes.
+
+    Parameters
+    ----------
+    pictures : iterable of (object, Picture)
+        Each with whatever tells the caller which one it is. An error it raises is raised when the pictures before it are done.
+    backend, tile, clock, progress
+        As for `upscale_picture`.
+
+    Yields
+    ------
+    (object, callable)
+        The callable returns the upscaled `Picture`. Where the stream broke it computes that picture alone, at every call anew,
+        and raises the backend's error; the pictures after it go on in a new stream.
+    """
+    clock, source = clock or Clock(), iter(pictures)
+    under_way = collections.deque()  # [which, picture, its Upscaling]
+    ended = []  # the error that ended the pictures, or None
+
+    def take():
+        try:
+            under_way.append([*next(source), None])
+        except StopIteration:
+            ended.append(None)
+        except Exception as error:  # the caller's, not the backend's: what is under way is finished first
+            ended.append(error)
+        return not ended
+
+    def tiles():
+        while take():
+            under_way[-1][2] = work = Upscaling(under_way[-1][1], backend, tile, clock)
+            yield from work.tiles()
+
+    while not ended:
+        try:
+            with contextlib.closing(backend.infer(tiles(), clock)) as outputs:
+                for pixels in outputs:
+                    which, _, work = under_way[0]
+                    work.put(pixels)
+                    if progress is not None:
+                        progress(pixels.size)
+                    if work.done:
+                        under_way.popleft()
+                        yield which, work.result
+        except UserError:
+            if not under_way:  # it failed before it asked for a tile
+                take()
+        while under_way:
+            which, picture, _ = under_way.popleft()
+            yield which, functools.partial(upscale_picture, picture, backend, tile, clock, progress)
+    if ended[0] is not None:
+        raise ended[0]
+
+
+def infer_luma(y, backend, tile=None, clock=None, progress=None):
+    """Run the network on an upscaled Y, tile by tile; parameters as for `upscale_picture`.
+
+    Returns
+    -------
+    ndarray of uint8, shape of `y`
+    """
+    clock = clock or Clock()
+    rows, columns = tile or backend.default_tile(*y.shape)
+    rows, columns = min(rows, y.shape[0]), min(columns, y.shape[1])
+    backend.check_tile(rows, columns)
+    halo = backend.model.network.halo
+    with clock("pack"):
+        padded = tiling.pad(y, halo)
+        tiles = tiling.cut(*y.shape, rows, columns)
+    out = np.empty(y.shape, np.uint8)
+    results = backend.infer(tiling.views(padded, tiles, halo), clock)
+    for place, pixels in zip(tiles, results, strict=True):
+        with clock("unpack"):
+            tiling.put(out, place, pixels)
+        if progress is not None:
+            progress(pixels.size)
+    return out
+
+
+def _duration(seconds):
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+
+
+def _available_memory():
+    """Bytes that can be had without swapping, or None where the system doesn't say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None

@@ -1,0 +1,190 @@
+"""Encoded frames in parts, so that a run that ended early can go on, and the file they become.
+
+A part is a fixed number of frames, encoded on their own; it lies in a hidden folder beside the result until that is
+complete. The file is the same, byte for byte, however often its making was interrupted and whoever computed the frames, on
+the same kind of processor: x264 decides with floating-point numbers, whose last digits differ from SSE2 to AVX and NEON.
+With `--crf 0` the frames are the same everywhere.
+
+    frames   0 ... 99      100 ... 199     200 ...
+    folder   000000.npz    000001.npz      (the encoder's, until it is full)
+    file     | all packets, and the source's audio, by time |
+"""
+
+import contextlib
+import fcntl
+import heapq
+import io
+import json
+import operator
+import shutil
+
+import numpy as np
+
+from host.jobs.record import output_folder
+from model.base.errors import UserError
+from model.base.paths import atomic_write
+
+PART_FRAMES = 100
+_ABOUT = "about.json"
+
+
+class Parts:
+    """The parts of one video; use as a context manager.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        The video that they will become.
+    about : list
+        JSON values: whatever decides the bits of the parts. Parts of something else are thrown away.
+
+    Attributes
+    ----------
+    count : int
+        Parts that are complete.
+
+    Raises
+    ------
+    UserError
+        Another run makes this video, or the folder cannot be made.
+    """
+
+    def __init__(self, output, about):
+        self._folder = output_folder(output.with_name(f".{output.name}.parts"))
+        self._lock = open(self._folder / _ABOUT, "a+", encoding="ascii", errors="replace")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            raise UserError(f"another run is writing {output}; wait for its end or choose another output") from error
+        except OSError:  # a file system without locks
+            pass
+        about = json.dumps([PART_FRAMES, *about])
+        self._lock.seek(0)
+        mine = self._lock.read() == about
+        self.count = 0
+        while mine and self._is_complete(self.count):
+            self.count += 1
+        for path in self._folder.iterdir():  # what isn't ours, and what an interrupted write left
+            if path.name != _ABOUT and path not in map(self._path, range(self.count)):
+                path.unlink()
+        if not mine:
+            self._lock.truncate(0)
+            self._lock.write(about)
+            self._lock.flush()
+
+    @property
+    def frames(self):
+        """Frames in the complete parts."""
+        return self.count * PART_FRAMES
+
+    def add(self, packets):
+        """Store the packets of the next part.
+
+        Parameters
+        ----------
+        packets : list of av.Packet
+            In decoding order.
+        """
+        encoded = io.BytesIO()  # numpy needs a file that can be sought; a disk that is full tells its reason to `write_bytes`
+        np.savez(encoded, pts=[packet.pts for packet in packets], dts=[packet.dts for packet in packets],
+                 duration=[packet.duration or 0 for packet in packets], key=[packet.is_keyframe for packet in packets],
+                 size=[packet.size for packet in packets], data=np.frombuffer(b"".join(map(bytes, packets)), np.uint8))
+        with atomic_write(self._path(self.count)) as temporary:
+            temporary.write_bytes(encoded.getbuffer())
+        self.count += 1
+
+    def packets(self):
+        """Yield all packets: (pts, dts, duration, is a key frame, bytes)."""
+        last = None
+        for index in range(self.count):
+            with np.load(self._path(index)) as part:
+                columns = [part[name].tolist() for name in ("pts", "dts", "duration", "key", "size")]
+                data, at = part["data"].tobytes(), 0
+            for pts, dts, duration, key, size in zip(*columns, strict=True):
+                # A part's first decoding times are guesses of the encoder's, which the part before may have passed
+                last = dts if last is None else max(dts, last + 1)
+                yield pts, last, duration, key, data[at:at + size]
+                at += size
+
+    def remove(self):
+        """Throw the parts away: the video is complete, or cannot be."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, index):
+        return self._folder / f"{index:06d}.npz"
+
+    def _is_complete(self, index):
+        try:
+            with np.load(self._path(index)) as part:
+                return len(part["pts"]) == PART_FRAMES and len(part["data"]) == part["size"].sum()
+        except Exception:  # missing, or whatever a damaged archive raises
+            return False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        with contextlib.suppress(OSError):
+            self._lock.close()
+        if not self.count:
+            self.remove()
+
+
+class Encoder:
+    """Encodes frames into parts.
+
+    Parameters
+    ----------
+    parts : Parts
+    open_context : callable
+        Returns a new encoder, an open `av.VideoCodecContext`.
+    """
+
+    def __init__(self, parts, open_context):
+        self._parts, self._open_context = parts, open_context
+        self._context, self._packets, self._frames = None, [], 0
+
+    def write(self, frame):
+        """Encode an `av.VideoFrame`."""
+        if self._context is None:
+            self._context = self._open_context()
+        self._packets += self._context.encode(frame)
+        self._frames += 1
+        if self._frames == PART_FRAMES:
+            self.finish()
+
+    def finish(self):
+        """Complete the part that has been begun."""
+        if self._context is not None:
+            self._packets += self._context.encode(None)
+            self._parts.add(self._packets)
+        self._context, self._packets, self._frames = None, [], 0
+
+
+def interleave(av, container, stream, packets, time_base, sound):
+    """Write video and audio packets in the order of time.
+
+    Parameters
+    ----------
+    av : module
+    container : av.container.OutputContainer
+    stream : av.VideoStream
+        Of `container`.
+    packets : iterable
+        As of `Parts.packets`.
+    time_base : fractions.Fraction
+        Seconds per unit of their times.
+    sound : iterable of av.Packet
+        Each with its stream of `container`.
+    """
+    def pictures():
+        for pts, dts, duration, key, data in packets:
+            packet = av.Packet(data)
+            packet.pts, packet.dts, packet.duration, packet.time_base, packet.is_keyframe = pts, dts, duration, time_base, key
+            packet.stream = stream
+            yield dts * time_base, packet
+
+    audio = ((packet.dts * packet.time_base, packet) for packet in sound)
+    for _, packet in heapq.merge(pictures(), audio, key=operator.itemgetter(0)):
+        container.mux(packet)

@@ -1,0 +1,73 @@
+"""The exceptions a user may meet, how a command line shows them, and that every command hears Ctrl-C."""
+
+import contextlib
+import functools
+import signal
+import sys
+import threading
+
+EXIT_BAD_INPUT = 2
+
+
+class UserError(Exception):
+    """Bad input: the message is one sentence with what is wrong, the limit and the remedy."""
+
+
+class Refused(UserError):
+    """A construct outside the subset of C++ that the open route takes, said so that the kernel's author knows where and what to write instead.
+
+    Parameters
+    ----------
+    what : str
+        The construct, and what to write instead.
+    where : str, optional
+        `file:line` of the kernel.
+    """
+
+    def __init__(self, what, where=""):
+        super().__init__(f"{where}: {what}" if where else what)
+        self.what = what
+        self.where = where
+
+
+@contextlib.contextmanager
+def hear_interrupts():
+    """While a command runs, let SIGINT (Ctrl-C, `kill -INT`) raise KeyboardInterrupt even if the process was started deaf to it.
+
+    A shell without job control starts what it puts into the background with SIGINT ignored. Child processes inherit that,
+    Python leaves it so, and a command that says what an interruption keeps could not be interrupted.
+    """
+    deaf = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if deaf:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def report_user_errors(command):
+    """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also `hear_interrupts`.
+
+    Parameters
+    ----------
+    command : callable
+        The function behind the command line.
+
+    Returns
+    -------
+    callable
+        The same function; any `UserError` ends the process with `EXIT_BAD_INPUT` and no traceback.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        try:
+            with hear_interrupts():
+                return command(*args, **kwargs)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(EXIT_BAD_INPUT)
+
+    return wrapped

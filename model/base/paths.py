@@ -1,0 +1,100 @@
+"""Where things lie: the repository, its build folder, the data sets, the committed weights."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import tempfile
+
+from model.base.errors import UserError
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("SRCNN_BUILD") or ROOT / "build").resolve()
+WEIGHTS = ROOT / "model" / "weights"
+NETWORKS = ROOT / "model" / "networks"
+DATASETS = ("T91", "Set5", "Set14")
+
+
+def data_dir():
+    """Return the folder that holds T91, Set5 and Set14, or None.
+
+    Looked for in this order: `$SRCNN_DATA`, `build/data` (where `make download` unpacks the authors'
+    archive), `shared/data` beside the checkout.
+    """
+    candidates = [BUILD / "data", ROOT.parent / "shared" / "data"]
+    if os.environ.get("SRCNN_DATA"):
+        candidates = [pathlib.Path(os.environ["SRCNN_DATA"])]
+    for candidate in candidates:
+        if (candidate / "Set5").is_dir():
+            return candidate
+    return None
+
+
+def dataset_files(name):
+    """Return the sorted image files of a data set.
+
+    Parameters
+    ----------
+    name : str
+        "T91", "Set5" or "Set14".
+
+    Raises
+    ------
+    UserError
+        If the set is nowhere to be found.
+    """
+    root = data_dir()
+    files = []
+    if root is not None and (root / name).is_dir():
+        files = sorted(p for p in (root / name).iterdir() if p.suffix.lower() in (".png", ".bmp"))
+    if not files:
+        raise UserError(f"data set {name} was not found: run `make download`, or point SRCNN_DATA at the folder that holds it")
+    return files
+
+
+def make_folder(path):
+    """Make a folder and its parents; raise `UserError` if that is not possible."""
+    path = pathlib.Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}; make it writable, or set SRCNN_BUILD to another") from error
+    return path
+
+
+@contextlib.contextmanager
+def build_lock(name):
+    """Let one process build what `name` stands for, while others that want the same wait for it."""
+    with open(make_folder(BUILD / "locks") / name, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def atomic_write(path):
+    """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
+
+    The temporary name keeps the suffix, since image and array writers choose their format by it.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder; choose another output")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another output") from error
+    os.close(handle)
+    temporary = pathlib.Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

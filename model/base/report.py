@@ -1,0 +1,33 @@
+"""Reports: a table for people, `build/reports/<name>.json` (a list of flat rows) for scripts."""
+
+import json
+
+from tabulate import tabulate
+
+from model.base.paths import BUILD, atomic_write
+
+
+def write_report(name, rows):
+    """Write `build/reports/<name>.json`.
+
+    Parameters
+    ----------
+    name : str
+        Report name, e.g. "evaluate".
+    rows : list of dict
+        Flat rows; values are str, int, float, bool or None.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    path = BUILD / "reports" / f"{name}.json"
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(rows, indent=1) + "\n")
+    return path
+
+
+def table(rows, columns=None, style="simple", floatfmt=".4g"):
+    """Format rows as text; `style` is a tabulate format ("simple", "github" for markdown)."""
+    columns = columns or (list(rows[0]) if rows else [])
+    return tabulate([[row.get(c) for c in columns] for row in rows], headers=columns, tablefmt=style, floatfmt=floatfmt)

@@ -1,0 +1,126 @@
+"""Charts of the documents: quality against cost, training curves."""
+
+import hashlib
+import json
+
+from model.base.paths import ROOT, atomic_write
+from model.graph.network import UPSCALES, load_network
+from model.quality.pages import PAPER, title
+from model.quality.results import histories
+
+IMAGES = ROOT / "docs" / "images"
+COST, CURVES = "quality_cost.svg", "training_curves.svg"
+COLOURS = {"srcnn915": "#c9803a", "srcnn935": "#5a9e6f", "srcnn955": "#4878a8"}
+_OTHER = "#7a5a9e"
+
+
+def figure(panels, size):
+    """Return a figure that needs no display, and its axes in one row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    drawn = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(drawn)
+    return drawn, drawn.subplots(1, panels, squeeze=False)[0]
+
+
+def save(drawn, path, shown):
+    """Write a figure; an SVG says in its description what data it shows, see `digest`."""
+    import matplotlib
+    metadata = {"Date": None, "Description": digest(shown)} if path.suffix == ".svg" else {}
+    with matplotlib.rc_context({"svg.hashsalt": "quality", "svg.fonttype": "none"}), atomic_write(path) as temporary:
+        drawn.savefig(temporary, metadata=metadata, dpi=150)
+    return path
+
+
+def digest(shown):
+    """Return what tells one set of data (JSON-serialisable) from another: a committed figure that lacks it is out of date."""
+    return "data " + hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+
+def cost_points(results):
+    """Return what the chart of quality against cost shows.
+
+    Returns
+    -------
+    list of dict
+        upscale, network, what ("float", "golden" or "published"), macs (per output pixel), psnr (mean of Set5 on the
+        standard protocol, dB); bicubic, which is not a network, has macs None.
+    """
+    points = []
+    for upscale in UPSCALES:
+        measured = [network for network, factor in results.combinations("standard") if factor == upscale]
+        if not measured:
+            continue
+        for network in measured[:1]:
+            row = results.find(network, upscale, "standard", "Set5", "mean", "bicubic")
+            if row:
+                points.append({"upscale": upscale, "network": None, "what": "bicubic", "macs": None, "psnr": round(row["psnr"], 4)})
+        for network in measured:
+            for what in ("float", "golden"):
+                row = results.find(network, upscale, "standard", "Set5", "mean", what)
+                if row:
+                    points.append({"upscale": upscale, "network": network, "what": what, "macs": load_network(network).macs_per_pixel, "psnr": round(row["psnr"], 4)})
+        for network, (_, published) in PAPER.items():
+            if upscale in published:
+                points.append({"upscale": upscale, "network": network, "what": "published", "macs": load_network(network).macs_per_pixel, "psnr": published[upscale]})
+    return points
+
+
+def draw_cost(points, path):
+    """Draw `cost_points`: one panel per factor."""
+    upscales = sorted({point["upscale"] for point in points})
+    drawn, panels = figure(max(1, len(upscales)), (3.6 * max(1, len(upscales)), 3.6))
+    for axes, upscale in zip(panels, upscales):
+        for point in (p for p in points if p["upscale"] == upscale):
+            if point["what"] == "bicubic":
+                axes.axhline(point["psnr"], color="0.5", linewidth=1, linestyle="--")
+                axes.annotate(f"bicubic {point['psnr']:.2f}", (0.98, point["psnr"]), (0, 3), xycoords=("axes fraction", "data"),
+                              textcoords="offset points", ha="right", fontsize=8, color="0.35")
+                continue
+            colour = COLOURS.get(point["network"], _OTHER)
+            marker, size, fill = {"float": ("o", 7, "none"), "golden": ("o", 4, colour), "published": ("x", 7, colour)}[point["what"]]
+            axes.plot(point["macs"], point["psnr"], marker, color=colour if point["what"] != "published" else "0.3", markersize=size, markerfacecolor=fill)
+            if point["what"] != "float":
+                ours = point["what"] == "golden"
+                above = ours and point["network"] in PAPER  # published ones are below; labels of neighbours don't meet
+                axes.annotate(f"{title(point['network'])}  {point['psnr']:.2f}" if ours else f"{point['psnr']:.2f}", (point["macs"], point["psnr"]),
+                              (0, 8) if above else (0, -14), textcoords="offset points", ha="center", fontsize=8, color=colour if ours else "0.3")
+        axes.set(title=f"x{upscale}", xscale="log", xlim=(3e3, 2e5), xlabel="products per output pixel")
+        axes.margins(y=0.18)
+        axes.grid(True, axis="y", color="0.9", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("Y-PSNR, mean of Set5 (dB)")
+    for label, style in (("float", {"marker": "o", "markerfacecolor": "none", "markersize": 7}), ("8-bit fixed point", {"marker": "o", "markersize": 4}),
+                         ("published (9-1-5 on T91, 9-5-5 on ImageNet)", {"marker": "x", "markersize": 7})):
+        panels[0].plot([], [], linestyle="none", color="0.3", label=label, **style)
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return save(drawn, path, points)
+
+
+def draw_curves(curves, path):
+    """Draw `model.quality.results.histories`: a panel per factor and degradation, as PSNR differs by them; the uppermost decibel."""
+    groups = {}
+    for name, curve in curves.items():
+        network, *task = name.split("_")
+        groups.setdefault(" ".join(task), {})[network] = curve
+    drawn, panels = figure(max(1, len(groups)), (3.2 * max(1, len(groups)), 3.4))
+    for axes, (task, group) in zip(panels, sorted(groups.items())):
+        for network, curve in group.items():
+            steps, psnr = zip(*curve)
+            axes.plot([step / 1000 for step in steps], psnr, color=COLOURS.get(network, _OTHER), linewidth=1.4, label=title(network))
+        top = max(psnr for curve in group.values() for _, psnr in curve)
+        axes.set(title=task, xlabel="thousand steps", ylim=(top - 1, top + 0.05))
+        axes.grid(True, axis="y", color="0.9", linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    panels[0].set_ylabel("validation PSNR (dB)")
+    return save(drawn, path, curves)
+
+
+def draw_charts(results, folder):
+    """Draw both charts into a folder; return the files. Without any history there are no curves."""
+    files = [draw_cost(cost_points(results), folder / COST)]
+    curves = histories()
+    if curves:
+        files.append(draw_curves(curves, folder / CURVES))
+    return files

@@ -1,0 +1,143 @@
+"""The two ways to measure quality: how a true picture is degraded, what the network sees, what is compared.
+
+standard (the papers'): BT.601 Y, cut to multiples of the factor, MATLAB-style antialiased bicubic down and up in
+floats, result rounded, as many pixels shaved as the factor, SSIM over Gaussian windows.
+
+opencv (the original project's): OpenCV's full-range YCrCb, its bicubic without antialiasing on 8-bit channels, the
+network's output truncated, every result stored as JPEG of quality 95 and read back, 6 pixels shaved, SSIM over
+one window.
+"""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from model.base.errors import UserError
+from model.imaging.color import rgb_to_y, rgb_to_ycrcb_full, ycrcb_full_to_rgb
+from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8
+from model.quality import metrics
+
+PROTOCOLS = ("standard", "opencv")
+OPENCV_SHAVE = 6  # 9-1-5's halo, whatever the factor
+JPEG_QUALITY = 95
+MOST_PSNR = 100.0  # dB, reported for results without any error: means and JSON have no infinity
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One true picture, degraded.
+
+    Attributes
+    ----------
+    protocol : str
+    upscale : int
+    truth : ndarray of uint8, shape (H, W)
+        Y of the true picture.
+    bicubic : ndarray of uint8, shape (H, W)
+        Y downscaled and bicubically upscaled: what the network sees.
+    bilinear : ndarray of uint8, shape (H, W)
+    chroma : ndarray of uint8, shape (H, W, 2), or None
+        Cr and Cb that the opencv protocol stores with every result.
+    """
+
+    protocol: str
+    upscale: int
+    truth: np.ndarray
+    bicubic: np.ndarray
+    bilinear: np.ndarray
+    chroma: np.ndarray | None = None
+
+    @property
+    def shave(self):
+        """Pixels left out of the comparison on each side."""
+        return self.upscale if self.protocol == "standard" else OPENCV_SHAVE
+
+
+def prepare(picture, upscale, protocol="standard"):
+    """Degrade a true picture.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (H, W, 3) RGB or (H, W) grey
+    upscale : int
+    protocol : str
+        "standard" or "opencv".
+
+    Returns
+    -------
+    Case
+
+    Raises
+    ------
+    UserError
+        Unknown protocol; picture too small for a comparison.
+    """
+    if protocol not in PROTOCOLS:
+        raise UserError(f"there is no protocol {protocol!r}; choose {' or '.join(PROTOCOLS)}")
+    shave = upscale if protocol == "standard" else OPENCV_SHAVE
+    least = -(-(2 * shave + metrics.SSIM_WINDOW) // upscale) * upscale
+    if min(picture.shape[:2]) < least:
+        raise UserError(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is too small to be compared at x{upscale}; "
+                        f"it needs {least} pixels a side")
+    picture = modcrop(picture, upscale)
+    return _standard(picture, upscale) if protocol == "standard" else _opencv(picture, upscale)
+
+
+def finish(case, y):
+    """Return a result as the protocol compares it.
+
+    Parameters
+    ----------
+    case : Case
+    y : ndarray, shape (H, W)
+        0..255, uint8 or float, as a method gave it.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W)
+    """
+    if case.protocol == "standard":
+        return to_uint8(y)
+    y = np.clip(y, 0, 255).astype(np.uint8)  # truncates
+    rgb = ycrcb_full_to_rgb(np.dstack([y, case.chroma]))
+    _, stored = cv2.imencode(".jpg", rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    read = cv2.imdecode(stored, cv2.IMREAD_COLOR)
+    return rgb_to_ycrcb_full(read[:, :, ::-1])[:, :, 0]
+
+
+def measure(case, y):
+    """Compare a result with the truth.
+
+    Parameters
+    ----------
+    case, y
+        See `finish`.
+
+    Returns
+    -------
+    dict of str to float
+        psnr (dB, at most MOST_PSNR), ssim, mse (grey levels squared).
+    """
+    inside = (slice(case.shave, -case.shave),) * 2
+    truth, result = case.truth[inside], finish(case, y)[inside]
+    similarity = metrics.ssim if case.protocol == "standard" else metrics.ssim_global
+    return {"psnr": min(metrics.psnr(truth, result), MOST_PSNR), "ssim": similarity(truth, result), "mse": metrics.mse(truth, result)}
+
+
+def _standard(picture, upscale):
+    truth = rgb_to_y(picture)
+    small = imresize(truth, 1 / upscale)
+    bilinear = opencv_resize(small.astype(np.float32), truth.shape, cv2.INTER_LINEAR)
+    return Case("standard", upscale, truth, to_uint8(imresize(small, upscale)), to_uint8(bilinear))
+
+
+def _opencv(picture, upscale):
+    if picture.ndim == 2:
+        picture = np.repeat(picture[:, :, None], 3, axis=2)  # the original read every picture as colour
+    true = rgb_to_ycrcb_full(picture)
+    size = true.shape[:2]
+    small = opencv_resize(true, (size[0] // upscale, size[1] // upscale))
+    bicubic = opencv_resize(small, size)
+    bilinear = opencv_resize(small[:, :, 0], size, cv2.INTER_LINEAR)
+    return Case("opencv", upscale, true[:, :, 0], bicubic[:, :, 0], bilinear, bicubic[:, :, 1:])

@@ -1,0 +1,44 @@
+"""Quantise a trained network: `python -m model.quantise --network srcnn915 --upscale 3`."""
+
+import time
+
+import click
+
+from model.base import report
+from model.base.errors import UserError, report_user_errors
+from model.graph.network import DEFAULT_NETWORK, UPSCALES
+from model.graph.weights import DEGRADATIONS, QuantModel, load_float, save_quant, weight_path
+from model.quantise.search import calibration_pictures, provenance, quantise
+
+
+@click.command()
+@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+@click.option("--upscale", default=3, show_default=True, type=click.IntRange(min(UPSCALES), max(UPSCALES)))
+@click.option("--degradation", default="standard", show_default=True, type=click.Choice(DEGRADATIONS))
+@click.option("--weights", "source", help="Float weights; the committed ones by default.")
+@click.option("-o", "--output", help="Where to write the integer weights; beside the committed ones by default.")
+@click.option("--seed", default=0, show_default=True, help="Of the choice of calibration crops.")
+@report_user_errors
+def main(network, upscale, degradation, source, output, seed):
+    """Quantise trained weights to int8 and report each layer's formats."""
+    source = source or weight_path(network, upscale, degradation)
+    float_model = load_float(source, network)
+    if float_model.upscale != upscale:
+        raise UserError(f"{source} was trained for x{float_model.upscale}, not for x{upscale}; name the matching --upscale")
+    started = time.perf_counter()
+    pictures, files = calibration_pictures(upscale, degradation)
+    model, rows = quantise(float_model, pictures, seed)
+    config = {"network": network, "upscale": upscale, "degradation": degradation}
+    meta = provenance(config, source, files, seed)
+    model = QuantModel(model.network, model.upscale, model.layers, meta)
+    output = output or weight_path(network, upscale, degradation, quantised=True)
+    save_quant(model, output)
+    name = f"quantise_{network}_x{upscale}" + f"_{degradation}" * (degradation != "standard")
+    path = report.write_report(name, [{"network": network, "upscale": upscale, "degradation": degradation, **row} for row in rows])
+    columns = [key for key in rows[0] if key != "layer"]
+    print(report.table([{"": key, **{row["layer"]: row[key] for row in rows}} for key in columns]))
+    print(f"\n{len(files)} calibration pictures, {time.perf_counter() - started:.0f} s; wrote {output} and {path}")
+
+
+if __name__ == "__main__":
+    main()

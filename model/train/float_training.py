@@ -1,0 +1,75 @@
+"""The training of a float network, see `model.train.loop`; the command is `python -m model.train`."""
+
+import math
+import pathlib
+
+import numpy as np
+
+from model.base.paths import ROOT
+from model.graph.network import load_network
+from model.graph.weights import load_float, widen
+from model.train.loop import Training, seed_everything
+
+WHITENING_BATCHES = 40  # enough patches for the statistics of the first layer's window
+
+
+class FloatTraining(Training):
+    """A float network, whitened while it trains and collapsed into plain convolutions for everything else.
+
+    Parameters
+    ----------
+    config, folder, data
+        See `Training`. Where `plain` is set the whitening is the identity, so that the first layer's kernel is trained as
+        it is; the collapse to plain weights then changes nothing but the centring of the pixels.
+    """
+
+    def __init__(self, config, folder, data):
+        seed_everything(config["seed"])
+        from model.train import keras_model  # here, so that `--help` and bad options don't wait for TensorFlow
+
+        self.lib, self.network, patches = keras_model, load_network(config["network"]), data[0]
+        trainable = keras_model.build_trainable(self.network, config["padding"])
+        sample = np.concatenate([patches(step)[0][..., 0] for step in range(WHITENING_BATCHES)])
+        k = self.network.layers[0].k
+        whitening = np.eye(k * k) if config.get("plain") else keras_model.whitening_of(sample, k)
+        start = widen(load_float(init_path(config)), self.network) if config["init"] else None
+        weights, biases = (start.weights, start.biases) if start else keras_model.initial_weights(self.network, config["seed"], whitening)
+        keras_model.start_from(trainable, weights, biases, whitening)
+        self.inference = keras_model.build(self.network)  # valid, whatever the training's padding
+        super().__init__(config, folder, trainable, _loss(config["metric"]), data)
+
+    def candidate(self):
+        """Return the collapsed weights as the inference model's `get_weights` gives them."""
+        self.lib.set_weights(self.inference, *self.lib.collapse(self.model))
+        return self.inference.get_weights()
+
+    def infer(self, weights, low):
+        """Return the float network's output, rounded to uint8."""
+        self.inference.set_weights(weights)
+        return np.clip(np.round(self.lib.infer_float(self.inference, low)), 0, 255).astype(np.uint8)
+
+    def export(self, command):
+        """Return the best weights by validation as a `FloatModel`."""
+        meta = self.provenance(command)
+        self.inference.set_weights(self.best["weights"])
+        return self.lib.to_float_model(self.inference, self.network, self.config["upscale"], meta)
+
+
+def init_path(config):
+    """Return the file to start from; a recipe names it relative to the repository."""
+    path = pathlib.Path(config["init"])
+    return path if path.is_file() else ROOT / path
+
+
+def _loss(metric):
+    from keras import ops
+
+    def mse(true, out):
+        return ops.mean(ops.square(true - out))
+
+    def psnr(true, out):
+        """Minus the mean over the patches of their PSNR in dB; 1e-6 (60 dB) keeps flat patches finite."""
+        error = ops.mean(ops.square(true - out), axis=(1, 2, 3))
+        return ops.mean(10 / math.log(10) * ops.log(error + 1e-6))
+
+    return {"mse": mse, "psnr": psnr}[metric]

@@ -1,0 +1,84 @@
+"""Recipes: how a network is trained unless options say otherwise, read from `model/train/recipes.toml`."""
+
+import functools
+import pathlib
+
+import click
+
+from model.base.errors import UserError
+from model.base.paths import ROOT
+from model.base.toml import load_toml
+from model.graph.network import DEFAULT_NETWORK, UPSCALES
+from model.graph.weights import DEGRADATIONS
+
+RECIPES = ROOT / "model" / "train" / "recipes.toml"
+
+
+def load_recipe(kind, network, upscale, degradation="standard"):
+    """Return the options of a training.
+
+    Parameters
+    ----------
+    kind : str
+        "train" or "finetune".
+    network : str
+        Name of a description, or a path to one.
+    upscale : int
+    degradation : str
+
+    Returns
+    -------
+    dict
+        Every key of the table [kind], each from the most special table that has it.
+    """
+    tables = [_checked(load_toml(RECIPES, "the committed one"))[kind]]
+    tables.append(tables[0].get(pathlib.Path(network).stem, {}))
+    tables += [tables[1].get(name, {}) for name in (f"x{upscale}", degradation)]
+    known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
+    recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
+    return {key: value.format(upscale=upscale) if isinstance(value, str) else value for key, value in recipe.items()}
+
+
+def _checked(recipes):
+    """Return the recipes. Raises UserError for a key or a table that nothing would read."""
+    for kind, table in recipes.items():
+        keys = {key for key, value in table.items() if not isinstance(value, dict)}
+        for network, special in ((name, value) for name, value in table.items() if isinstance(value, dict)):
+            for name, value in [(network, special), *special.items()]:
+                inner = value if isinstance(value, dict) else {name: value}
+                known = keys | {f"x{upscale}" for upscale in UPSCALES} | set(DEGRADATIONS) if inner is special else keys
+                for key in inner.keys() - known:
+                    raise UserError(f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from {', '.join(sorted(known))}")
+    return recipes
+
+
+def options(command):
+    """Add the options that every training has to a click command; those left out are None and come from the recipe."""
+    recipe = {"default": None, "show_default": "the recipe's"}
+    shared = [
+        click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="Description in model/networks."),
+        click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True),
+        click.option("--degradation", type=click.Choice(DEGRADATIONS), default="standard", show_default=True,
+                     help="How training pictures are made small."),
+        click.option("--steps", type=click.IntRange(1), **recipe, help="Length of the training."),
+        click.option("--cycles", type=click.IntRange(1), **recipe, help="Cosines of the rate that share the steps, each from half the rate."),
+        click.option("--batch", type=click.IntRange(1), **recipe),
+        click.option("--size", type=click.IntRange(1), **recipe, help="Side of an input patch, pixels."),
+        click.option("--lr", type=click.FloatRange(0, min_open=True), **recipe, help="Adam's rate after the warm-up."),
+        click.option("--lr-end", type=click.FloatRange(0), **recipe, help="Rate at the end of the cosine."),
+        click.option("--ema", type=click.FloatRange(0, 1, max_open=True), **recipe, help="Momentum of the weights' moving average."),
+        click.option("--validate-every", type=click.IntRange(1), **recipe, help="Steps between validations, each with a checkpoint."),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True),
+        click.option("--data", type=click.Path(), default="", help="Folder of training pictures  [default: T91]."),
+        click.option("--run", "run_name", default="", help="Folder under build/train  [default: after network, upscale, degradation]."),
+        click.option("--restart", is_flag=True, help="Forget the run's checkpoint."),
+        click.option("--out", type=click.Path(), default="", help="Weight file  [default: model/weights/...]."),
+    ]
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(shared), command)
+
+
+def complete(kind, config):
+    """Return the options with those left out (None) taken from the recipe, and the factor as a number."""
+    config = config | {"upscale": int(config["upscale"])}
+    recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"])
+    return config | {key: value for key, value in recipe.items() if config.get(key) is None}

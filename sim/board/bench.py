@@ -1,0 +1,195 @@
+"""Testbench of the host on `srcnn_top`: cocotb tests that run host/run_pynq.py, and the driver, on a simulated board.
+
+Started by `pytest sim/` (test_host.py), which leaves `picture.png` in the folder SIM_HOST, beside it `golden.png`, what
+the same script makes of it with the golden model.
+"""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+import cocotb
+import numpy as np
+from cocotb.task import bridge
+
+from hls.design.boards import list_boards
+from hls.design.load import load_config
+from hls.packets.packets import COMMANDS
+from host.picture import tiling
+from host.picture.backends import GoldenBackend, open_backend
+from host.picture.pipeline import load_model, upscale_picture
+from model.base.errors import UserError
+from model.imaging.files import read_picture
+from sim.benches.top_bench import CONFIG, SEED, compare_pixels
+from sim.board.board import Board, run_script
+from sim.board.dma import FAULTS
+
+FOLDER = pathlib.Path(os.environ.get("SIM_HOST", "."))
+UPSCALE = 3
+PICTURE, GOLDEN, OUTPUT = (FOLDER / f"{name}.png" for name in ("picture", "golden", "output"))
+OPTIONS = (PICTURE, "-o", OUTPUT, "--network", CONFIG.network.name, "--upscale", UPSCALE, "--backend", "pynq")
+IDENTIFY, TILE = COMMANDS["identify"], COMMANDS["tile"]  # the parameters follow in the transfer that identifies
+
+
+def check_output(end):
+    """The script ended well, and its file is the golden model's, byte for byte."""
+    code, out, err = end
+    assert code == 0 and not err, f"the script ended with {code}: {err.strip()}"
+    assert re.search(r" on pynq\n", out), out
+    actual, expected = OUTPUT.read_bytes(), GOLDEN.read_bytes()
+    if actual != expected:
+        compare_pixels(read_picture(OUTPUT).pixels, read_picture(GOLDEN).pixels, "the script's picture")
+        raise AssertionError("the same pixels in another file")
+    assert len(np.unique(read_picture(OUTPUT).pixels)) > 20, "the picture is nearly constant"
+
+
+def check_refusal(end, words):
+    """The script ended with one sentence that says `words`, exit code 2, and without a file."""
+    code, out, err = end
+    assert code == 2 and err.count("\n") == 1 and re.search(words, err), f"expected {words!r}, the script ended with {code}: {err}"
+    assert not OUTPUT.exists()
+
+
+def check_board(board):
+    """Everything was given back, and nothing is left in the streams."""
+    assert board.allocations and not board.memory, f"{len(board.memory)} of {board.allocations} buffers were not freed"
+    assert board.dma.idle(), "words are left in the streams"
+
+
+@cocotb.test()
+async def whole_picture(dut):
+    """The script upscales a picture in one tile."""
+    board = Board(CONFIG, FOLDER / "overlays")
+    check_output(await run_script(*OPTIONS))
+    check_board(board)
+    assert board.commands() == [IDENTIFY, TILE] and board.downloads == 1
+    dut._log.info(f"{board.cycles()} cycles for {PICTURE}")
+
+
+def count_tiles(words):
+    """Return how many tile packets a transfer consists of."""
+    count = at = 0
+    while at < len(words):
+        assert int(words[at]) >> 16 & 0xFF == TILE
+        width, height = int(words[at + 1]) & 0xFFFF, int(words[at + 1]) >> 16 & 0xFFFF
+        at, count = at + 2 + -(-width * height // 8), count + 1
+    return count
+
+
+@cocotb.test()
+async def picture_in_tiles(dut):
+    """Many tiles of uneven sizes in one transfer give the file of the whole picture."""
+    board = Board(CONFIG, FOLDER / "overlays")
+    check_output(await run_script(*OPTIONS, "--tile", "13x11"))
+    check_board(board)
+    assert board.commands() == [IDENTIFY, TILE]
+    picture = read_picture(PICTURE).pixels
+    assert count_tiles(board.dma.sent[1]) == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13)) > 5
+
+
+@cocotb.test()
+async def two_pictures(dut):
+    """One driver, two pictures in many transfers: parameters are loaded once, buffers are used again."""
+    board = Board(CONFIG, FOLDER / "overlays", batch_bytes=2000)
+    model = load_model(CONFIG.network.name, UPSCALE)
+    picture = read_picture(PICTURE)
+    pictures = [picture, dataclasses.replace(picture, pixels=np.ascontiguousarray(255 - picture.pixels[:, ::-1]))]
+
+    @bridge
+    def use():
+        results, allocations = [], []
+        with open_backend("pynq", model)[0] as backend:
+            for picture in pictures:
+                results.append(upscale_picture(picture, backend, tile=(12, 16)).pixels)
+                allocations.append(board.allocations)
+        return results, allocations
+
+    results, allocations = await use()
+    for number, (picture, result) in enumerate(zip(pictures, results)):
+        compare_pixels(result, upscale_picture(picture, GoldenBackend(model)).pixels, f"picture {number}")
+    check_board(board)
+    commands = board.commands()
+    assert commands[0] == IDENTIFY and set(commands[1:]) == {TILE} and len(commands) > 5, commands
+    assert allocations[0] == allocations[1], "the second picture took new buffers"
+    assert board.downloads == 1
+
+
+@cocotb.test()
+async def wrong_config_id(dut):
+    """A manifest of another description is refused before anything is loaded."""
+    board = Board(CONFIG, FOLDER / "overlays", config_id=f"{CONFIG.config_id ^ 1:#010x}")
+    check_refusal(await run_script(*OPTIONS), f"config id {CONFIG.config_id ^ 1:#010x}, this checkout's .* has {CONFIG.config_id:#010x}")
+    assert board.overlay is None and board.dma is None
+
+
+@cocotb.test()
+async def overlay_of_another_board(dut):
+    """An overlay of another board is not even loaded."""
+    other = next(load_config(CONFIG.network.name, board) for board in list_boards() if board != CONFIG.board)
+    board = Board(CONFIG, FOLDER / "overlays", board=other.board, config_id=f"{other.config_id:#010x}")
+    check_refusal(await run_script(*OPTIONS), f"is for {other.board}, this board is a {CONFIG.board}; build or copy")
+    assert board.overlay is None
+
+
+@cocotb.test()
+async def overlay_of_another_network(dut):
+    """A manifest whose hardware is another: the hardware says so."""
+    other = next(load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name)
+    board = Board(CONFIG, FOLDER / "overlays", network=other.network.name, config_id=f"{other.config_id:#010x}")
+    check_refusal(await run_script(*OPTIONS, "--network", other.network.name),
+                  f"the board runs an overlay with config id {CONFIG.config_id:#010x}, its manifest says {other.config_id:#010x}")
+    check_board(board)
+
+
+# What the driver says of each fault.
+SAYS = {
+    "stall": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run again",
+    "short": "the overlay reported an error: the transfer ended in the middle of a packet",
+    "bad header": "the overlay reported an error: a packet does not start with the magic number",
+    "wrong config": "the overlay reported an error: the packet is for another configuration",
+    "reset": "word [0-9]+ of the [0-9]+ words received is no answer header|was cut short|the overlay reported an error",  # whatever had left the kernel
+    "DMA reset": "did not finish in time.*send channel stopped .*receive channel stopped .*run again",
+    "starved": "there is no contiguous memory for buffers of [0-9]+ bytes .*choose a smaller --tile",
+}
+
+
+@cocotb.test()
+async def faults(dut):
+    """Each fault ends in one clear error, and the driver's next picture is right."""
+    board = Board(CONFIG, FOLDER / "overlays")
+    model = load_model(CONFIG.network.name, UPSCALE)
+    halo, rng = CONFIG.network.halo, np.random.default_rng(SEED)
+
+    def make_tile(height, width):
+        return rng.integers(0, 256, (height + 2 * halo, width + 2 * halo)).astype(np.uint8)
+
+    def check(backend, tile, what):
+        compare_pixels(next(backend.infer([tile])).copy(), next(GoldenBackend(model).infer([tile])), what)
+
+    @bridge
+    def use():
+        messages = {}
+        with open_backend("pynq", model)[0] as backend:
+            board.dma.fault = "pause"  # longer, but right
+            check(backend, make_tile(2, 3), "the tile of a transfer that paused")
+            assert board.downloads == 1 and board.dma.fault is None
+            for number, fault in enumerate(SAYS, 2):
+                board.dma.fault, board.starved = (None, True) if fault == "starved" else (fault, False)
+                try:
+                    list(backend.infer([make_tile(2, 3) if fault != "starved" else make_tile(60, 300)]))
+                    messages[fault] = "no error"
+                except UserError as error:
+                    messages[fault] = str(error)
+                assert board.dma.fault is None, f"{fault} did not take place"
+                board.starved = False
+                check(backend, make_tile(*rng.integers(1, 4, 2)), f"the tile after {fault}")
+                assert board.downloads == number - (fault == "starved"), "the overlay was not loaded anew once"
+        return messages
+
+    messages = await use()
+    for fault, message in messages.items():
+        assert re.search(SAYS[fault], message) and "\n" not in message, f"{fault}: {message}"
+    assert set(FAULTS) <= {"pause", *messages}
+    check_board(board)
+    dut._log.info(f"{board.cycles()} cycles for {len(messages)} faults")

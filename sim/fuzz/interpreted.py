@@ -1,0 +1,61 @@
+"""The first half of the fuzzer: every lowered kernel in XLS's interpreter, step by step against g++ with AMD's headers."""
+
+import subprocess
+
+from hls.csim.ap_types import ap_types_dir
+from hls.open.route import lower_source
+from model.base.errors import Refused
+from sim.fuzz.random_kernels import kernels_source, reference_source, stimulus
+from sim.fuzz.xls_run import StepFunction
+
+STEPS = 16
+
+
+class Mismatch(AssertionError):
+    """The route and the reference differ; the message names kernel, step, value and the command that repeats it."""
+
+
+def reference(kernels, directory, steps=STEPS):
+    """Run the kernels with g++ and AMD's headers; return {kernel name: list of printed rows}."""
+    source, program = directory / "reference.cpp", directory / "reference"
+    source.write_text(reference_source(kernels, steps))
+    command = ["g++", "-std=c++17", "-O0", "-w", f"-I{ap_types_dir()}", str(source), "-o", str(program)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise Refused(f"g++ refuses the reference: {result.stderr[:2000]}")
+    rows = {}
+    for line in subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout.splitlines():
+        name, *values = line.split()
+        rows.setdefault(name, []).append(values)
+    return rows
+
+
+def lower(kernels, directory):
+    """Return the lowered `Step` of every kernel."""
+    steps = lower_source(kernels_source(kernels), {k.name: k.type for k in kernels}, directory=directory, keep_unused=True)
+    return [steps[k.name] for k in kernels]
+
+
+def compare_interpreted(kernel, step, rows):
+    """Run a lowered kernel in XLS's interpreter and compare every step with the reference's rows."""
+    queues = stimulus(kernel, len(rows))
+    function = StepFunction(step)
+    left = [len(q) for q in queues]
+    for number, row in enumerate(rows):
+        heads = {v.name: q[-n] if n else 0 for v, q, n in zip(kernel.inputs, queues, left)}
+        result = function.step(heads)
+        got, expected = [], list(row)
+        for i, v in enumerate(kernel.inputs):
+            left[i] -= result.read(v.name)
+            got.append(str(left[i]))
+        for v in kernel.outputs:
+            written = result.written(v.name)
+            got.append("-" if written is None else f"{written:0{(v.width + 3) // 4}x}")
+        for v in kernel.members:
+            name = v.name.replace(".", "_")
+            names = [name] if not v.count else [f"{name}_{i}" for i in range(v.count)]
+            got += [f"{function.state[n]:0{(v.width + 3) // 4}x}" for n in names]
+        if got != expected:
+            what = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)
+            raise Mismatch(f"kernel {kernel.name}, step {number}, value {what}: {got[what]} instead of {expected[what]}; "
+                           f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]}\n{kernel.text}")

@@ -1,0 +1,39 @@
+"""Differential fuzzing: random step kernels through the route, against g++ with AMD's headers.
+
+`python -m sim.fuzz -n 100 --seed 1`. XLS's interpreter runs every lowered kernel step by step; one in ten also
+goes through Verilog and Verilator, with random gaps and backpressure.
+"""
+
+from pathlib import Path
+
+from model.base.paths import BUILD
+from sim.fuzz.interpreted import compare_interpreted, lower, reference
+from sim.fuzz.random_kernels import random_kernel
+from sim.fuzz.simulated import compare_simulated
+
+
+def fuzz(count, seed, directory=None, batch=50, verilog=0.1, progress=lambda text: None):
+    """Compare `count` kernels with seeds from `seed` on; raise `Mismatch` at the first difference.
+
+    Returns
+    -------
+    dict
+        Kernels compared by "interpreted" and "simulated".
+    """
+    directory = Path(directory or BUILD / "open" / "fuzz")
+    done = {"interpreted": 0, "simulated": 0}
+    for first in range(seed, seed + count, batch):
+        kernels = [random_kernel(s) for s in range(first, min(first + batch, seed + count))]
+        folder = directory / f"{first}"
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = reference(kernels, folder)
+        steps = lower(kernels, folder)
+        for kernel, step in zip(kernels, steps):
+            compare_interpreted(kernel, step, rows[kernel.name])
+            done["interpreted"] += 1
+        wanted = round((first - seed + len(kernels)) * verilog) - done["simulated"]
+        chosen = [i for i, kernel in enumerate(kernels) if not kernel.hazard][:max(0, wanted)]
+        if chosen:
+            done["simulated"] += compare_simulated([(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder)
+        progress(f"{done['interpreted']} of {count} kernels, {done['simulated']} of them in Verilog, no difference")
+    return done

@@ -1,0 +1,114 @@
+"""The Verilog half of the fuzzer: pipelines with their RAMs and FIFOs under random gaps and backpressure."""
+
+from hls.open.pipeline.netlist import write_stage
+from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.verilog import generate
+from hls.open.verilator import run_bench
+from model.base.errors import Refused
+from sim.fuzz.random_kernels import stimulus
+
+CYCLES_PER_STEP = 40
+TIMING = Timing()
+BENCH = """
+module {name}_bench (input wire clk, input wire rst);
+    reg [31:0] random = 32'd{seed};
+    always_ff @(posedge clk) random <= {{random[30:0], random[31] ^ random[21] ^ random[1] ^ random[0]}};
+{streams}
+    {name}_stage dut (.clk(clk), .rst(rst){pins});
+endmodule
+"""
+# The head of the queue stays valid once offered, as AXI wants it.
+INPUT = """
+    reg [{high}:0] {s}_values [0:{count}-1];
+    integer {s}_at = 0;
+    reg {s}_offer = 0;
+    wire {s}_ready;
+    initial $readmemh("{name}_{s}.hex", {s}_values);
+    always_ff @(posedge clk) if (!rst) begin
+        if ({s}_offer && {s}_ready) {s}_at <= {s}_at + 1;
+        {s}_offer <= ({s}_offer && !{s}_ready) || (random[{bit}] && {s}_at + ({s}_offer && {s}_ready ? 1 : 0) < {count});
+    end
+"""
+OUTPUT = """
+    wire [{high}:0] {s}_data;
+    wire {s}_valid;
+    reg {s}_take = 0;
+    always_ff @(posedge clk) begin
+        {s}_take <= random[{bit}] | random[{other}];
+        if (!rst && {s}_valid && {s}_take) $display("{name} {s} %h", {s}_data);
+    end
+"""
+
+
+def bench(kernel, step, seed):
+    """Return a SystemVerilog bench that feeds a stage from files and prints what comes out."""
+    used = {p.name for p in step.ports}
+    streams, pins = [], ""
+    count = 16
+    for i, v in enumerate(v for v in kernel.inputs if v.name in used):
+        streams.append(INPUT.format(name=kernel.name, s=v.name, high=v.width - 1, count=count, bit=3 + 5 * i))
+        pins += f", .{v.name}_data({v.name}_values[{v.name}_at[3:0]]), .{v.name}_valid({v.name}_offer), .{v.name}_ready({v.name}_ready)"
+    for i, v in enumerate(v for v in kernel.outputs if v.name in used):
+        streams.append(OUTPUT.format(name=kernel.name, s=v.name, high=v.width - 1, bit=7 + 5 * i, other=20 + i))
+        pins += f", .{v.name}_data({v.name}_data), .{v.name}_valid({v.name}_valid), .{v.name}_ready({v.name}_take)"
+    return BENCH.format(name=kernel.name, seed=seed, streams="".join(streams), pins=pins)
+
+
+def expected_outputs(kernel, rows):
+    """Return {stream: values written, in order} of the reference's rows."""
+    first = len(kernel.inputs)
+    return {v.name: [row[first + i] for row in rows if row[first + i] != "-"] for i, v in enumerate(kernel.outputs)}
+
+
+def compare_simulated(cases, folder):
+    """Simulate lowered kernels and compare what their streams carry.
+
+    A kernel that never reads goes on for ever, so the reference's values must be the beginning of what comes out;
+    one that reads may go on after the last compared step.
+
+    Parameters
+    ----------
+    cases : list of (RandomKernel, Step, rows of the reference)
+
+    Returns
+    -------
+    int
+        Kernels simulated. Left out are those whose reads depend on RAM data: they can't run one step per cycle.
+    """
+    from sim.fuzz.interpreted import Mismatch
+    files, names, kept = [], [], []
+    for kernel, step, rows in cases:
+        try:
+            stage = generate(step, TIMING)
+        except Refused as refusal:
+            if "RAM" in refusal.what:
+                continue
+            raise
+        files += [f for f in write_stage(stage, folder) if f not in files]
+        for v, values in zip(kernel.inputs, stimulus(kernel, len(rows))):
+            (folder / f"{kernel.name}_{v.name}.hex").write_text("\n".join(f"{x:x}" for x in values) + "\n")
+        text = folder / f"{kernel.name}_bench.sv"
+        text.write_text(bench(kernel, step, int(kernel.name[1:]) + 1))
+        files.append(text)
+        names.append(kernel.name)
+        kept.append((kernel, rows))
+    if not kept:
+        return 0
+    top = folder / "fuzz_bench.sv"
+    top.write_text("module fuzz_bench (input wire clk, input wire rst);\n" +
+                   "".join(f"    {n}_bench {n}_i (.clk(clk), .rst(rst));\n" for n in names) + "endmodule\n")
+    printed = run_bench([*files, top], "fuzz_bench", folder, CYCLES_PER_STEP * 16)
+    got = {}
+    for line in printed.splitlines():
+        fields = line.split()
+        if len(fields) == 3:
+            got.setdefault((fields[0], fields[1]), []).append(fields[2])
+    for kernel, rows in kept:
+        for stream, values in expected_outputs(kernel, rows).items():
+            seen = got.get((kernel.name, stream), [])[:len(values)]
+            if seen != values:
+                first = next((i for i, (a, b) in enumerate(zip(seen, values)) if a != b), len(seen))
+                raise Mismatch(f"Verilog of {kernel.name}, stream {stream}, word {first}: "
+                               f"{seen[first] if first < len(seen) else 'nothing'} instead of {values[first]} ({len(values)} words); "
+                               f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]} --verilog 1\n{kernel.text}")
+    return len(kept)

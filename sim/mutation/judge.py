@@ -1,0 +1,213 @@
+"""Tests that must fail do fail: `make mutation` puts mistakes into the kernels, one at a time, and sees who notices.
+
+Each mistake of mutations.toml is made in a copy of the project, in which the project's own commands run as they are:
+csim first, then the cycle model, then the Verilog, until one fails. One that nobody notices is a hole in the tests.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from model.base.errors import UserError
+from model.base.paths import BUILD, ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TABLE = pathlib.Path(__file__).resolve().parent / "mutations.toml"
+COPIED = ("hls", "host", "model", "sim", "tests", "conftest.py", "pyproject.toml")
+PYTEST = ["-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider"]
+# In this order, from fast to slow. What only changes the timing passes csim.
+CHECKS = {
+    "csim": ["-m", "hls.csim", "--types", "native"],
+    "wide": ["-m", "hls.csim", "--types", "native", "--board", "kv260"],  # more PEs than a position has steps
+    "cycles": [*PYTEST, "tests/hls/test_spec.py", "-k", "pynq_z2-40 or never_lock"],
+    "rtl": [*PYTEST, "sim/test_frame.py", "-k", "test_picture or test_packets or test_cycles"],
+}
+SLACK = 5              # a command may take this much longer than on the right kernels, and
+SECONDS_AT_LEAST = 40  # this long in any case, before it counts as hanging
+FAILED = 1             # exit code of a check that found something; any other is no verdict
+NO_VERDICT = re.compile(r"^E +\S*(Refused: |UserError: .*refuses the simulation)", re.M)  # the route or Verilator didn't get that far
+HOLE = "nobody"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutation:
+    """A mistake: in `file` the text `old`, which occurs once, becomes `new`."""
+
+    name: str
+    what: str
+    file: str
+    old: str
+    new: str
+    rtl: bool = False
+
+
+class Unusable(UserError):
+    """A mutation or a project that says nothing about the tests."""
+
+
+def load_mutations(path=TABLE):
+    """Return the mutations of a table, each checked against the sources.
+
+    Raises
+    ------
+    Unusable
+        If a text does not occur exactly once, or two mutations share a name.
+    """
+    with open(path, "rb") as file:
+        mutations = [Mutation(**entry) for entry in tomllib.load(file)["mutation"]]
+    names = [mutation.name for mutation in mutations]
+    for mutation in mutations:
+        if names.count(mutation.name) > 1:
+            raise Unusable(f"two mutations are called {mutation.name}; rename one in {path}")
+        mutated(mutation, ROOT)
+    return mutations
+
+
+def mutated(mutation, folder):
+    """Return the text of the mutation's file in `folder`, with the mistake."""
+    path = folder / mutation.file
+    text = path.read_text() if path.is_file() else ""
+    count = text.count(mutation.old)
+    if count != 1 or mutation.old == mutation.new:
+        raise Unusable(f"mutation {mutation.name}: its text occurs {count} times in {mutation.file}, not once; update {TABLE.name}")
+    return text.replace(mutation.old, mutation.new)
+
+
+def copy_project(source, folder):
+    """Copy what the checks need; the build folder is the copy's own, but for clang's cache."""
+    for name in COPIED:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source / name, folder / name)
+    (BUILD / "zig").mkdir(parents=True, exist_ok=True)
+    (folder / "build").mkdir()
+    (folder / "build" / "zig").symlink_to(BUILD / "zig")
+
+
+def run_check(name, project, limit):
+    """Run one of `CHECKS` in a copy of the project.
+
+    Returns
+    -------
+    str
+        The first line of what it complained about; empty if it passed.
+    """
+    environment = {key: value for key, value in os.environ.items() if key not in ("SRCNN_BUILD", "PYTHONPATH") and not key.startswith("PYTEST")}
+    process = subprocess.Popen([sys.executable, *CHECKS[name]], cwd=project, env=environment, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        output = process.communicate(timeout=limit)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # compilers and test benches of this command, too
+        process.communicate()
+        return f"no end within {limit:.0f} s"
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    complaint = _first_line(output)
+    if process.returncode not in (0, FAILED) or (process.returncode and NO_VERDICT.search(output)):
+        raise Unusable(f"{name} gave no verdict but exit code {process.returncode}: {complaint}")
+    return complaint if process.returncode else ""
+
+
+def _first_line(output):
+    """Return what a test said when it failed, on one line."""
+    found = re.search(r"^(?:FAIL |E +(?:\S*(?:Error|Mismatch|Exception): )?|error: )(.+)$", output, re.M)
+    lines = output.strip().splitlines()
+    return found.group(1).strip() if found else lines[-1] if lines else "no message"
+
+
+def judge(mutation, source, limits):
+    """Make a mistake in a copy of `source` and run the checks of `limits` until one fails; with `rtl`, that one in any case.
+
+    Returns
+    -------
+    dict
+        A row of mutation.json: name, what, file, caught_by, how, rtl (what the Verilog's tests said, if asked), seconds.
+    """
+    begin = time.monotonic()
+    caught, how, rtl = HOLE, "", None
+    with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+        project = pathlib.Path(folder)
+        copy_project(source, project)
+        (project / mutation.file).write_text(mutated(mutation, source))
+        for check in limits:
+            if caught != HOLE and not (check == "rtl" and mutation.rtl):
+                continue
+            try:
+                complaint = run_check(check, project, limits[check])
+            except Unusable as error:
+                raise Unusable(f"mutation {mutation.name}: {error}") from error
+            if check == "rtl":
+                rtl = complaint
+            if complaint and caught == HOLE:
+                caught, how = check, complaint
+    if mutation.rtl and rtl == "":
+        caught = HOLE
+        how = f"not in the Verilog; elsewhere: {how}"
+    return {"name": mutation.name, "what": mutation.what, "file": mutation.file, "caught_by": caught, "how": how, "rtl": rtl,
+            "seconds": round(time.monotonic() - begin, 1)}
+
+
+def calibrate(source, checks):
+    """Run checks on the right kernels, which have to pass; return how many seconds each may take on wrong ones."""
+    limits = {}
+    with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+        project = pathlib.Path(folder)
+        copy_project(source, project)
+        for check in checks:
+            begin = time.monotonic()
+            complaint = run_check(check, project, 3600)
+            if complaint:
+                raise Unusable(f"{check} fails without any mutation ({complaint}); mend that first")
+            limits[check] = SECONDS_AT_LEAST + SLACK * (time.monotonic() - begin)
+    return limits
+
+
+def run_mutations(mutations, jobs=1, checks=tuple(CHECKS), progress=None):
+    """Judge mutations, several at a time.
+
+    Parameters
+    ----------
+    mutations : list of Mutation
+    jobs : int
+    checks : sequence of str
+        Of `CHECKS`, in their order; each runs once on the right kernels first.
+    progress : callable, optional
+        Called with each row as it comes.
+
+    Returns
+    -------
+    list of dict
+        In the order of `mutations`.
+    """
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="mutation-") as folder:
+        source = pathlib.Path(folder) / "source"  # the tree may change meanwhile: all see the same
+        source.mkdir()
+        copy_project(ROOT, source)
+        limits = calibrate(source, checks)
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            pending = [pool.submit(judge, mutation, source, limits) for mutation in mutations]
+            try:
+                for done in concurrent.futures.as_completed(pending):
+                    row = done.result()
+                    if progress is not None:
+                        progress(row)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return [done.result() for done in pending]

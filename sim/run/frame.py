@@ -1,0 +1,173 @@
+"""A whole picture through the Verilated `srcnn_top`, compared with the golden model: `make rtlsim-frame IMG=photo.png`.
+
+The picture's Y is upscaled as the host does it, cut into the largest tiles that the line buffers hold, and sent with
+the committed weights: one transfer of parameters, one of all tiles. Exit code 1 if a single bit differs.
+"""
+
+import pathlib
+import sys
+
+import click
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from hls.design.boards import DEFAULT_BOARD, list_boards
+from hls.design.cycles import steady_cycles_per_pixel
+from hls.design.load import load_config
+from hls.packets.packets import answer_words, parse_answers, tile_packet
+from hls.packets.parameters import load_packet
+from host.picture import pipeline, tiling
+from host.run_pynq import TileSize
+from model.base.errors import UserError, report_user_errors
+from model.base.report import table, write_report
+from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.imaging import color, files as picture_files
+from model.imaging.resize import upscale_bicubic
+from model.integer import golden
+from sim.run.harness import build_harness, rows_of, simulate
+
+HEADER = 2  # beats before an answer's pixels
+
+
+class Mismatch(Exception):
+    """The hardware and the golden model disagree; the message says where."""
+
+
+def luma(path, upscale, size=None):
+    """Return a picture's Y after bicubic upscaling, (H, W) uint8; of `size` (rows, columns) from its centre."""
+    picture = picture_files.read_picture(path, lambda width, height: pipeline.check_size(width, height, upscale))
+    plane = picture.pixels if picture.pixels.ndim == 2 else cv2.split(color.rgb_to_ycbcr(picture.pixels))[0]
+    y = upscale_bicubic(plane, upscale)
+    if size is None:
+        return y
+    if size[0] > y.shape[0] or size[1] > y.shape[1]:
+        raise UserError(f"--size {size[1]}x{size[0]} is more than {path} has x{upscale}, {y.shape[1]}x{y.shape[0]}; choose less or a larger picture")
+    top, left = (y.shape[0] - size[0]) // 2, (y.shape[1] - size[1]) // 2
+    return np.ascontiguousarray(y[top:top + size[0], left:left + size[1]])
+
+
+def patience(config, idle=0.0, backpressure=0.0):
+    """Cycles without a beat after which a design counts as stuck: a hundred times what 8 pixels take."""
+    return int((10_000 + 800 * steady_cycles_per_pixel(config)) / ((1 - idle) * (1 - backpressure)))
+
+
+def run_frame(config, model, y, program, tile=None, seed=1, idle=0.0, backpressure=0.0, progress=None):
+    """Simulate a picture and compare it.
+
+    Parameters
+    ----------
+    config : Config
+    model : QuantModel
+    y : ndarray of uint8, shape (H, W)
+    program : pathlib.Path
+        Of `harness.build_harness`.
+    tile : (int, int), optional
+        Rows and columns of a tile; as large as the hardware takes if None.
+    seed, idle, backpressure
+        As for `harness.simulate`.
+    progress : callable, optional
+        Called with the pixels that have come out so far.
+
+    Returns
+    -------
+    dict
+        tiles, cycles, cycles_per_pixel, cycles_per_second.
+
+    Raises
+    ------
+    Mismatch
+        At the first difference, in pixels or in protocol.
+    """
+    halo, pixels = config.network.halo, y.size
+    rows, columns = tile or (tiling.even(y.shape[0], config.tile_height), tiling.even(y.shape[1], config.tile_width))
+    places = tiling.cut(*y.shape, rows, columns)
+    inputs = list(tiling.views(tiling.pad(y, halo), places, halo))
+    packets = [tile_packet(config, view, _tag(index)) for index, view in enumerate(inputs)]
+    expected = HEADER + sum(answer_words(config, *view.shape) for view in inputs)
+    golden_y = golden.infer(model, y)
+
+    run = simulate(program, np.concatenate([rows_of(load_packet(config, model)), rows_of(np.concatenate(packets))]), expected,
+                   patience(config, idle, backpressure), seed, idle, backpressure,
+                   lambda cycles, beats_in, beats_out: progress and progress(min(pixels, max(0, beats_out - 2 * HEADER) * 8)))
+    if not run.complete:
+        raise Mismatch(f"no beat has moved for the last {patience(config, idle, backpressure)} of {run.cycles} cycles; {len(run.data)} of {expected} beats came")
+    check_beats(run, expected)
+    _check_pixels(parse_answers(run.data[HEADER:]), places, golden_y)
+    cycles = int(run.cycle[-1] - run.cycle[HEADER - 1])  # from the answer to the parameters to the last pixel
+    return {"tiles": len(places), "cycles": cycles, "cycles_per_pixel": cycles / pixels, "cycles_per_second": run.cycles / run.seconds}
+
+
+def _tag(index):
+    """A tag that uses all 32 bits."""
+    return (index + 1) * 0x9E3779B1 % 2**32
+
+
+def check_beats(run, expected):
+    """Raise `Mismatch` unless the answers are two transfers of full beats, as many as expected."""
+    if len(run.data) != expected:
+        raise Mismatch(f"{len(run.data)} beats came out, expected {expected}")
+    last = np.zeros(expected, np.uint64)
+    last[[HEADER - 1, -1]] = 1
+    for what, actual, right in (("TKEEP", run.keep, np.full(expected, 0xFF, np.uint64)), ("TLAST", run.last, last)):
+        wrong = np.flatnonzero(actual != right)
+        if len(wrong):
+            raise Mismatch(f"{what} of {len(wrong)} of {expected} beats is wrong, first of beat {wrong[0]}: expected {right[wrong[0]]}, actual {actual[wrong[0]]}")
+
+
+def _check_pixels(answers, places, expected):
+    headers = [("tile", 0, _tag(index)) for index in range(len(places))]
+    actual_headers = [(answer.command, answer.status, answer.tag) for answer in answers]
+    if actual_headers != headers:
+        first = next((i for i, (a, e) in enumerate(zip(actual_headers, headers)) if a != e), min(len(answers), len(places)))
+        raise Mismatch(f"{len(answers)} answers to {len(places)} tiles; (command, status, tag) of answer {first}: {actual_headers[first:first + 1]}")
+    actual = np.empty_like(expected)
+    for place, answer in zip(places, answers, strict=True):
+        if answer.pixels.shape != (place.height, place.width):
+            raise Mismatch(f"the answer to the tile at (y, x) = ({place.top}, {place.left}) has {answer.pixels.shape} pixels, expected {(place.height, place.width)}")
+        tiling.put(actual, place, answer.pixels)
+    wrong = np.argwhere(actual != expected)
+    if len(wrong):
+        y, x = (int(i) for i in wrong[0])
+        raise Mismatch(f"{len(wrong)} of {expected.size} pixels differ, first at (y, x) = ({y}, {x}): expected {expected[y, x]}, actual {actual[y, x]}")
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=pathlib.Path))
+@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--board", type=click.Choice(list_boards()), default=DEFAULT_BOARD, show_default=True)
+@click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]), default="3", show_default=True)
+@click.option("--size", type=TileSize(), help="Take this much of the upscaled picture, from its centre.  [default: all]")
+@click.option("--tile", type=TileSize(), help="Cut it into tiles of this size.  [default: as few as the hardware takes]")
+@click.option("--idle", type=click.FloatRange(0, 0.99), default=0.0, show_default=True, help="Share of cycles in which no beat is offered.")
+@click.option("--backpressure", type=click.FloatRange(0, 0.99), default=0.0, show_default=True, help="Share of cycles in which no beat is taken.")
+@click.option("--seed", default=1, show_default=True, help="Of the registers' first values, the gaps and the backpressure.")
+@report_user_errors
+def main(image, network, board, upscale, size, tile, idle, backpressure, seed):
+    """Simulate srcnn_top on IMAGE and compare every pixel with the golden model; write build/reports/rtlsim_frame.json."""
+    from sim.run.runner import open_sources
+
+    config, model = load_config(network, board), pipeline.load_model(network, int(upscale))
+    y = luma(image, model.upscale, size)
+    print(f"{image}: {y.shape[1]}x{y.shape[0]} pixels x{upscale}, {network} on {board}", flush=True)
+    program = build_harness(config, open_sources(config))
+    row = {"image": image.name, "network": network, "board": board, "upscale": model.upscale, "width": y.shape[1], "height": y.shape[0],
+           "idle": idle, "backpressure": backpressure, "seed": seed}
+    with tqdm(total=y.size, unit="pixel", unit_scale=True, desc="rtlsim", dynamic_ncols=True) as bar:
+        try:
+            row |= run_frame(config, model, y, program, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n))
+            bar.update(y.size - bar.n)
+            complaint = None
+        except Mismatch as error:
+            complaint = str(error)
+    row["bit_exact"] = complaint is None
+    path = write_report("rtlsim_frame", [row])
+    if complaint:
+        print(f"FAIL {complaint}\nagain: python -m sim.run.frame {' '.join(sys.argv[1:])}", file=sys.stderr)
+        sys.exit(1)
+    print(table([row], ["width", "height", "tiles", "cycles", "cycles_per_pixel", "cycles_per_second", "bit_exact"], floatfmt=".6g"))
+    print(f"bit exact; written to {path}")
+
+
+if __name__ == "__main__":
+    main()

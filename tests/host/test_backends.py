@@ -1,0 +1,111 @@
+"""The backends' common interface: sizes of tiles, the choice of "auto", and that all give the golden model's bits."""
+
+import math
+import re
+import sys
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hls.design.load import load_config
+from host.board import overlay
+from host.picture import tiling
+from host.picture.backends import Backend, CsimBackend, GoldenBackend, PynqBackend, open_backend
+from model.base.errors import UserError
+from model.integer import golden
+from tests.boards.test_driver import write_overlay
+from tests.stand_ins.pynq.fake_pynq import FakePynq
+
+LIMIT = st.one_of(st.just(math.inf), st.integers(1, 5000))
+
+
+@given(height=st.integers(1, 20000), width=st.integers(1, 20000), rows=LIMIT, columns=LIMIT, usual=st.integers(1, 1 << 22))
+def test_default_tiles_fit_and_are_few(height, width, rows, columns, usual):
+    backend = Backend(None)
+    backend.largest_tile, backend.usual_pixels = (rows, columns), usual
+    tile_rows, tile_columns = backend.default_tile(height, width)
+    backend.check_tile(tile_rows, tile_columns)
+    assert 1 <= tile_rows <= height and 1 <= tile_columns <= width
+    assert tile_rows * tile_columns <= max(usual, tile_columns)
+    assert -(-width // tile_columns) == -(-width // min(columns, width))  # as few columns as can be
+
+
+def test_small_pictures_are_one_tile(models):
+    assert GoldenBackend(models["srcnn915"]).default_tile(720, 1280) == (720, 1280)
+
+
+def test_too_large_tile():
+    backend = Backend(None)
+    backend.name, backend.largest_tile = "pynq", (65523, 1920)
+    backend.check_tile(65523, 1920)
+    for rows, columns in [(65524, 1), (1, 1921)]:
+        with pytest.raises(UserError, match=f"{columns}x{rows} is larger than pynq takes, 1920x65523; choose a smaller --tile"):
+            backend.check_tile(rows, columns)
+
+
+def board_with_overlay(monkeypatch, tmp_path, model, **changes):
+    """Make this machine look like a PYNQ-Z2 with an overlay."""
+    board = FakePynq(load_config("srcnn915", "pynq_z2"), model)
+    module = types.ModuleType("pynq")
+    module.__spec__ = types.SimpleNamespace(name="pynq")
+    module.Overlay, module.allocate = board.Overlay, board.allocate
+    monkeypatch.setitem(sys.modules, "pynq", module)
+    monkeypatch.setenv("BOARD", "Pynq-Z2")
+    monkeypatch.setattr(overlay, "OVERLAYS", tmp_path)
+    write_overlay(tmp_path / "pynq_z2", **changes)
+    return board
+
+
+def test_auto_takes_the_board(monkeypatch, tmp_path, models):
+    board = board_with_overlay(monkeypatch, tmp_path, models["srcnn915"])
+    backend, why = open_backend("auto", models["srcnn915"])
+    with backend:
+        assert isinstance(backend, PynqBackend) and str(tmp_path / "pynq_z2") in why
+        assert backend.largest_tile[1] == board.config.tile_width
+        padded = np.random.default_rng(1).integers(0, 256, (30, 40)).astype(np.uint8)
+        views = list(tiling.views(padded, tiling.cut(18, 28, 7, 11), 6))
+        for view, result in zip(views, backend.infer(views), strict=True):
+            np.testing.assert_array_equal(result, golden.infer_valid(models["srcnn915"], view, workers=1))
+    assert board.live_buffers == 0 and board.violations == []
+
+
+@pytest.mark.parametrize("spoil, says", [
+    (lambda patch, folder: patch.delenv("BOARD"), r"no PYNQ board \(\$BOARD is not set"),
+    (lambda patch, folder: patch.setenv("BOARD", "Ultra96"), "no PYNQ board .*Ultra96"),
+    (lambda patch, folder: patch.setitem(sys.modules, "pynq", None), "finds no pynq package"),
+    (lambda patch, folder: (folder / "pynq_z2" / "manifest.json").unlink(), "there is no overlay for pynq_z2"),
+    (lambda patch, folder: write_overlay(folder / "pynq_z2", network="srcnn955", config_id=f"{load_config('srcnn955', 'pynq_z2').config_id:#x}"),
+     "computes srcnn955, not srcnn915"),
+    (lambda patch, folder: write_overlay(folder / "pynq_z2", board="kv260", config_id=f"{load_config('srcnn915', 'kv260').config_id:#x}"),
+     "is for kv260, this board is a pynq_z2"),
+])
+def test_auto_says_why_it_takes_the_golden_model(monkeypatch, tmp_path, models, spoil, says):
+    board_with_overlay(monkeypatch, tmp_path, models["srcnn915"])
+    spoil(monkeypatch, tmp_path)
+    backend, why = open_backend("auto", models["srcnn915"])
+    assert isinstance(backend, GoldenBackend)
+    assert re.search(says, why)
+    with pytest.raises(UserError, match=says):
+        open_backend("pynq", models["srcnn915"])
+
+
+def test_without_the_kernels(monkeypatch, models):
+    monkeypatch.setitem(sys.modules, "hls.csim.accelerator", None)
+    with pytest.raises(UserError, match="cannot be run here.*use --backend golden"):
+        open_backend("csim", models["srcnn915"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
+def test_csim_gives_the_same_bits(models, network):
+    model, rng = models[network], np.random.default_rng(2)
+    backend = CsimBackend(model)
+    halo = model.network.halo
+    tiles = [rng.integers(0, 256, (height + 2 * halo, width + 2 * halo)).astype(np.uint8) for height, width in [(1, 1), (9, 14), (5, 21)]]
+    results = [result.copy() for result in backend.infer(tiles)]
+    assert len(np.unique(results[1])) > 20
+    for tile, result in zip(tiles, results, strict=True):
+        np.testing.assert_array_equal(result, golden.infer_valid(model, tile, workers=1))

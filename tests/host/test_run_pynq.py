@@ -1,0 +1,296 @@
+"""The command line: what it writes, what it says, and one sentence for every kind of bad input."""
+
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+
+import cv2
+import numpy as np
+import pytest
+
+from host import run_pynq
+from host.picture import pipeline
+from model.graph.weights import save_quant
+from model.imaging import color
+from model.imaging.files import read_picture
+from model.imaging.resize import upscale_bicubic
+from model.integer import golden
+from tests.host.test_backends import board_with_overlay
+from tests.random_models import random_model
+
+SCRIPT = pathlib.Path(run_pynq.__file__)
+RNG = np.random.default_rng(9)
+COLOUR = cv2.resize(RNG.integers(0, 256, (4, 5, 3)).astype(np.uint8), (19, 14), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A current folder with img.bmp (colour) in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BOARD", raising=False)
+    cv2.imwrite("img.bmp", COLOUR[:, :, ::-1])
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys, weight_files):
+    """Return a function that runs the command line in this process: exit code, stdout, stderr."""
+
+    def run_command(*arguments, weights=weight_files["srcnn915", 3]):
+        extra = ("--weights", str(weights)) if weights else ()
+        code = 0
+        try:
+            run_pynq.main([str(argument) for argument in (*arguments, *extra)])
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run_command
+
+
+def expected_colour(rgb, model):
+    """The steps once more, in one line each."""
+    up = upscale_bicubic(color.rgb_to_ycbcr(rgb), model.upscale)
+    up[:, :, 0] = golden.infer(model, np.ascontiguousarray(up[:, :, 0]), workers=1)
+    return color.ycbcr_to_rgb(up)
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+# --- what it writes --------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("upscale", [2, 3, 4])
+def test_colour(folder, run, weight_files, upscale):
+    code, out, err = run("img.bmp", weights=weight_files["srcnn915", upscale])
+    assert (code, err) == (0, "")
+    result = cv2.imread(f"img_x{upscale}.png")[:, :, ::-1]
+    np.testing.assert_array_equal(result, expected_colour(COLOUR, random_model("srcnn915", upscale)))
+    assert len(np.unique(result)) > 50
+    assert f"img.bmp 19x14 -> img_x{upscale}.png {19 * upscale}x{14 * upscale}: srcnn915 x{upscale} on golden (the same bits" in out
+    assert "no PYNQ board" in out
+    assert re.search(r"read .* colour .* bicubic .* pack .* compute .* unpack .* merge .* write .*; [0-9.]+ s in all, [0-9.]+ Mpixel/s\n$", out)
+
+
+def test_grey_goes_through_the_network_as_it_is(folder, run):
+    grey = np.ascontiguousarray(COLOUR[:, :, 0])
+    cv2.imwrite("grey.png", grey)
+    assert run("grey.png", "-o", "out.bmp")[0] == 0
+    result = cv2.imread("out.bmp", cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(result, golden.infer(random_model(), upscale_bicubic(grey, 3), workers=1))
+
+
+def test_transparency_is_upscaled_bicubically(folder, run):
+    rgba = np.dstack([COLOUR, COLOUR[:, :, 1]])
+    cv2.imwrite("alpha.png", rgba[:, :, [2, 1, 0, 3]])
+    assert run("alpha.png", "-o", "out.png")[0] == 0
+    picture = read_picture("out.png")
+    np.testing.assert_array_equal(picture.alpha, upscale_bicubic(np.ascontiguousarray(rgba[:, :, 3]), 3))
+    np.testing.assert_array_equal(picture.pixels, expected_colour(COLOUR, random_model()))
+    code, out, err = run("alpha.png", "-o", "out.jpg")
+    assert code == 0 and "note: .jpg holds no transparency" in out
+
+
+def test_sixteen_bits_are_said(folder, run):
+    cv2.imwrite("deep.png", COLOUR[:, :, 0].astype(np.uint16) * 257)
+    code, out, err = run("deep.png")
+    assert code == 0 and "note: 16 bits per channel: computed and written in 8 bits" in out
+    assert cv2.imread("deep_x3.png", cv2.IMREAD_UNCHANGED).dtype == np.uint8
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1)])
+def test_tiny_pictures(folder, run, size):
+    cv2.imwrite("tiny.png", RNG.integers(0, 256, (*size, 3)).astype(np.uint8))
+    assert run("tiny.png")[0] == 0
+    assert cv2.imread("tiny_x3.png").shape == (size[0] * 3, size[1] * 3, 3)
+
+
+@pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
+def test_every_tiling_gives_the_same_file(folder, run, weight_files, network):
+    weights = weight_files[network, 3]
+    assert run("img.bmp", "-o", "whole.png", weights=weights)[0] == 0
+    for tile in ("7", "16x5", "1000", "57x1"):
+        assert run("img.bmp", "-o", "tiled.png", "--tile", tile, weights=weights)[0] == 0
+        assert pathlib.Path("tiled.png").read_bytes() == pathlib.Path("whole.png").read_bytes()
+
+
+def test_tile_is_width_by_height(folder, run):
+    code, out, err = run("img.bmp", "--tile", "20x5", "-v")
+    assert code == 0 and "tiles: 3 x 9 of 20x5 pixels and a halo of 6" in out and "weights: " in out
+
+
+def test_board_gives_the_same_file(folder, run, monkeypatch, models):
+    assert run("img.bmp", "-o", "golden.png", "--backend", "golden")[0] == 0
+    board = board_with_overlay(monkeypatch, folder / "bitstreams", models["srcnn915"])
+    code, out, err = run("img.bmp", "-o", "board.png", "--tile", "16x16")
+    assert (code, err) == (0, "") and "on pynq (overlay in" in out
+    assert pathlib.Path("board.png").read_bytes() == pathlib.Path("golden.png").read_bytes()
+    assert board.transfers == 2 and board.live_buffers == 0 and board.violations == []
+
+
+def test_a_board_that_fails_leaves_nothing(folder, run, monkeypatch, models):
+    board = board_with_overlay(monkeypatch, folder / "bitstreams", models["srcnn915"])
+    board.fault, board.fault_until_download = "short answer", False
+    code, out, err = run("img.bmp")
+    assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
+    assert not pathlib.Path("img_x3.png").exists() and board.live_buffers == 0
+
+
+def test_quiet(folder, run):
+    assert run("img.bmp", "-q") == (0, "", "")
+    assert pathlib.Path("img_x3.png").exists()
+
+
+def test_committed_weights_are_the_default(folder, run, monkeypatch, weight_files):
+    monkeypatch.setattr(pipeline, "weight_path", lambda network, upscale, quantised: weight_files[network, upscale])
+    assert "srcnn915 x3" in run("img.bmp", weights=None)[1]
+    assert "srcnn915 x4" in run("img.bmp", "--upscale", 4, weights=None)[1]
+    assert "srcnn955 x3" in run("img.bmp", "--network", "srcnn955", weights=None)[1]
+
+
+def test_progress_bar_shows_mpixel_per_second(folder, weight_files):
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0))  # rows and columns; a new terminal has none
+    subprocess.run([sys.executable, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3], "--tile", "2"], stderr=writer, check=True, timeout=60)
+    os.set_blocking(reader, False)
+    assert re.search(r"%.*[0-9][kM]?pixel/s", os.read(reader, 1 << 16).decode())
+
+
+# --- bad input -------------------------------------------------------------------------------------------
+
+def nan_weights(folder, kind):
+    """A weight file of `kind` whose arrays are float and hold a NaN."""
+    model = random_model()
+    arrays = {"header": np.array(json.dumps({"kind": kind, "network": "srcnn915", "upscale": 3, "weight_bits": 8, "act_bits": 8, "meta": {}}))}
+    for layer, q in zip(model.network.layers, model.layers):
+        arrays[f"{layer.name}_weight"] = np.full(q.weight.shape, np.nan, np.float32)
+        arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"] = q.bias, q.shift
+    np.savez(folder / f"nan_{kind}.npz", **arrays)
+    return folder / f"nan_{kind}.npz"
+
+
+def damaged(folder, length):
+    data = (folder / "img.bmp").read_bytes()
+    (folder / "cut.bmp").write_bytes(data[:length])
+    return "cut.bmp"
+
+
+# what, arguments (a function of the folder and the weight files), what the sentence says
+BAD = {
+    "missing": (lambda f, w: ["none.bmp"], "there is no file none.bmp"),
+    "folder": (lambda f, w: ["."], "is a folder"),
+    "empty": (lambda f, w: [damaged(f, 0)], "is empty"),
+    "truncated": (lambda f, w: [damaged(f, 400)], "cut.bmp is damaged or cut short"),
+    "truncated header": (lambda f, w: [damaged(f, 20)], "not a readable"),
+    "no picture": (lambda f, w: [w["srcnn915", 3]], "not a readable"),
+    "no arguments": (lambda f, w: [], "Missing argument 'IMAGE'"),
+    "two pictures": (lambda f, w: ["img.bmp", "img.bmp"], "unexpected extra argument"),
+    "unknown option": (lambda f, w: ["img.bmp", "--fast"], "No such option"),
+    "upscale 5": (lambda f, w: ["img.bmp", "--upscale", "5"], "'5' is not one of '2', '3', '4'"),
+    "tile 0": (lambda f, w: ["img.bmp", "--tile", "0"], "'0' is no tile size"),
+    "tile 0 wide": (lambda f, w: ["img.bmp", "--tile", "0x8"], "'0x8' is no tile size"),
+    "tile negative": (lambda f, w: ["img.bmp", "--tile", "-4"], "'-4' is no tile size"),
+    "tile of words": (lambda f, w: ["img.bmp", "--tile", "big"], "'big' is no tile size"),
+    "tile of three": (lambda f, w: ["img.bmp", "--tile", "1x2x3"], "'1x2x3' is no tile size"),
+    "unknown backend": (lambda f, w: ["img.bmp", "--backend", "gpu"], "'gpu' is not one of"),
+    "no board": (lambda f, w: ["img.bmp", "--backend", "pynq"], "no PYNQ board"),
+    "output extension": (lambda f, w: ["img.bmp", "-o", "out.webp"], "extension is .webp; choose"),
+    "output is input": (lambda f, w: ["img.bmp", "-o", f / "img.bmp"], "is the input"),
+    "output is a folder": (lambda f, w: ["img.bmp", "-o", "out.png"] if (f / "out.png").mkdir() is None else [], "is a folder"),
+    "output folder missing": (lambda f, w: ["img.bmp", "-o", "none/out.png"], "none does not exist"),
+    "output folder a file": (lambda f, w: ["img.bmp", "-o", "img.bmp/out.png"], "cannot write img.bmp/out.png"),
+    "output unwritable": (lambda f, w: ["img.bmp", "-o", "/proc/out.png"], "cannot write /proc/out.png"),
+    "too large": (lambda f, w: ["img.bmp", "--max-mpixel", "0.002"], r"19x14 pixels x3 make 57x42 = 0.0 Mpixel, the limit is 0.002"),
+    "limit of nothing": (lambda f, w: ["img.bmp", "--max-mpixel", "0"], "0.0 is not in the range"),
+    "limit not a number": (lambda f, w: ["img.bmp", "--max-mpixel", "nan"], "the limit is nan"),
+    "other network": (lambda f, w: ["img.bmp", "--network", "srcnn955"], "holds weights of srcnn915, not of srcnn955"),
+    "unknown network": (lambda f, w: ["img.bmp", "--network", "vdsr"], "'vdsr' is not one of"),
+    "other upscale": (lambda f, w: ["img.bmp", "--upscale", "2"], "weights for x3, not x2; choose --upscale 3"),
+    "weights missing": (lambda f, w: ["img.bmp", "--weights", "none.npz"], "there is no weight file none.npz"),
+    "weights a picture": (lambda f, w: ["img.bmp", "--weights", "img.bmp"], "not a readable weight file"),
+    "NaN in float weights": (lambda f, w: ["img.bmp", "--weights", nan_weights(f, "float")], "float weights where int8 weights are needed"),
+    "NaN in int8 weights": (lambda f, w: ["img.bmp", "--weights", nan_weights(f, "int8")], "has to be int8 weights"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_one_sentence_and_changes_nothing(folder, run, weight_files, what):
+    arguments, says = BAD[what]
+    arguments = arguments(folder, weight_files)
+    before = snapshot(folder)
+    code, out, err = run(*arguments, weights=None if "--weights" in arguments else weight_files["srcnn915", 3])
+    assert code == 2
+    assert re.search(says, err) and err.startswith("error: ") and err.count("\n") == 1
+    assert snapshot(folder) == before
+
+
+def test_default_limit_is_64_mpixel(folder, run):
+    cv2.imwrite("large.png", np.zeros((2700, 2700), np.uint8))
+    code, out, err = run("large.png")
+    assert code == 2 and "8100x8100 = 65.6 Mpixel, the limit is 64; cut the picture into parts or raise --max-mpixel" in err
+
+
+def test_memory_is_asked_first(folder, run, monkeypatch):
+    monkeypatch.setattr(pipeline, "_available_memory", lambda: 1000)
+    code, out, err = run("img.bmp")
+    assert code == 2 and "57x42 pixels need about 150 MB of memory, 0 MB are available" in err
+
+
+def test_tile_larger_than_the_backend_takes(folder, run, monkeypatch, models):
+    board = board_with_overlay(monkeypatch, folder / "bitstreams", models["srcnn915"])
+    cv2.imwrite("wide.png", np.zeros((1, 800), np.uint8))
+    before = snapshot(folder)
+    code, out, err = run("wide.png", "--tile", "2000x8")
+    assert code == 2 and re.search("a tile of 2000x3 is larger than pynq takes, 1920x[0-9]+; choose a smaller --tile", err)
+    assert snapshot(folder) == before and board.live_buffers == 0
+
+
+def test_ctrl_c_keeps_the_old_result(folder, run, monkeypatch):
+    pathlib.Path("img_x3.png").write_text("old")
+
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(golden, "infer_valid", interrupt)
+    code, out, err = run("img.bmp")
+    assert code == 130 and "interrupted" in err
+    assert pathlib.Path("img_x3.png").read_text() == "old" and len(os.listdir(folder)) == 2
+
+
+# --- as a process: any folder, no PYTHONPATH, no TensorFlow ------------------------------------------------
+
+def test_from_any_folder_with_the_host_s_packages_only(folder, weight_files):
+    spy = ("import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'skimage', 'matplotlib', 'scipy', 'pynq']))\n"
+           "runpy.run_path(sys.argv[0], run_name='__main__')")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-c", spy, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3]], env=environment,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(cv2.imread("img_x3.png")[:, :, ::-1], expected_colour(COLOUR, random_model()))
+
+
+@pytest.mark.parametrize("arguments", [["none.bmp"], ["img.bmp", "--upscale", "5"], ["img.bmp", "-o", "/proc/out.png"]])
+def test_exit_code_of_the_process(folder, weight_files, arguments):
+    done = subprocess.run([sys.executable, SCRIPT, *arguments, "--weights", weight_files["srcnn915", 3]], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and done.stdout == "" and re.fullmatch("error: [^\n]+\n", done.stderr)
+    assert os.listdir(folder) == ["img.bmp"]
+
+
+def test_help_has_examples():
+    done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "Examples:\n    python host/run_pynq.py img.bmp  " in done.stdout
+
+
+def test_saved_models_come_back(tmp_path):
+    save_quant(random_model(), tmp_path / "m.npz")
+    loaded = pipeline.load_model(None, None, tmp_path / "m.npz")
+    assert all(np.array_equal(a.weight, b.weight) for a, b in zip(loaded.layers, random_model().layers))

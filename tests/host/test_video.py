@@ -1,0 +1,424 @@
+"""Videos: each frame equals the picture pipeline's, audio and times stay, and whatever breaks is said in one sentence."""
+
+import errno
+import fractions
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from host.picture import pipeline
+from host.picture.backends import GoldenBackend, UserError
+from host.video import video, source as video_in, parts
+from model.imaging.files import Picture, read_picture, write_picture
+from model.integer import golden
+from tests.host.test_batch import interrupt_at, terminal
+from tests.host.test_run_pynq import COLOUR, SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
+from tests.random_models import random_model
+
+av = pytest.importorskip("av")
+FRAMES, WIDTH, HEIGHT = 20, 32, 24
+SCENE = cv2.resize(np.random.default_rng(5).integers(0, 256, (6, 20, 3)).astype(np.uint8), (150, HEIGHT), interpolation=cv2.INTER_CUBIC)
+
+
+def make(path, frames=FRAMES, size=(WIDTH, HEIGHT), pts=None, audio="aac", codec="libx264", pix="yuv420p", options=(), fast_start=False, setup=None):
+    """Write a video of a moving scene, and a tone."""
+    width, height = size
+    tick = 1 if str(path).endswith(".avi") else 512  # avi counts frames, not time
+    scene = cv2.resize(SCENE, (width + 3 * frames, height))
+    with av.open(str(path), "w", options={"movflags": "faststart"} if fast_start else {}) as container:
+        stream = container.add_stream(codec, rate=25, options=dict(options))
+        stream.width, stream.height, stream.pix_fmt = width, height, pix
+        stream.codec_context.time_base = fractions.Fraction(1, 25 * tick)
+        if setup:
+            setup(stream)
+        tone = container.add_stream(audio, rate=48000, layout="stereo") if audio else None
+        for i in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(scene[:, 3 * i:3 * i + width]), format="rgb24")
+            frame = frame.reformat(format=pix, dst_colorspace="ITU709" if stream.codec_context.colorspace == 1 else "ITU601", dst_color_range=1)
+            frame.pts, frame.time_base = pts[i] if pts else tick * i, fractions.Fraction(1, 25 * tick)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if tone:
+            for i in range(frames * 1920 // 1024 + 1):
+                samples = (8000 * np.sin(0.05 * np.arange(1024 * i, 1024 * (i + 1)))).astype(np.float32) / 32768
+                sound = av.AudioFrame.from_ndarray(np.stack([samples, samples]), format="fltp", layout="stereo")
+                sound.sample_rate, sound.pts, sound.time_base = 48000, 1024 * i, fractions.Fraction(1, 48000)
+                container.mux(tone.encode(sound))
+            container.mux(tone.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Made once: clip.mp4, and one whose header comes first."""
+    path = tmp_path_factory.mktemp("clips")
+    make(path / "clip.mp4")
+    make(path / "fast.mp4", fast_start=True)
+    return path
+
+
+@pytest.fixture
+def clip(folder, clips):  # noqa: F811
+    """clip.mp4 in the current folder."""
+    shutil.copy(clips / "clip.mp4", "clip.mp4")
+    return folder
+
+
+@pytest.fixture
+def short_parts(monkeypatch):
+    """Parts of 8 frames: 20 frames are two parts and a rest."""
+    monkeypatch.setattr(parts, "PART_FRAMES", 8)
+
+
+def packets(path, kind):
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[0]
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
+
+
+def times(path):
+    with av.open(str(path)) as container:
+        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+
+
+def rgb(path):
+    return [picture.pixels for picture in video.read_frames(path)]
+
+
+# --- what it writes ------------------------------------------------------------------------------------------
+
+def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
+    """Through the command line and files: the frame as a png, upscaled as a picture, and the frame of a lossless video."""
+    code, out, err = run("clip.mp4", "--crf", "0", "-o", "out.mp4")
+    assert (code, err) == (0, "")
+    assert f"clip.mp4 32x24 -> out.mp4 96x72, {FRAMES} frames: srcnn915 x3 on golden" in out
+    assert re.search(r"read .* compute .* write .*; 20 frames, audio \(aac\) copied untouched; [0-9.]+ fps, [0-9.]+ Mpixel/s\n$", out)
+    frames, results = rgb("clip.mp4"), rgb("out.mp4")
+    assert len(frames) == len(results) == FRAMES and not np.array_equal(frames[0], frames[1])
+    for i in (0, 7, FRAMES - 1):
+        write_picture("frame.png", Picture(frames[i]))
+        assert run("frame.png")[0] == 0
+        np.testing.assert_array_equal(results[i], read_picture("frame_x3.png").pixels)
+    backend = GoldenBackend(random_model())
+    for frame, result in zip(frames, results):
+        np.testing.assert_array_equal(result, pipeline.upscale_picture(Picture(frame), backend).pixels)
+
+
+def test_what_players_get_is_close(clip, run):  # noqa: F811
+    assert run("clip.mp4")[0] == 0
+    with av.open("clip_x3.mp4") as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.format.name, stream.width, stream.height, stream.average_rate) == ("h264", "yuv420p", 96, 72, 25)
+    backend = GoldenBackend(random_model())
+    for frame, result in zip(rgb("clip.mp4"), rgb("clip_x3.mp4"), strict=True):
+        y = pipeline.upscale_picture(Picture(frame), backend).pixels.astype(int)
+        assert np.abs(y.mean(2) - result.mean(2)).mean() < 6  # a random network's noise, encoded
+
+
+def test_audio_and_times_stay(clip, run):  # noqa: F811
+    assert run("clip.mp4")[0] == 0
+    assert packets("clip_x3.mp4", "audio") == packets("clip.mp4", "audio") and len(packets("clip.mp4", "audio")) > 30
+    assert times("clip_x3.mp4") == times("clip.mp4")
+
+
+STEPS = {"random": np.random.default_rng(2).choice([1, 40, 512, 5000], FRAMES),
+         "slower": [40] * 8 + [5000] * 12}  # a part's first decoding times, as its encoder guesses them, lie before the last part's end
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_variable_frame_rate(folder, run, short_parts, steps):  # noqa: F811
+    make("clip.mp4", pts=(np.cumsum(STEPS[steps]) + 777).tolist())
+    assert len(set(np.diff([float(t) for t in times("clip.mp4")]).round(6))) > 1
+    for crf in ("17", "0"):
+        assert run("clip.mp4", "--crf", crf)[0] == 0
+        assert times("clip_x3.mp4") == times("clip.mp4")
+    backend = GoldenBackend(random_model())
+    for frame, result in zip(rgb("clip.mp4"), rgb("clip_x3.mp4"), strict=True):
+        np.testing.assert_array_equal(result, pipeline.upscale_picture(Picture(frame), backend).pixels)
+
+
+@pytest.mark.parametrize("matrix, size", [(1, (32, 24)), (6, (32, 24)), (2, (32, 24)), (2, (1280, 24)), (9, (32, 24))])
+def test_colours_are_read_as_they_were_meant(folder, matrix, size):  # noqa: F811
+    """A saturated colour survives only if Y, Cb, Cr are turned into RGB by the matrix they were made with."""
+    colour = np.broadcast_to(np.array([30, 200, 60], np.uint8), (size[1], size[0], 3))
+    meant = {1: "ITU709", 6: "ITU601", 9: "BT2020", 2: "ITU601" if size[0] < 1280 else "ITU709"}[matrix]  # 2: not said
+    with av.open("c.mp4", "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.colorspace = matrix
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24").reformat(format="yuv420p", dst_colorspace=meant, dst_color_range=1)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert np.abs(rgb("c.mp4")[0].astype(int) - colour).max() <= 4
+
+
+@pytest.mark.parametrize("matrix", [1, 6])
+def test_colours_stay(folder, run, matrix):  # noqa: F811
+    def setup(stream):
+        stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = matrix
+
+    make("clip.mp4", frames=2, setup=setup)
+    assert run("clip.mp4")[0] == 0
+    with av.open("clip_x3.mp4") as container:
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (matrix, matrix, matrix, 1)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_turned_videos_become_upright(folder, run, degrees):  # noqa: F811
+    make("flat.mp4", frames=2)
+    make("turned.mp4", frames=2, setup=lambda stream: stream.set_display_rotation(degrees))
+    for flat, turned in zip(rgb("flat.mp4"), rgb("turned.mp4"), strict=True):
+        np.testing.assert_array_equal(turned, np.rot90(flat, degrees // 90))
+    assert run("turned.mp4")[0] == 0
+    with av.open("turned_x3.mp4") as container:
+        frame = next(container.decode(video=0))
+        assert frame.rotation == 0 and (frame.width, frame.height) == ((96, 72) if degrees == 180 else (72, 96))
+
+
+def test_odd_sides(folder, run):  # noqa: F811
+    make("odd.mp4", frames=2, size=(33, 25), pix="yuv444p")
+    code, out, err = run("odd.mp4")
+    assert code == 0 and "note: 99x75 pixels became 100x76: the last row or column is doubled" in out
+    assert [pixels.shape for pixels in rgb("odd_x3.mp4")] == [(76, 100, 3)] * 2
+    assert run("odd.mp4", "--crf", "0")[0] == 0 and rgb("odd_x3.mp4")[0].shape == (75, 99, 3)
+
+
+def test_other_containers(folder, run):  # noqa: F811
+    make("clip.mkv", frames=3)
+    assert run("clip.mkv", "-o", "out.mov")[0] == 0 and len(rgb("out.mov")) == 3
+    make("silent.avi", frames=3, audio=None, codec="mpeg4")
+    code, out, err = run("silent.avi")
+    assert code == 0 and "3 frames, no audio; " in out
+
+
+def test_audio_that_mp4_cannot_hold(folder, run):  # noqa: F811
+    for audio in ("pcm_s16le", "pcm_u8"):  # FFmpeg says it at different times
+        make("clip.avi", frames=3, codec="mpeg4", audio=audio)
+        code, out, err = run("clip.avi")
+        assert code == 0 and f"note: the audio ({audio}) is dropped: .mp4 holds no such audio" in out and "3 frames, no audio" in out
+        assert len(rgb("clip_x3.mp4")) == 3
+        assert run("clip.avi", "-o", "out.mkv")[0] == 0 and [data for _, data in packets("out.mkv", "audio")] == [data for _, data in packets("clip.avi", "audio")]
+
+
+def test_deep_colour_is_said(folder, run):  # noqa: F811
+    make("deep.mp4", frames=2, pix="yuv420p10le", audio=None)
+    assert "note: more than 8 bits per channel: computed and written in 8 bits" in run("deep.mp4")[1]
+
+
+def test_in_a_folder(clip, run):  # noqa: F811
+    pathlib.Path("in/sub").mkdir(parents=True)
+    shutil.move("clip.mp4", "in/sub/clip.mp4")
+    cv2.imwrite("in/a.png", COLOUR)
+    pathlib.Path("in/bad.mp4").write_text("no video")
+    code, out, err = run("in", "-o", "out")
+    assert code == 1 and re.search(r"in/sub/clip.mp4 -> out/sub/clip_x3.mp4, 20 frames, [0-9.]+ fps, audio \(aac\) copied untouched\n2 of 3 upscaled, 1 failed", out)
+    assert err.startswith("error: in/bad.mp4 is not a readable video") and err.count("\n") == 1
+    assert sorted(os.listdir("out")) == [".run_pynq.jsonl", "a_x3.png", "sub"] and os.listdir("out/sub") == ["clip_x3.mp4"]
+    assert "0 of 3 upscaled, 2 finished before, 1 failed" in run("in", "-o", "out")[1]
+    assert "1 of 3 upscaled, 1 finished before, 1 failed" in run("in", "-o", "out", "--crf", "20")[1]  # pictures don't care
+
+
+def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):  # noqa: F811
+    shown = terminal("clip.mp4", "--weights", weight_files["srcnn915", 3])
+    assert re.search(r"[0-9]+/20 \[[0-9:]+<[0-9:?]+, *[0-9.?]+frame/s\]", shown)
+
+
+@pytest.mark.parametrize("crf", ["17", "0"])
+def test_the_same_file_whatever_lies_in_memory(folder, weight_files, crf):  # noqa: F811
+    """The C library fills fresh memory with another byte in each run; an encoder that reads what it has not written shows it."""
+    make("clip.mp4", frames=10, size=(48, 36))
+    files = set()
+    for fill in ("0", "1", "170"):
+        subprocess.run([sys.executable, SCRIPT, "clip.mp4", "-o", "large.mp4", "-q", "--crf", crf, "--weights", weight_files["srcnn915", 3]],
+                       check=True, env=os.environ | {"MALLOC_PERTURB_": fill})
+        files.add(pathlib.Path("large.mp4").read_bytes())
+    assert len(files) == 1
+
+
+# --- going on ------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("crf", ["17", "0"])
+def test_interrupted_and_gone_on_is_the_same_file(clip, run, monkeypatch, short_parts, crf):  # noqa: F811
+    assert run("clip.mp4", "--crf", crf, "-o", "whole.mp4")[0] == 0
+    whole = pathlib.Path("whole.mp4").read_bytes()
+    pathlib.Path("whole.mp4").unlink()
+    for tile in (14, 6):  # in the second part; then, going on from frame 8, still in the second
+        with monkeypatch.context() as patched:
+            interrupt_at(patched, tile, KeyboardInterrupt())
+            code, out, err = run("clip.mp4", "--crf", crf, "-o", "whole.mp4")
+        assert code == 130 and err == "interrupted; what is finished is kept, and the same command goes on from there\n"
+        assert not pathlib.Path("whole.mp4").exists() and pathlib.Path(".whole.mp4.parts/000000.npz").exists()
+    code, out, err = run("clip.mp4", "--crf", crf, "-o", "whole.mp4")
+    assert code == 0 and "20 frames (8 of them in an earlier run), audio (aac) copied untouched" in out
+    assert pathlib.Path("whole.mp4").read_bytes() == whole and sorted(os.listdir()) == ["clip.mp4", "img.bmp", "whole.mp4"]
+
+
+def test_parts_of_something_else_are_not_taken(clip, run, monkeypatch, short_parts):  # noqa: F811
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            interrupt_at(patched, 10, KeyboardInterrupt())
+            assert run("clip.mp4")[0] == 130
+        assert pathlib.Path(".clip_x3.mp4.parts/000000.npz").exists()
+        os.utime("clip.mp4")  # as if it were another clip
+    assert "(8 of them" not in run("clip.mp4")[1]
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 10, KeyboardInterrupt())
+        assert run("clip.mp4")[0] == 130
+    assert "(8 of them" not in run("clip.mp4", "--crf", "20")[1]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-100], lambda data: data[:-4000] + bytes(50) + data[-3950:]])
+def test_damaged_parts_are_made_again(clip, run, monkeypatch, short_parts, damage):  # noqa: F811
+    assert run("clip.mp4", "-o", "whole.mp4")[0] == 0
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 18, KeyboardInterrupt())
+        assert run("clip.mp4")[0] == 130
+    part = pathlib.Path(".clip_x3.mp4.parts/000000.npz")
+    part.write_bytes(damage(part.read_bytes()))
+    assert "(8 of them" not in run("clip.mp4")[1]
+    assert pathlib.Path("clip_x3.mp4").read_bytes() == pathlib.Path("whole.mp4").read_bytes()
+
+
+def test_a_killed_process_goes_on(clip, run, weight_files, short_parts):  # noqa: F811
+    hook = ("import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
+            "from host.video import parts; parts.PART_FRAMES = 8; add = parts.Parts.add\n"
+            "def slow(self, packets):\n"
+            "    add(self, packets)\n"
+            "    if self.count == 2: print('two', flush=True); time.sleep(60)\n"
+            "parts.Parts.add = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
+    process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "clip.mp4", "-q", "--weights", weight_files["srcnn915", 3]],
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "two\n"
+    code, out, err = run("clip.mp4")
+    assert code == 2 and err == "error: another run is writing clip_x3.mp4; wait for its end or choose another output\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert "(16 of them in an earlier run)" in run("clip.mp4")[1] and len(rgb("clip_x3.mp4")) == FRAMES
+
+
+# --- bad input -----------------------------------------------------------------------------------------------
+
+def test_parts_wait_for_the_folder_s_next_run(clip, run, monkeypatch, short_parts):  # noqa: F811
+    with monkeypatch.context() as patched:
+        interrupt_at(patched, 18, KeyboardInterrupt())
+        assert run("clip.mp4", "-o", "out/")[0] == 130
+    calls, infer_valid = [], golden.infer_valid
+    monkeypatch.setattr(golden, "infer_valid", lambda *arguments: (calls.append(1), infer_valid(*arguments))[1])
+    assert run("clip.mp4", "-o", "out/")[0] == 0 and len(calls) == FRAMES - 16
+
+
+def broken(clips, kind):
+    data = (clips / ("fast.mp4" if kind.startswith("header first") else "clip.mp4")).read_bytes()
+    return {"empty": b"", "text": b"not a video " * 99, "cut short": data[:len(data) // 2], "header first, cut short": data[:len(data) * 7 // 10]}[kind]
+
+
+BROKEN = {"empty": "v.mp4 is empty", "text": "v.mp4 is not a readable video", "cut short": "v.mp4 is not a readable video",
+          "header first, cut short": r"v.mp4 is cut short: [0-9]+ of 20 frames could be read"}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_videos(folder, run, clips, kind):  # noqa: F811
+    pathlib.Path("v.mp4").write_bytes(broken(clips, kind))
+    before = snapshot(folder)
+    code, out, err = run("v.mp4")
+    assert code == 2 and re.match(f"error: {BROKEN[kind]}", err) and err.count("\n") == 1
+    assert snapshot(folder) == before and sorted(os.listdir()) == ["img.bmp", "v.mp4"]
+
+
+def test_a_file_without_a_count_that_ends_early(folder, run):  # noqa: F811
+    make("v.mkv", frames=100, audio=None, options={"g": "10"})
+    data = pathlib.Path("v.mkv").read_bytes()
+    pathlib.Path("v.mkv").write_bytes(data[:len(data) // 2])
+    code, out, err = run("v.mkv")
+    assert code == 0 and re.search("note: the pictures end after [0-9.]+ s, the file says 4.0 s: perhaps it is cut short", out)
+
+
+def test_damaged_frames_never_end_in_a_traceback(folder, run, clips):  # noqa: F811
+    """Bytes overwritten in the middle: either it decodes somehow, or one sentence."""
+    data = bytearray((clips / "fast.mp4").read_bytes())
+    rng = np.random.default_rng(3)
+    for _ in range(2):
+        bad = bytearray(data)
+        at = int(rng.integers(len(data) // 3, len(data) - 400))
+        bad[at:at + 300] = rng.bytes(300)
+        pathlib.Path("v.mp4").write_bytes(bad)
+        code, out, err = run("v.mp4", "--upscale", "3")
+        assert (code, err) == (0, "") or (code == 2 and err.startswith("error: v.mp4 ") and err.count("\n") == 1 and not pathlib.Path("v_x3.mp4").exists())
+
+
+BAD = {"missing": (["none.mp4"], "cannot read none.mp4: No such file"),
+       "sound only": (["sound.mp4"], "sound.mp4 holds no moving pictures"),
+       "output extension": (["clip.mp4", "-o", "out.avi"], "extension is .avi; choose .mp4, .mov, .mkv for a video"),
+       "output picture": (["clip.mp4", "-o", "out.png"], "extension is .png"),
+       "output is input": (["clip.mp4", "-o", "clip.mp4"], "the output clip.mp4 is the input"),
+       "output folder missing": (["clip.mp4", "-o", "none/out.mp4"], "the folder none does not exist"),
+       "too large": (["clip.mp4", "--max-mpixel", "0.005"], "32x24 pixels x3 make 96x72"),
+       "compare": (["clip.mp4", "--compare"], "--compare draws pictures, not videos"),
+       "crf": (["clip.mp4", "--crf", "52"], "52 is not in the range"),
+       "video as picture's output": (["img.bmp", "-o", "img.mp4"], "extension is .mp4; choose .bmp")}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input_is_one_sentence_and_changes_nothing(clip, run, what):  # noqa: F811
+    arguments, says = BAD[what]
+    if what == "sound only":
+        with av.open("sound.mp4", "w") as container:
+            tone = container.add_stream("aac", rate=48000, layout="stereo")
+            sound = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+            sound.sample_rate = 48000
+            container.mux(tone.encode(sound))
+            container.mux(tone.encode(None))
+    before = snapshot(clip)
+    code, out, err = run(*arguments)
+    assert code == 2 and says in err and err.startswith("error: ") and err.count("\n") == 1
+    assert snapshot(clip) == before and not list(clip.glob(".*"))
+
+
+def test_without_pyav(clip, run, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(sys.modules, "av", None)
+    code, out, err = run("clip.mp4")
+    assert code == 2 and re.fullmatch(r"error: videos need the package av, which cannot be imported here \(.*\); install it: pip install av\n", err)
+    assert run("img.bmp")[0] == 0  # pictures don't
+
+
+def test_a_change_of_size(clip):
+    with video_in.Source("clip.mp4") as source:
+        frame = av.VideoFrame(16, 16, "yuv420p")
+        with pytest.raises(UserError, match="clip.mp4 changes its size at frame 3 from 32x24 to 16x16; cut it there"):
+            source._pixels(frame, 2)
+
+
+@pytest.mark.parametrize("where", ["part", "file"])
+def test_disk_full(clip, run, monkeypatch, short_parts, where):  # noqa: F811
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(*((pathlib.Path, "write_bytes") if where == "part" else (video, "interleave")), full)
+        code, out, err = run("clip.mp4")
+        assert code == 2 and err == "error: cannot write clip_x3.mp4: No space left on device; choose another output\n"
+        code, out, err = run("clip.mp4", "img.bmp", "-o", "out")
+        assert code == 2 and err.startswith("error: the disk is full, out/clip_x3.mp4 could not be written; free some space; what is finished is kept")
+    assert not pathlib.Path("clip_x3.mp4").exists() and not pathlib.Path("out/clip_x3.mp4").exists()
+    assert ("(16 of them" if where == "file" else "20 frames, ") in run("clip.mp4")[1]
+
+
+def test_disk_that_is_really_full(clip, run):  # noqa: F811
+    pathlib.Path("out").mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", "out"], capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root")
+    try:
+        code, out, err = run("clip.mp4", "-o", "out/", "--crf", "0")
+        assert code == 2 and err.startswith("error: the disk is full, out/clip_x3.mp4 could not be written; free some space; ") and err.count("\n") == 1
+        assert not pathlib.Path("out/clip_x3.mp4").exists()
+    finally:
+        subprocess.run(["umount", "out"], check=True)

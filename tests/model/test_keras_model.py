@@ -1,0 +1,119 @@
+"""The float reference against plain numpy."""
+
+import numpy as np
+import pytest
+
+from model.base.errors import UserError
+from model.graph.kinds import Layer
+from model.graph.network import Network, load_network
+from model.graph.weights import FloatModel
+
+keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
+
+SMALL = Network("small", (Layer("conv1", 5, 1, 3, True), Layer("conv2", 1, 3, 4, True), Layer("conv3", 3, 4, 1, False)))
+
+
+def random_model(network, seed):
+    rng = np.random.default_rng(seed)
+    return FloatModel(network, 3, tuple(rng.normal(0, 0.4, layer.weight_shape).astype(np.float32) for layer in network.layers),
+                      tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.layers))
+
+
+def plain(model, y):
+    """Valid convolutions of the replicate-padded picture, by the definition, in float64."""
+    x = np.pad(y, model.network.halo, mode="edge")[:, :, None] / 255
+    for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
+        windows = np.lib.stride_tricks.sliding_window_view(x, (layer.k, layer.k), axis=(0, 1))
+        x = np.einsum("hwikl,okli->hwo", windows, weight.astype(np.float64)) + bias
+        x = np.maximum(x, 0) if layer.relu else x
+    return 255 * x[:, :, 0]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 2), (23, 31)])
+def test_infer_is_the_definition(shape):
+    y = np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
+    model = random_model(SMALL, 4)
+    out = keras_model.infer_float(model, y)
+    assert out.shape == shape and out.dtype == np.float32
+    np.testing.assert_allclose(out, plain(model, y), atol=1e-3)
+
+
+def test_large_pictures_go_through_in_bands(monkeypatch):
+    y = np.random.default_rng(1).integers(0, 256, (40, 30), np.uint8)
+    model = keras_model.from_float_model(random_model(SMALL, 5))
+    whole = keras_model.infer_float(model, y)
+    monkeypatch.setattr(keras_model, "_BAND_PIXELS", 7 * 30)
+    np.testing.assert_allclose(keras_model.infer_float(model, y), whole, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["srcnn915", "srcnn935", "srcnn955"])
+def test_round_trip_through_keras_keeps_every_bit(name):
+    network = load_network(name)
+    model = random_model(network, 6)
+    back = keras_model.to_float_model(keras_model.from_float_model(model, "same"), network, 3, {"a": 1})
+    assert all(np.array_equal(a, b) for a, b in zip(model.weights + model.biases, back.weights + back.biases))
+    assert back.upscale == 3 and back.meta == {"a": 1}
+
+
+def test_transpose_kernel():
+    kernel = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)  # H, W, I, O
+    ours = keras_model.transpose_kernel(kernel, "project")
+    assert ours.shape == (5, 2, 3, 4) and ours[4, 1, 2, 3] == kernel[1, 2, 3, 4]
+    assert np.array_equal(keras_model.transpose_kernel(ours, "tensorflow"), kernel)
+
+
+def test_padding_decides_the_size():
+    assert keras_model.build(SMALL, "valid").compute_output_shape((1, 20, 30, 1)) == (1, 14, 24, 1)
+    assert keras_model.build(SMALL, "same").compute_output_shape((1, 20, 30, 1)) == (1, 20, 30, 1)
+
+
+def smooth_patches(seed, count=50, size=16):
+    """Random walks in two directions: neighbours are alike, as in an upscaled picture."""
+    walk = np.random.default_rng(seed).normal(0, 1, (count, size, size)).cumsum(1).cumsum(2)
+    return ((walk - walk.min()) / (walk.max() - walk.min())).astype(np.float32)
+
+
+def test_whitening_evens_out_the_window():
+    patches = smooth_patches(8)
+    whitening = keras_model.whitening_of(patches, 5)
+    windows = np.lib.stride_tricks.sliding_window_view(patches - 0.5, (5, 5), axis=(1, 2)).reshape(-1, 25)
+
+    def spread(x):
+        values = np.linalg.eigvalsh(x.T @ x)
+        return values[-1] / values[5]
+
+    assert spread(windows @ whitening) < spread(windows) / 50
+    np.testing.assert_allclose(whitening, whitening.T, atol=1e-9)
+    assert np.array_equal(keras_model.whitening_of(np.full((3, 9, 9), 0.5), 5), np.eye(25))  # a set without any contrast
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_the_trainable_form_collapses_into_the_plain_network(padding):
+    model = random_model(SMALL, 9)
+    trainable = keras_model.build_trainable(SMALL, padding)
+    keras_model.start_from(trainable, model.weights, model.biases, keras_model.whitening_of(smooth_patches(8), 5))
+    weights, biases = keras_model.collapse(trainable)
+    for there, back in zip(model.weights + model.biases, weights + biases):
+        np.testing.assert_allclose(back, there, atol=1e-4)
+    pixels = smooth_patches(10, 2, 20)[..., None]
+    inner = slice(None) if padding == "valid" else slice(6, -6)  # "same" pads with grey inside, with black outside
+    to_numpy = keras_model.keras.ops.convert_to_numpy
+    collapsed = keras_model.build(SMALL, padding)
+    keras_model.set_weights(collapsed, weights, biases)
+    np.testing.assert_allclose(to_numpy(trainable(pixels))[:, inner, inner], to_numpy(collapsed(pixels))[:, inner, inner], atol=1e-4)
+
+
+@pytest.mark.parametrize("whitening", [None, keras_model.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"])
+def test_training_starts_near_the_bicubic_picture(whitening):
+    network = load_network("srcnn915")
+    weights, biases = keras_model.initial_weights(network, 1, whitening)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, keras_model.initial_weights(network, 1, whitening)[0]))
+    y = (255 * smooth_patches(2, 1, 40)[0]).astype(np.uint8)
+    out = keras_model.infer_float(FloatModel(network, 3, weights, biases), y)
+    assert np.abs(out - y).mean() < 10
+
+
+def test_bad_pictures_are_refused():
+    for bad in (np.zeros((4, 4)), np.zeros((4, 4, 1), np.uint8), np.zeros((0, 4), np.uint8)):
+        with pytest.raises(UserError, match="uint8"):
+            keras_model.infer_float(random_model(SMALL, 1), bad)

@@ -1,0 +1,246 @@
+"""Quantisation: every stage against its definition, whole networks against the float network, bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.base import report
+from model.base.errors import UserError
+from model.graph.formats import MAX_SHIFT
+from model.graph.kinds import Layer
+from model.graph.network import Network, list_networks, load_network
+from model.graph.weights import FloatModel, load_float, load_quant, save_float, weight_path
+from model.integer import golden
+from model.quantise import __main__ as command_line, channels as quantise_channels, data, layer as quantise_layer, search
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def picture(seed, side=70):
+    """A smooth random picture with edges, uint8."""
+    rng = np.random.default_rng(seed)
+    wave = sum(rng.normal() * np.sin(np.outer(np.arange(side), rng.normal(0, 0.2)) + rng.normal(0, 0.2) * np.arange(side)) for _ in range(8))
+    return np.clip(128 + 30 * wave + 60 * (wave > 1), 0, 255).astype(np.uint8)
+
+
+def float_model(network, seed=0):
+    """Random weights with what trained ones have: the picture in one strong channel, dead channels, weak ones."""
+    rng = np.random.default_rng(seed)
+    weights, biases = [], []
+    for layer in network.layers:
+        weight = rng.normal(0, 0.35 / np.sqrt(layer.taps), layer.weight_shape)
+        weight[0] *= 0.05
+        weight[0, layer.k // 2, layer.k // 2, 0] = 0.9
+        bias = rng.normal(0, 0.02, layer.out_ch)
+        if layer.out_ch > 8:
+            weight[3:6], bias[3:6] = 0, -0.1
+        weights.append(weight.astype(np.float32))
+        biases.append(bias.astype(np.float32))
+    return FloatModel(network, 3, tuple(weights), tuple(biases))
+
+
+SMALL = Network("small", (Layer("conv1", 5, 1, 12, True), Layer("conv2", 1, 12, 10, True), Layer("conv3", 3, 10, 1, False)))
+
+
+@pytest.fixture
+def few_crops(monkeypatch):
+    monkeypatch.setattr(data, "CROPS", 12)
+    monkeypatch.setattr(data, "CROP", 32)
+
+
+def rms_error(model, quantised, y):
+    """Root mean square of golden - float, in grey levels."""
+    reference = data.float_layers(model, golden.pad(y, model.network.halo)[None])[-1][0, :, :, 0]
+    return float(np.sqrt(np.mean((golden.infer(quantised, y, 1) - np.clip(reference * 255, 0, 255)) ** 2)))
+
+
+def problem(rng, taps, filters):
+    """Correlated inputs and real filters in integer units."""
+    x = rng.normal(size=(200, taps)) @ rng.normal(size=(taps, taps)) + rng.normal(size=(200, 1)) * 5
+    return quantise_layer.Inputs(200, x.mean(0), np.cov(x.T)), rng.uniform(-100, 100, (filters, taps))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(SEEDS, st.integers(2, 30))
+def test_feedback_and_polish_beat_plain_rounding(seed, taps):
+    inputs, filters = problem(np.random.default_rng(seed), taps, 8)
+    plain = quantise_layer.error(np.rint(filters), filters, inputs)
+    rounded = quantise_layer.round_with_feedback(filters, inputs)
+    polished = quantise_layer.polish(rounded, filters, inputs)
+    with_feedback, best = (quantise_layer.error(w, filters, inputs) for w in (rounded, polished))
+    assert (best <= with_feedback + 1e-9).all()
+    assert best.sum() <= plain.sum() + 1e-9
+    for w in (rounded, polished):
+        assert np.array_equal(w, np.rint(w)) and w.min() >= -128 and w.max() <= 127
+    # no single move by one is left that helps
+    for i in range(taps):
+        for step in (-1, 1):
+            moved = polished.copy()
+            moved[:, i] += step
+            allowed = np.abs(moved[:, i] + 0.5) <= 127.5
+            assert (quantise_layer.error(moved, filters, inputs)[allowed] >= best[allowed] * (1 - 1e-6) - 1e-9).all()
+
+
+def test_filters_beyond_int8_are_clipped():
+    inputs, filters = problem(np.random.default_rng(5), 9, 4)
+    filters[:, 2] = 150
+    rounded = quantise_layer.polish(quantise_layer.round_with_feedback(filters, inputs), filters, inputs)
+    assert rounded.max() <= 127
+    clipped = quantise_layer.error(np.clip(np.rint(filters), -128, 127), filters, inputs)
+    assert quantise_layer.error(rounded, filters, inputs).sum() < clipped.sum()
+
+
+def test_least_squares_finds_the_filter_behind_the_samples():
+    rng = np.random.default_rng(2)
+    layer = Layer("conv", 3, 2, 1, True)
+    stored = rng.integers(0, 256, (4, 20, 20, 2)).astype(np.uint8)
+    true, bias = rng.normal(0, 0.01, 18), 0.7
+    target = np.stack([(data.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
+    for cap in (np.inf, 1.0):
+        fit, = data.gather_fits(layer, stored, target, np.array([cap]))
+        inside = ((target > 0) & (target < cap)).sum()
+        assert fit.inputs.samples == pytest.approx(inside + data.OUTSIDE_WEIGHT * (target.size - inside), rel=1e-6)
+        found = fit.solve(np.zeros(18))
+        assert found == pytest.approx(true, abs=5e-5)
+        assert fit.bias(true) == pytest.approx(bias, abs=1e-4)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(SEEDS)
+def test_parts_of_a_channel_add_up_to_it(seed):
+    rng = np.random.default_rng(seed)
+    channels = 6
+    largest = rng.uniform(0.1, 2, channels) * (rng.random(channels) > 0.3)
+    x = rng.normal(size=(100, channels)) * largest
+    plan = quantise_channels.plan_parts(largest, rng.uniform(0, 5, channels), np.cov(x.T),
+                                        rng.normal(0, 0.1, (1, 1, 1, channels)) * (rng.random(channels) > 0.3), np.ones(1))
+    assert len(plan) == channels
+    z = rng.uniform(-1, 1, 50)[:, None] * largest
+    for channel in {part.source for part in plan}:
+        total = sum(np.clip(z[:, channel] - part.low, 0, part.cap) for part in plan if part.source == channel)
+        assert total == pytest.approx(np.maximum(z[:, channel], 0), abs=1e-12)
+
+
+def test_a_strong_channel_takes_the_place_of_a_dead_one():
+    plan = quantise_channels.plan_parts(np.array([1.0, 0.0, 0.5]), np.array([1.0, 1.0, 0.001]), np.eye(3),
+                                        np.array([1.0, 1.0, 1.0]).reshape(1, 1, 1, 3), np.ones(1))
+    assert [part.source for part in plan] == [0, 0, 2]
+    assert [part.cap for part in plan[:2]] == [0.5, np.inf] and [part.low for part in plan[:2]] == [0, 0.5]
+
+
+def test_noise_gains_are_those_of_a_linear_network():
+    """With every ReLU active, the gain is the energy of the response to an impulse."""
+    model = float_model(SMALL)
+    rng = np.random.default_rng(0)
+    acts = [np.ones((1, 9, 9, layer.out_ch)) for layer in SMALL.layers]
+    gains = quantise_channels.noise_gains(model, acts)
+    for index in (0, 1):
+        for channel in rng.integers(0, SMALL.layers[index].out_ch, 3):
+            x = np.zeros((1, 15, 15, SMALL.layers[index].out_ch))
+            x[0, 7, 7, channel] = 1
+            for layer, weight in zip(SMALL.layers[index + 1:], model.weights[index + 1:]):
+                side = x.shape[1] - layer.k + 1
+                x = (data.windows(x[0], layer.k) @ weight.reshape(layer.out_ch, -1).T).reshape(1, side, side, -1)
+            assert gains[index][channel] == pytest.approx((x**2).sum(), rel=1e-4)
+
+
+def test_quantised_network_follows_the_float_one(few_crops):
+    model = float_model(SMALL)
+    quantised, rows = search.quantise(model, [picture(seed) for seed in range(6)])
+    assert rms_error(model, quantised, picture(99)) < 0.4  # rounding the output alone makes 0.29
+    assert rows[0]["split"] >= 3, "the dead channels' places were not used"
+    assert [row["layer"] for row in rows] == ["conv1", "conv2", "conv3"]
+    for row in rows:
+        assert row["shift_max"] <= MAX_SHIFT and row["worst_accumulator"] <= row["acc_limit"]
+
+
+def test_splitting_pays(few_crops, monkeypatch):
+    model, pictures = float_model(SMALL), [picture(seed) for seed in range(6)]
+    split = rms_error(model, search.quantise(model, pictures)[0], picture(99))
+    monkeypatch.setattr(search, "plan_parts", lambda *_: quantise_channels.whole_channels(SMALL.layers[0])[:len(_[0])])
+    assert split < rms_error(model, search.quantise(model, pictures)[0], picture(99))
+
+
+def test_the_same_weights_on_every_run(few_crops):
+    pictures = [picture(seed) for seed in range(3)]
+    first, second = (search.quantise(float_model(SMALL), pictures)[0] for _ in range(2))
+    for a, b in zip(first.layers, second.layers):
+        assert np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias) and np.array_equal(a.shift, b.shift)
+
+
+@pytest.mark.parametrize("name", list_networks())
+def test_all_described_networks(name, monkeypatch):
+    monkeypatch.setattr(data, "CROPS", 2)
+    monkeypatch.setattr(data, "CROP", 40)
+    monkeypatch.setattr(quantise_layer, "_POLISH_STEPS", 20)
+    monkeypatch.setattr(search, "STEP_FACTORS", np.ones(1))
+    model = float_model(load_network(name))
+    quantised, _ = search.quantise(model, [picture(0), picture(1)])
+    assert rms_error(model, quantised, picture(0)) < 3
+
+
+def test_dead_and_constant_channels(few_crops):
+    model = float_model(SMALL)
+    weights, biases = list(model.weights), list(model.biases)
+    weights[0][7], biases[0][7] = 0, 0.25  # constant, but not dead
+    model = FloatModel(SMALL, 3, tuple(weights), tuple(biases))
+    quantised, _ = search.quantise(model, [np.full((40, 40), 0, np.uint8), picture(0)])
+    assert rms_error(model, quantised, picture(1)) < 2
+    search.quantise(model, [np.zeros((20, 20), np.uint8)])  # nothing to learn from, but no crash
+
+
+def test_bad_input(few_crops):
+    model = float_model(SMALL)
+    with pytest.raises(UserError, match="at least one calibration picture"):
+        search.quantise(model, [])
+    linear = Network("linear", (Layer("conv1", 3, 1, 2, False), Layer("conv2", 1, 2, 1, False)))
+    with pytest.raises(UserError, match="conv1 has no ReLU"):
+        search.quantise(float_model(linear), [picture(0)])
+
+
+@pytest.fixture
+def command(few_crops, monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "BUILD", tmp_path)
+    monkeypatch.setattr(command_line, "calibration_pictures", lambda *_: ([picture(0), picture(1)], [tmp_path / "a.png"]))
+    return lambda *arguments: CliRunner().invoke(command_line.main, [str(a) for a in arguments])
+
+
+def test_command_line(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "STEP_FACTORS", np.ones(1))
+    save_float(float_model(load_network("srcnn915")), tmp_path / "f.npz")
+    result = command("--weights", tmp_path / "f.npz", "-o", tmp_path / "q.npz")
+    assert result.exit_code == 0, result.output
+    quantised = load_quant(tmp_path / "q.npz", "srcnn915")
+    assert quantised.meta["calibration_files"] == ["a.png"] and len(quantised.meta["float_sha256"]) == 64
+    rows = json.loads((tmp_path / "reports" / "quantise_srcnn915_x3.json").read_text())
+    assert [row["layer"] for row in rows] == ["conv1", "conv2", "conv3"] and rows[0]["saturated"] >= 0
+
+
+def test_command_line_refuses(command, tmp_path):
+    save_float(float_model(load_network("srcnn915")), tmp_path / "f.npz")
+    with np.load(tmp_path / "f.npz") as stored:
+        arrays = dict(stored)
+    arrays["conv2_bias"][3] = np.nan
+    np.savez(tmp_path / "nan.npz", **arrays)
+    (tmp_path / "no.npz").write_bytes(b"no archive")
+    for arguments, words in [(("--weights", tmp_path / "nan.npz"), "NaN"),
+                             (("--weights", tmp_path / "no.npz"), "not a readable weight file"),
+                             (("--weights", tmp_path / "absent.npz"), "no weight file"),
+                             (("--weights", tmp_path / "f.npz", "--network", "srcnn955"), "not of srcnn955"),
+                             (("--weights", tmp_path / "f.npz", "--upscale", 2), "trained for x3, not for x2")]:
+        result = command(*arguments, "-o", tmp_path / "q.npz")
+        assert result.exit_code == 2 and words in result.output and len(result.output.strip().splitlines()) == 1, result.output
+    assert not (tmp_path / "q.npz").exists()
+
+
+@pytest.mark.parametrize("path", sorted(weight_path("x", 3).parent.glob("*_int8.npz")), ids=lambda path: path.stem)
+def test_committed_integer_weights_belong_to_the_committed_float_weights(path):
+    import hashlib
+    quantised = load_quant(path)
+    source = path.with_name(path.name.replace("_int8", ""))
+    load_float(source, quantised.network.name)
+    assert hashlib.sha256(source.read_bytes()).hexdigest() == quantised.meta["float_sha256"], "quantise again: make quantise or make finetune"

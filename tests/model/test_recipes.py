@@ -1,0 +1,107 @@
+"""Recipes: the most special table wins, options win over recipes, committed weights were made by them."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from model.base.errors import UserError
+from model.base.paths import ROOT, WEIGHTS, dataset_files
+from model.data.datasets import RESCALES, split
+from model.graph.network import UPSCALES, list_networks
+from model.graph.weights import DEGRADATIONS
+from model.quantise import search
+from model.train import recipes
+
+RECIPES = """
+[train]
+steps = 100
+lr = 1e-3
+init = ""
+[train.small]
+lr = 2e-3
+init = "a_x{upscale}.npz"
+[train.small.opencv]
+steps = 7
+[train.small.x4]
+steps = 8
+lr = 3e-3
+[finetune]
+steps = 5
+"""
+
+
+@pytest.fixture
+def made_up(tmp_path, monkeypatch):
+    (tmp_path / "recipes.toml").write_text(RECIPES)
+    monkeypatch.setattr(recipes, "RECIPES", tmp_path / "recipes.toml")
+    return tmp_path
+
+
+def test_the_most_special_table_wins(made_up):
+    assert recipes.load_recipe("train", "other", 3) == {"steps": 100, "lr": 1e-3, "init": ""}
+    assert recipes.load_recipe("train", "small", 4) == {"steps": 8, "lr": 3e-3, "init": "a_x4.npz"}
+    assert recipes.load_recipe("train", "folder/small.toml", 2, "opencv") == {"steps": 7, "lr": 2e-3, "init": "a_x2.npz"}
+    assert recipes.load_recipe("train", "small", 4, "opencv") == {"steps": 7, "lr": 3e-3, "init": "a_x4.npz"}
+    assert recipes.load_recipe("finetune", "small", 2) == {"steps": 5}
+
+
+def test_options_win(made_up):
+    config = recipes.complete("train", {"network": "small", "upscale": "2", "degradation": "standard", "steps": 9, "lr": None, "init": "", "seed": 4})
+    assert config == {"network": "small", "upscale": 2, "degradation": "standard", "steps": 9, "lr": 2e-3, "init": "", "seed": 4}
+
+
+@pytest.mark.parametrize("text, words", [
+    ("[train\n", "not valid TOML"), ("[train]\nsteps = 1\n[train.small]\nstpes = 5\n", "'stpes', which no recipe knows; choose from"),
+    ("[train]\nsteps = 1\n[train.small.x5]\nsteps = 5\n", "'x5', which"), ("[train]\nsteps = 1\n[train.small.x3]\nlr = 5\n", "'lr', which")])
+def test_a_broken_file_is_one_sentence(made_up, text, words):
+    (made_up / "recipes.toml").write_text(text)
+    with pytest.raises(UserError, match=words):
+        recipes.load_recipe("train", "small", 3)
+
+
+@pytest.mark.parametrize("kind", ["train", "finetune"])
+def test_every_network_has_a_complete_recipe(kind):
+    for network in list_networks():
+        for upscale in UPSCALES:
+            for degradation in DEGRADATIONS:
+                recipe = recipes.load_recipe(kind, network, upscale, degradation)
+                assert {"steps", "cycles", "batch", "size", "lr", "lr_end", "ema", "validate_every"} <= recipe.keys()
+
+
+def committed():
+    """(path, kind, provenance of the training) of every committed weight file."""
+    for path in sorted(WEIGHTS.glob("*.npz")):
+        with np.load(path) as archive:
+            meta = json.loads(str(archive["header"]))["meta"]
+        if "fine_tuning" in meta:
+            yield pytest.param("finetune", meta["fine_tuning"], id=path.stem)
+        elif not path.stem.endswith("_int8"):  # quantised alone: tests/model/test_quantise.py
+            yield pytest.param("train", meta, id=path.stem)
+
+
+@pytest.mark.parametrize("kind, meta", list(committed()))
+def test_committed_weights_were_made_by_their_recipe(kind, meta):
+    """`make train` and `make finetune` do what made them, on the training pictures alone."""
+    config = meta["config"]
+    recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
+    usual = {"padding": "valid", "patches": "random", "metric": "mse", "augment": True, "seed": 1, "data": "",
+             "rescales": list(RESCALES) if kind == "train" else [1.0]}
+    assert {key: config.get(key, 1 if key == "cycles" else None) for key in recipe | usual} == recipe | usual
+    assert meta["data"] == "T91" and meta["steps"] == config["steps"]
+    if config.get("init"):
+        assert config["init_sha256"] == hashlib.sha256((ROOT / config["init"]).read_bytes()).hexdigest(), "train again: it started from other weights"
+
+
+@pytest.mark.data
+def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
+    """Neither by name nor by content; what chooses the weights is not trained on."""
+    monkeypatch.setattr(search, "degrade", lambda picture, *_: (picture, picture))
+    train, validation = split(dataset_files("T91"))
+    calibration = search.calibration_pictures(3)[1]
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*train, *validation, *dataset_files("Set5"), *dataset_files("Set14")]}
+    assert len(set(digests.values())) == len(digests)
+    assert calibration == train and not set(train) & set(validation)
+    recorded = [set(meta["validation_pictures"]) for _, meta in (param.values for param in committed())]
+    assert recorded and all(names == {path.name for path in validation} for names in recorded)
