@@ -33,9 +33,12 @@ def pad(picture, halo):
 
 
 def network(picture, layers):
-    """Return the network's output [row][column] for a picture [row][column]; `layers` are (weight, bias, shift)."""
+    """Return the network's output [row][column], or [row][column][channel] if it has several, for a picture [row][column].
+
+    `layers` are (weight, bias, shift).
+    """
     halo = sum(len(weight[0]) - 1 for weight, _, _ in layers) // 2
     x = [[[value] for value in row] for row in pad(picture, halo)]
     for weight, bias, shift in layers:
         x = layer(x, weight, bias, shift)
-    return [[pixel[0] for pixel in row] for row in x]
+    return x if len(layers[-1][0]) > 1 else [[pixel[0] for pixel in row] for row in x]

@@ -77,7 +77,7 @@ class CsimTop:
         return data
 
     def infer_valid(self, model, tile):
-        """Compute a tile: (H + 2 halo, W + 2 halo) uint8 -> (H, W) uint8.
+        """Compute a tile: (H + 2 halo, W + 2 halo) uint8 -> (H, W) uint8, or (H, W, C) if the network gives C > 1.
 
         Parameters
         ----------
@@ -94,7 +94,7 @@ class CsimTop:
         loaded, self._model = self._model, None  # unknown until the answer is there
         if model is not loaded:
             words = np.concatenate([load_packet(self.config, model), words])
-        answers = parse_answers(self.transfer(words))
+        answers = parse_answers(self.transfer(words), self.config.network.out_ch)
         if answers[-1].command != "tile":
             raise UserError(f"the kernels answered a tile with {answers[-1].command}, status {answers[-1].status}; this is a bug, please report it with the input")
         self._model = model

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 from hls.csim.ap_types import ap_types_dir
-from hls.generate.header import header_text, write_header
+from hls.generate.cpp import sources as generated, write_sources
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT
 
@@ -59,8 +59,8 @@ def build(config, types, output, sources, plain_sources=(), link_flags=()):
         "amd" or "native".
     output : str
         File to make.
-    sources, plain_sources : tuple of pathlib.Path
-        Sources that use the HLS types, and plain C++ sources.
+    sources, plain_sources : tuple of path-like
+        Sources that use the HLS types, absolute or generated ones by name, and plain C++ sources.
     link_flags : tuple of str
 
     Returns
@@ -73,7 +73,7 @@ def build(config, types, output, sources, plain_sources=(), link_flags=()):
         If a compiler is missing or the sources do not compile.
     """
     command = compiler(types)
-    digest = hashlib.sha256(repr((command, link_flags, header_text(config), _compiler_version(types))).encode() + _cpu_model())
+    digest = hashlib.sha256(repr((command, link_flags, generated(config), _compiler_version(types))).encode() + _cpu_model())
     for folder in (KERNELS, CSIM, OPEN_TYPES):
         for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h")), pathlib.Path(__file__).resolve()]:
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
@@ -81,11 +81,11 @@ def build(config, types, output, sources, plain_sources=(), link_flags=()):
     target = folder / output
     if target.is_file():
         return target
-    write_header(config, folder)
+    write_sources(config, folder)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         objects = []
-        for source in (*sources, *plain_sources):
-            how = command + ["-I", str(KERNELS), "-I", str(folder)] if source in sources else [*_gxx(), "-c", "-O2", "-fPIC"]
+        for source in (*(folder / source for source in sources), *plain_sources):
+            how = command + ["-I", str(KERNELS), "-I", str(folder)] if source not in plain_sources else [*_gxx(), "-c", "-O2", "-fPIC"]
             objects.append(str(pathlib.Path(temporary) / f"{source.stem}.o"))
             _run([*how, str(source), "-o", objects[-1]], f"{source.name} did not compile for {config.name}")
         linked = pathlib.Path(temporary) / output
@@ -125,4 +125,4 @@ def library(config):
 
 def testbench(config, types):
     """Return the path of the csim testbench."""
-    return build(config, types, "testbench", (CSIM / "testbench.cpp", KERNELS / "srcnn_top.cpp"), (CSIM / "vectors.cpp",))
+    return build(config, types, "testbench", (CSIM / "testbench.cpp", "srcnn_top.cpp"), (CSIM / "vectors.cpp",))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hls.packets.packets import ANSWER, COMMANDS, ERROR_ANSWER, ERRORS, MAGIC, identify_packet, tile_packet
-from hls.packets.parameters import load_packet, weight_words
+from hls.packets.parameters import load_packet
 from model.base.paths import atomic_write, make_folder
 from model.graph.formats import MAX_SHIFT
 from model.graph.weights import QuantLayer
@@ -25,24 +25,20 @@ def requantise_vectors(rng, acc_bits):
 
 def stage_vectors(rng, stage, layer, tile_shapes):
     """Return the arrays of one stage: parameters, and per tile its input and expected output."""
-    arrays = {}
-    bias = np.asarray(layer.bias, np.int64) & 0xFFFFFFFF | np.asarray(layer.shift, np.int64) << 32
-    weights = weight_words(stage, layer.weight).view(np.int64)
+    arrays = {f"{process.name}_params": process.param_words(layer).view(np.int64) for process in stage.processes}
     name = stage.layer.name
-    arrays[f"{name}_params"] = weights if stage.transposed else np.concatenate([weights, bias])
     for tile, (height, width) in enumerate(tile_shapes):
         x = rng.integers(0, 256, (height, width, stage.layer.in_ch)).astype(np.uint8)
         x[: height // 2] = rng.choice([0, 255], (height // 2, width, stage.layer.in_ch))
         expected = golden.layer_output(layer, x)
         arrays[f"{name}_input{tile}"] = x
-        if stage.transposed:
+        if stage.scatter:
             # every product plane is a 1x1 layer of its own: (o, kh, kw) as output channels
             planes = layer.weight.reshape(stage.mac_out_ch, 1, 1, stage.layer.in_ch)
             none = np.zeros(stage.mac_out_ch)
             arrays[f"{name}_expected{tile}"] = golden.accumulate(QuantLayer(planes, none.astype(np.int32), none.astype(np.uint8)), x)
-            arrays["sum_params"] = bias
-            arrays[f"sum_input{tile}"] = arrays[f"{name}_expected{tile}"]
-            arrays[f"sum_expected{tile}"] = expected
+            arrays[f"{name}_sum_input{tile}"] = arrays[f"{name}_expected{tile}"]
+            arrays[f"{name}_sum_expected{tile}"] = expected
         else:
             arrays[f"{name}_expected{tile}"] = expected
     return arrays
@@ -155,7 +151,7 @@ def top_beats(config, rng, short=False):
     keep[0] = 0
     top.transfer(good, top.error("bad_keep"), keep)
     # parameters cut short are void until loaded again
-    top.transfer(load[:-5], top.error("truncated", 3))
+    top.transfer(load[:-min(5, config.param_beats - 1)], top.error("truncated", 3))
     top.transfer(tiny, top.error("not_loaded", 9))
     top.transfer(load, top.header("load", 0, 3))
     top.transfer(tiny, tiny_answer)

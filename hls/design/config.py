@@ -1,7 +1,7 @@
 """Network + board -> the hardware configuration: folding, widths, parameter layout, config id.
 
-Nothing here is typed in twice: the C++ header (`hls.generate.header`), the packets (`hls.packets.packets`) and the
-reports all read a `Config`.
+Nothing here is typed in twice: the C++ (`hls.generate`), the packets (`hls.packets.packets`) and the reports all read a
+`Config`.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 
-from hls.design.cost import stage_costs
+from hls.design.dataflow import join, list_processes
 from hls.design.stage import Stage
 from model.base.errors import UserError
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
@@ -49,12 +49,22 @@ class Config:
     @property
     def costs(self):
         """Modelled resources by process of `srcnn_top`: {name: Cost}, from data alone (hls/design/cost.py)."""
-        return stage_costs(self.stages)
+        return {process.name: process.cost for process in self.processes}
+
+    @functools.cached_property
+    def processes(self):
+        """What the network lowers to, from the parser to the packer: a tuple of `Process`."""
+        return list_processes(self.stages)
+
+    @property
+    def dataflow(self):
+        """The processes and the streams that join them."""
+        return join(self.processes)
 
     @property
     def param_beats(self):
         """64-bit words in the payload of a load packet."""
-        return sum(stage.param_beats for stage in self.stages)
+        return sum(process.param_beats for process in self.processes)
 
     @functools.cached_property
     def config_id(self):
@@ -63,7 +73,7 @@ class Config:
             "packet_version": PACKET_VERSION,
             "formats": [ACT_BITS, WEIGHT_BITS, BIAS_BITS, MAX_SHIFT],
             "max_tile": [self.max_width, self.max_height],
-            "layers": [[*dataclasses.astuple(s.layer), s.pe, s.simd, s.transposed] for s in self.stages],
+            "layers": [[s.layer.name, s.layer.k, s.layer.in_ch, s.layer.out_ch, s.layer.relu, s.pe, s.simd, s.scatter] for s in self.stages],
         }
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).digest()
         return int.from_bytes(digest[:4], "little")
@@ -89,7 +99,7 @@ def make_config(network, board, folding):
     for layer in network.layers:
         stage = Stage(layer, *folding[layer.name], in_word, max_w, board["pack"])
         stages.append(stage)
-        in_word = layer.out_ch if stage.transposed else stage.pe  # channels per output word
+        in_word = layer.out_ch if stage.scatter else stage.pe  # channels per output word
         max_w -= layer.k - 1
     return Config(network, board["name"], board["part"], board["clock_mhz"], board["budget"], board["tile_width"], board["tile_height"], tuple(stages))
 

@@ -79,7 +79,7 @@ def mac_rams(stage):
     """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/conv_stage.hpp)."""
     whole, rest = divmod(stage.simd * WEIGHT_BITS, BEAT_BITS)
     rams = [Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold), Ram("weights, the rest", stage.pe * bool(rest), rest, stage.fold)]
-    if not stage.transposed:
+    if not stage.scatter:
         rams.append(Ram("bias_shift", stage.pe, BIAS_BITS + 5, stage.out_fold))
     if stage.mac_k > 1:
         rams.append(Ram("line buffer", 1, (stage.mac_k - 1) * stage.layer.in_ch * ACT_BITS, stage.max_w))
@@ -92,15 +92,20 @@ def mac_memory(stage):
     address = index_bits(stage.fold)
     parcel = BEAT_BITS + address + index_bits(stage.pe) + index_bits(stage.weight_beats) + 3   # of a PE; 3: valid, here, bias
     registers = Cost(ff=stage.pe * (parcel + address))
-    width = stage.pe * (stage.raw_bits if stage.transposed else ACT_BITS)
+    width = stage.pe * (stage.raw_bits if stage.scatter else ACT_BITS)
     fifo = Cost(lut=distributed_lut(width, 2 * stage.out_fold + PIPELINE_WORDS))
     return total([fifo, registers, *(ram.cost for ram in mac_rams(stage))])
 
 
-def sum_memory(stage):
-    """Return the `Cost` of the RAM of partial sums in the second half of a transposed stage (hls/kernels/sum_stage.hpp)."""
+def sum_rams(stage):
+    """Return the RAMs of the second half of a scattering stage: the partial sums (hls/kernels/sum_stage.hpp)."""
     layer = stage.layer
-    return Ram("partial sums", 1, layer.out_ch * (layer.k - 1) * layer.acc_bits, stage.max_w).cost
+    return [Ram("partial sums", 1, layer.out_ch * (layer.k - 1) * layer.acc_bits, stage.max_w)]
+
+
+def sum_memory(stage):
+    """Return the `Cost` of those RAMs."""
+    return total(ram.cost for ram in sum_rams(stage))
 
 
 def adder_bits(stage):
@@ -116,34 +121,37 @@ def adder_bits(stage):
 def mac_sizes(stage):
     """Return {coefficient: size in bits} of a MAC array, whose weighted sum is its logic or its flip-flops."""
     layer = stage.layer
-    acc_bits = stage.raw_bits if stage.transposed else layer.acc_bits
+    acc_bits = stage.raw_bits if stage.scatter else layer.acc_bits
     window = stage.tap_fold * stage.simd * ACT_BITS
     return {
         "rotation": window if stage.tap_fold > 1 else 0,    # each bit comes from its neighbour in the window or in the column
         "window": window + (stage.mac_k + 1) * layer.in_ch * ACT_BITS,   # and column, pixel
         "adders": adder_bits(stage),
         "accumulators": stage.pe * acc_bits,
-        "requantise": 0 if stage.transposed else stage.pe * acc_bits,
+        "requantise": 0 if stage.scatter else stage.pe * acc_bits,
         "control": 1,
     }
 
 
-def widest_words(stage):
-    """Return {what: bits} of the widest ap_int values of a stage."""
-    layer = stage.layer
+def mac_widest(stage):
+    """Return {what: bits} of the widest ap_int values of a MAC array."""
     words = {
         "the weights of a PE": stage.weight_beats * 64,
-        "the pixels of a column": stage.mac_k * layer.in_ch * ACT_BITS,
-        "the outputs": stage.pe * (stage.raw_bits if stage.transposed else ACT_BITS),
+        "the pixels of a column": stage.mac_k * stage.layer.in_ch * ACT_BITS,
+        "the outputs": stage.pe * (stage.raw_bits if stage.scatter else ACT_BITS),
     }
-    if stage.transposed:
-        words |= {"the products of a position": stage.mac_out_ch * stage.raw_bits,
-                  "the partial sums of a position": layer.out_ch * (layer.k - 1) * layer.acc_bits}
     return words
 
 
+def sum_widest(stage):
+    """Return {what: bits} of the widest ap_int values of the second half of a scattering stage."""
+    layer = stage.layer
+    return {"the products of a position": stage.mac_out_ch * stage.raw_bits,
+            "the partial sums of a position": layer.out_ch * (layer.k - 1) * layer.acc_bits}
+
+
 def sum_sizes(stage):
-    """Return {coefficient: size} of the second half of a transposed stage: products, their chains, requantisers."""
+    """Return {coefficient: size} of the second half of a scattering stage: products, their chains, requantisers."""
     layer = stage.layer
     return {"sum_stage": 1, "sum_chains": stage.mac_out_ch * (stage.raw_bits + layer.acc_bits)}
 
@@ -155,19 +163,9 @@ def mac_cost(stage):
 
 
 def sum_cost(stage):
-    """Return the modelled `Cost` of the second half of a transposed stage."""
+    """Return the modelled `Cost` of the second half of a scattering stage."""
     sizes = sum_sizes(stage)
     return total([Cost(lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), sum_memory(stage)])
-
-
-def stage_costs(stages):
-    """Return {process of `srcnn_top`: Cost}, in the order of the dataflow."""
-    costs = {"parser": PARSER}
-    for stage in stages:
-        costs[stage.layer.name] = mac_cost(stage)
-        if stage.transposed:
-            costs[f"{stage.layer.name}_sum"] = sum_cost(stage)
-    return costs | {"packer": PACKER}
 
 
 def total(costs):

@@ -10,7 +10,7 @@ import itertools
 import operator
 
 from hls.design.config import make_config
-from hls.design.cost import LIMITS, MAX_WORD, PACKER, PARSER, Cost, mac_cost, sum_cost, total, widest_words
+from hls.design.cost import LIMITS, MAX_WORD, PACKER, PARSER, total
 from hls.design.stage import Stage, legal_simd
 
 
@@ -19,7 +19,7 @@ def candidates(layer, max_w, pack, most=None):
 
     Parameters
     ----------
-    layer : Layer
+    layer : Conv
     max_w : int
         Positions of the widest row at its input.
     pack : bool
@@ -29,14 +29,19 @@ def candidates(layer, max_w, pack, most=None):
     Returns
     -------
     list of (Stage, Cost)
-        The cost includes the second half of a transposed layer. `in_word` is that of one word per position: it depends
+        The cost includes the second half of a layer that scatters. `in_word` is that of one word per position: it depends
         on the stage before, and costs next to nothing.
     """
     shape = Stage(layer, 1, 1, layer.in_ch, max_w, pack)
     stages = [Stage(layer, pe, simd, layer.in_ch, max_w, pack)
               for pe in range(1, shape.mac_out_ch + 1) if shape.mac_out_ch % pe == 0 for simd in legal_simd(shape.mac_taps)]
-    return [(stage, mac_cost(stage) + (sum_cost(stage) if stage.transposed else Cost()))
-            for stage in stages if (most is None or stage.fold <= most) and max(widest_words(stage).values()) <= MAX_WORD]
+    return [(stage, total(process.cost for process in stage.processes))
+            for stage in stages if (most is None or stage.fold <= most) and widest(stage) <= MAX_WORD]
+
+
+def widest(stage):
+    """Return the bits of the widest word that a stage's processes compute with."""
+    return max(bits for process in stage.processes for bits in process.widest.values())
 
 
 def fits(cost, budget):

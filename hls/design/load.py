@@ -2,12 +2,14 @@
 
 from hls.design.boards import DEFAULT_BOARD, read_board
 from hls.design.config import make_config
-from hls.design.cost import LIMITS, MAX_WORD, total, widest_words
+from hls.design.cost import LIMITS, MAX_WORD, total
 from hls.design.folding import remedy
-from hls.design.stage import Stage, legal_simd
+from hls.design.stage import legal_simd
 from model.base.errors import UserError
 from model.graph.formats import WEIGHT_BITS
 from model.graph.network import Network, load_network
+
+RESERVED = "srcnn_"
 
 
 def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None, tile_height=None, pack=None):
@@ -38,7 +40,6 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
     if not isinstance(network, Network):
         network = load_network(network)
     described = read_board(board)
-    _check_shape(network)
     entries = described["folding"].get(network.name)
     if folding is None:
         try:
@@ -50,19 +51,20 @@ def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_w
     described |= {key: value for key, value in (("tile_width", own_width), ("tile_width", tile_width), ("tile_height", tile_height), ("pack", pack))
                   if value is not None}
     config = make_config(network, described, folding)
+    _check_names(config)
     for stage in config.stages:
         _check_fold(stage)
     _check_budget(config, described)
     return config
 
 
-def _check_shape(network):
-    """`srcnn_top` is written for two direct layers and a transposed one; say so before a C++ compiler does."""
-    layers = network.layers
-    fits = [layer.name for layer in layers] == ["conv1", "conv2", "conv3"] and network.halo >= 4
-    if not fits or [Stage(layer, 1, 1, 1, 1).transposed for layer in layers] != [False, False, True]:
-        raise UserError(f"the hardware takes three layers conv1, conv2, conv3 with a halo of at least 4, the last with few enough outputs to be "
-                        f"transposed; {network.name} is another kind, run it with the golden model")
+def _check_names(config):
+    """Processes have a name each, which no file of the compiler's library has."""
+    names = [process.name for process in config.processes]
+    for name in names:
+        if names.count(name) > 1 or name.startswith(RESERVED):
+            raise UserError(f"two processes would be named {name}: of a layer, its sum, parser and packer; name the layer of {config.network.name} otherwise"
+                            if names.count(name) > 1 else f"a layer can't be named {name}: what begins with {RESERVED} is of the top itself; choose another name")
 
 
 def _check_fold(stage):
@@ -73,7 +75,7 @@ def _check_fold(stage):
         if type(value) is not int or value not in legal:
             nearest = min(legal, key=lambda d: abs(d - value) if type(value) is int else d)
             raise UserError(f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}")
-    for what, value in widest_words(stage).items():
+    for what, value in [item for process in stage.processes for item in process.widest.items()]:
         if value > MAX_WORD:
             raise UserError(f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} (AP_INT_MAX_W); "
                             f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels")

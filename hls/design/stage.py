@@ -3,22 +3,23 @@
 import dataclasses
 import functools
 
+from hls.design.dataflow import layer_processes
 from model.graph.formats import ACT_BITS, WEIGHT_BITS
-from model.graph.kinds import Layer
+from model.graph.kinds import Conv
 
 BEAT_BITS = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One layer as hardware.
+    """One layer with its folding.
 
-    A *direct* stage keeps k - 1 input rows in a line buffer and a k x k window in registers. A *transposed*
-    stage multiplies each input pixel by all k * k taps at once (a 1x1 layer with k * k * out_ch outputs) and
+    A *direct* stage keeps k - 1 input rows in a line buffer and a k x k window in registers. One that *scatters*
+    multiplies each input pixel by all k * k taps at once (a 1x1 layer with k * k * out_ch outputs) and
     keeps k - 1 rows of partial sums instead; it is chosen where those are narrower than the input rows.
     """
 
-    layer: Layer
+    layer: Conv
     pe: int
     simd: int
     in_word: int  # channels per word of the input stream
@@ -26,19 +27,19 @@ class Stage:
     pack: bool = True  # two products per DSP (hls/kernels/products.hpp)
 
     @functools.cached_property
-    def transposed(self):
+    def scatter(self):
         """True if a row of partial sums takes less memory than a row of inputs."""
         return self.layer.k > 1 and self.layer.out_ch * self.layer.acc_bits < self.layer.in_ch * ACT_BITS
 
     @property
     def mac_k(self):
         """Filter side that the MAC array sees."""
-        return 1 if self.transposed else self.layer.k
+        return 1 if self.scatter else self.layer.k
 
     @property
     def mac_out_ch(self):
         """Outputs of the MAC array per input position."""
-        return self.layer.out_ch * self.layer.k**2 if self.transposed else self.layer.out_ch
+        return self.layer.out_ch * self.layer.k**2 if self.scatter else self.layer.out_ch
 
     @property
     def mac_taps(self):
@@ -47,7 +48,7 @@ class Stage:
 
     @property
     def raw_bits(self):
-        """Signed width of one untransposed partial product sum: mac_taps * 255 * 128, and a sign."""
+        """Signed width of one scattered sum of products: mac_taps * 255 * 128, and a sign."""
         return (self.mac_taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)).bit_length() + 1
 
     @property
@@ -75,10 +76,10 @@ class Stage:
         """64-bit words that carry the SIMD weights of one PE in one fold step."""
         return -(-self.simd * WEIGHT_BITS // BEAT_BITS)
 
-    @property
-    def param_beats(self):
-        """64-bit parameter words: the weights, then one word of bias and shift per output channel."""
-        return self.fold * self.pe * self.weight_beats + self.layer.out_ch
+    @functools.cached_property
+    def processes(self):
+        """The processes that compute it."""
+        return layer_processes(self)
 
 
 def legal_simd(taps):

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
-from hls.generate.header import header_text, write_header
+from hls.generate.cpp import sources as generated_sources, write_sources
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, build_lock, make_folder
 from model.base.report import table
@@ -115,7 +115,7 @@ def timing_of(config):
 
 
 def _digest(config):
-    digest = hashlib.sha256(header_text(config).encode() + repr(timing_of(config)).encode())
+    digest = hashlib.sha256(repr(generated_sources(config)).encode() + repr(timing_of(config)).encode())
     for tool in TOOLS:
         try:
             digest.update(f"{tool} {importlib.metadata.version(tool)}".encode())
@@ -130,30 +130,31 @@ def _digest(config):
 def _build(config, folder, progress):
     from hls.open.pipeline.netlist import top_module, write_stage
     from hls.open.pipeline.verilog import generate
-    from hls.open.read.top import read_top
     from hls.open.route import lower_source
 
     work, timing = folder / "ir", timing_of(config)
-    include = (KERNELS, write_header(config, folder))
-    top = read_top(KERNELS / "srcnn_top.cpp", "srcnn_top", include, work)
-    steps = lower_source('#include "srcnn_top.hpp"', {p.name: p.kernel for p in top.processes}, include, work)
+    include = (KERNELS, write_sources(config, folder))
+    flow = config.dataflow
+    kernels = {joined.process.name: f"srcnn::{joined.process.name}_kernel" for joined in flow.joined}
+    beyond = {stream.name: stream.depth for stream in flow.streams}
+    steps = lower_source('#include "srcnn_top.hpp"', kernels, include, work)
     stages, instances, files, described = {}, [], {}, {}
-    for process in tqdm(top.processes, "Verilog", unit="kernel", disable=not progress, dynamic_ncols=True):
-        started = time.monotonic()
+    for joined in tqdm(flow.joined, "Verilog", unit="kernel", disable=not progress, dynamic_ncols=True):
+        started, process = time.monotonic(), joined.process
         step = steps[process.name]
-        connection = dict(zip(step.streams, process.streams, strict=True))
+        connection = dict(zip(step.streams, joined.streams, strict=True))
         stage = stages[process.name] = generate(step, timing)
-        depths = {port: top.depths[stream] for port, stream in connection.items() if stream in top.depths}
+        depths = {port: beyond[stream] for port, stream in connection.items() if stream in beyond}
         files |= dict.fromkeys(write_stage(stage, folder, depths))
         instances.append((process.name, process.name, connection))
         described[process.name] = {
-            "kernel": process.kernel, "depth": stage.depth, "longest_ps": stage.longest_ps, "budget_ps": timing.budget_ps,
+            "kernel": kernels[process.name], "depth": stage.depth, "longest_ps": stage.longest_ps, "budget_ps": timing.budget_ps,
             "state_bits": sum(register.width for register in step.registers),
             "streams": {p.name: [p.direction, p.width] for p in step.ports if p.direction in ("in", "out")},
             "rams": {p.name: [p.depth, p.width] for p in step.ports if p.direction == "read"},
             "seconds": round(time.monotonic() - started, 2),
         }
-    text = top_module(CORE, instances, dict(zip(top.ports, ("in", "out"), strict=True)), stages) + AXI_TOP.format(core=CORE)
+    text = top_module(CORE, instances, {"in": "in", "out": "out"}, stages) + AXI_TOP.format(core=CORE)
     (folder / "srcnn_top.sv").write_text(text)
     names = []
     for path in [*files, folder / "srcnn_top.sv"]:

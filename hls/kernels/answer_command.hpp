@@ -1,4 +1,5 @@
-// What the parser tells the packer, in the order of the packets: which answer to send, and how a tile ended.
+// What the parser tells the packer, in the order of the packets: which answer to send, and how a tile ended. The size of a
+// tile's output comes from the last stage (stage_command.hpp).
 #pragma once
 #include "types.hpp"
 
@@ -10,7 +11,6 @@ struct answer_command {
     ap_uint<3> kind;
     bool last;               // the transfer ended with this packet: so does the answer
     ap_uint<8> error;        // of ANSWER_ERROR; on ANSWER_TILE_END: an error answer follows the tile
-    coord_t width, height;   // of the output of ANSWER_TILE
     ap_uint<32> tag;
 
     answer_t pack() const {
@@ -19,9 +19,7 @@ struct answer_command {
         word.range(2, 0) = kind;
         word[3] = last;
         word.range(11, 4) = error;
-        word.range(31, 16) = width;
-        word.range(47, 32) = height;
-        word.range(79, 48) = tag;
+        word.range(43, 12) = tag;
         return word;
     }
     static answer_command unpack(answer_t word) {
@@ -30,9 +28,7 @@ struct answer_command {
         command.kind = word.range(2, 0);
         command.last = word[3];
         command.error = word.range(11, 4);
-        command.width = word.range(31, 16);
-        command.height = word.range(47, 32);
-        command.tag = word.range(79, 48);
+        command.tag = word.range(43, 12);
         return command;
     }
 };

@@ -1,17 +1,34 @@
 // Answers and output pixels -> AXI4-Stream out. One transfer in gives one transfer out: TLAST comes with the
 // last beat of the answer to the packet that ended the transfer.
+//
+// A position of the output is OUT_CH bytes, which arrive WORD at a time. A step places as many of them as divide both a
+// word and a beat; so words of 1, 2, 4 or any number of times 8 bytes pass without a step too many.
 #pragma once
 #include "answer_command.hpp"
+#include "stage_command.hpp"
 
 namespace srcnn {
 
-struct packer_stage {
+template <class L> struct packer_stage {
     static constexpr int IDLE = 0, HEADER0 = 1, HEADER1 = 2, INFO0 = 3, INFO1 = 4, PIXELS = 5, HOLD = 6;  // states
+    static constexpr int BYTES = L::WORD % 8 == 0 ? 8 : L::WORD % 4 == 0 ? 4 : L::WORD % 2 == 0 ? 2 : 1;  // placed in a step
+    static constexpr int BITS = BYTES * ACT_BITS;
+    static constexpr int PARTS = L::WORD / BYTES;     // steps of a word
+    static constexpr int STEPS = L::OUT_CH / BYTES;   // steps of a position
+    static constexpr int LANES = 8 / BYTES;           // steps of a beat
+    static_assert(ACT_BITS == 8, "a beat holds eight activations");
+    static_assert(L::OUT_CH % L::WORD == 0, "the word has to divide the output channels");
+
+    typedef ap_uint<L::WORD * ACT_BITS> in_t;
 
     ap_uint<3> state = IDLE;
     answer_command answer = answer_command();
-    coord_t rest_x = 0, rest_y = 0;  // pixels left in the row and rows left, without this one
-    ap_uint<3> lane = 0;
+    coord_t last_x = 0;                             // of a row of the output: its length, less one
+    coord_t rest_x = 0, rest_y = 0;                 // positions left in the row and rows left, without this one
+    ap_uint<index_bits(STEPS)> step_of_position = 0;
+    ap_uint<index_bits(PARTS)> part = 0;
+    in_t word = 0;
+    ap_uint<index_bits(LANES)> lane = 0;
     ap_uint<64> beat_data = 0;
 
     bool wants_answer() const {
@@ -20,13 +37,17 @@ struct packer_stage {
     }
     bool wants_pixel() const {
 #pragma HLS INLINE
-        return state == PIXELS;
+        return state == PIXELS && (PARTS == 1 || part == 0);
     }
-    bool ready(hls::stream<answer_t>& answers, hls::stream<act_t>& in, hls::stream<beat_t>&) const {
-        return !(wants_answer() && answers.empty()) && !(wants_pixel() && in.empty());
+    bool wants_size() const {
+#pragma HLS INLINE
+        return state == HEADER1 && answer.kind == ANSWER_TILE;
+    }
+    bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers, hls::stream<in_t>& in, hls::stream<beat_t>&) const {
+        return !(wants_size() && ctrl.empty()) && !(wants_answer() && answers.empty()) && !(wants_pixel() && in.empty());
     }
 
-    void step(hls::stream<answer_t>& answers, hls::stream<act_t>& in, hls::stream<beat_t>& out) {
+    void step(hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers, hls::stream<in_t>& in, hls::stream<beat_t>& out) {
 #pragma HLS INLINE
         bool send = false, last = false;
         ap_uint<64> data = 0;
@@ -34,9 +55,14 @@ struct packer_stage {
         if (wants_answer()) {
             next = answer_command::unpack(answers.read());
         }
-        act_t pixel = 0;
         if (wants_pixel()) {
-            pixel = in.read();
+            word = in.read();
+        }
+        stage_command size = stage_command();  // none but a tile's answer has one
+        if (wants_size()) {
+            size = stage_command::unpack(ctrl.read());
+            data.range(31, 16) = size.last_y + 1;
+            data.range(15, 0) = size.last_x + 1;
         }
 
         if (state == IDLE) {
@@ -48,11 +74,11 @@ struct packer_stage {
             state = HEADER1;
         } else if (state == HEADER1) {
             data.range(63, 32) = answer.tag;
-            data.range(31, 16) = answer.height;
-            data.range(15, 0) = answer.width;
             send = true;
-            rest_x = last_x();
-            rest_y = answer.height - 1;
+            rest_x = last_x = size.last_x;
+            rest_y = size.last_y;
+            step_of_position = 0;
+            part = 0;
             lane = 0;
             beat_data = 0;
             const bool more = answer.kind == ANSWER_TILE || answer.kind == ANSWER_IDENTITY;
@@ -68,20 +94,27 @@ struct packer_stage {
             last = answer.last;
             state = IDLE;
         } else if (state == PIXELS) {
-            const bool end_of_row = rest_x == 0;
+            const bool end_of_position = STEPS == 1 || step_of_position == STEPS - 1;
+            const bool end_of_row = end_of_position && rest_x == 0;
             const bool end = end_of_row && rest_y == 0;
-        place_pixel:
-            for (int i = 0; i < 8; i++) {
+            const bool end_of_beat = LANES == 1 || lane == LANES - 1;
+        place_bytes:
+            for (int i = 0; i < LANES; i++) {
 #pragma HLS UNROLL
                 if (lane == i) {
-                    beat_data.range(8 * i + 7, 8 * i) = pixel;
+                    beat_data.range(BITS * i + BITS - 1, BITS * i) = word.range(BITS - 1, 0);
                 }
             }
+            word = PARTS == 1 ? word : in_t(word >> (PARTS == 1 ? 0 : BITS));
+            part = next_count(part, PARTS == 1 || part == PARTS - 1);
             data = beat_data;
-            send = lane == 7 && !end;
-            lane = next_count(lane, lane == 7);
-            rest_x = end_of_row ? last_x() : coord_t(rest_x - 1);
-            rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
+            send = end_of_beat && !end;
+            lane = next_count(lane, end_of_beat);
+            step_of_position = next_count(step_of_position, end_of_position);
+            if (end_of_position) {
+                rest_x = end_of_row ? last_x : coord_t(rest_x - 1);
+                rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
+            }
             if (send) {
                 beat_data = 0;
             }
@@ -106,11 +139,6 @@ struct packer_stage {
             beat.last = last;
             out.write(beat);
         }
-    }
-
-    coord_t last_x() const {
-#pragma HLS INLINE
-        return answer.width - 1;
     }
 
     ap_uint<64> header0() const {

@@ -9,14 +9,9 @@
 
 namespace srcnn {
 
-// PARAMS: parameter words of each of the four stages. HALOS: sum of (k - 1) before each stage.
-template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3> struct parser_stage {
-    static_assert(P0 + P1 + P2 + P3 == PARAM_BEATS, "the stages and the configuration disagree on the parameters");
-
+struct parser_stage {
     // States. A header beat is looked at in one step and judged in the next, so that neither takes long.
     static constexpr int HEADER0 = 0, JUDGE0 = 1, HEADER1 = 2, JUDGE1 = 3, LOAD = 4, TILE = 5, DISCARD = 6;
-    static constexpr int MOST_WORDS = P0 > P1 ? (P0 > P2 ? P0 : P2) : (P1 > P2 ? P1 : P2);
-    static_assert(P3 <= MOST_WORDS, "the last stage has one word per output channel");
 
     ap_uint<3> state = HEADER0;
     ap_uint<8> command = 0;
@@ -27,10 +22,9 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
     bool in_tile = false;     // a tile answer is open: close it before an error answer
     // What was seen of a header beat.
     bool bad_keep = false, bad_magic = false, wrong_config = false, bad_length = false, too_small = false, too_large = false;
-    // Load: which stage, whether its command has been sent, words left.
-    ap_uint<2> stage = 0;
+    // Load: whether its command has been sent, words left.
     bool announced = false;
-    ap_uint<index_bits(MOST_WORDS + 1)> left = 0;
+    ap_uint<index_bits(PARAM_BEATS + 1)> left = 0;
     // Tile: pixels left in the row and rows left, without this one; the beat being taken apart.
     coord_t width = 0, height = 0, rest_x = 0, rest_y = 0;
     ap_uint<3> lane = 0;
@@ -38,32 +32,31 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
 
     bool wants_beat() const {
 #pragma HLS INLINE
-        const bool payload = (state == LOAD && announced) || (state == TILE && lane == 0);
-        return state == HEADER0 || state == HEADER1 || (state == DISCARD && !ended) || (payload && fault == 0);
+        return state == HEADER0 || state == HEADER1 || ((state == DISCARD || wants_payload()) && !ended);
+    }
+    // The next pixels or the next parameter are in another beat; they are zero if there is none.
+    bool wants_payload() const {
+#pragma HLS INLINE
+        return ((state == LOAD && announced) || (state == TILE && lane == 0)) && fault == 0;
     }
     template <class... S> bool ready(hls::stream<beat_t>& in, S&...) const { return !wants_beat() || !in.empty(); }
 
-    void step(hls::stream<beat_t>& in, hls::stream<act_t>& pixel_out, hls::stream<ctrl_t>& ctrl0,
-              hls::stream<ctrl_t>& ctrl1, hls::stream<ctrl_t>& ctrl2, hls::stream<ctrl_t>& ctrl3,
-              hls::stream<answer_t>& answers) {
+    void step(hls::stream<beat_t>& in, hls::stream<act_t>& pixel_out, hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers) {
 #pragma HLS INLINE
         ap_uint<64> data = 0;
-        bool last = false, partial = false;
+        bool partial = false;
+        const bool missing = wants_payload() && ended;  // the transfer has ended before its packet
         if (wants_beat()) {
             const beat_t beat = in.read();
             data = beat.data;
-            last = beat.last;
             partial = beat.keep != 0xFF;
-            ended = last;
+            ended = beat.last;
         }
         answer_command answer;
         answer.kind = ANSWER_ERROR;
         answer.last = ended;
         answer.error = fault;
-        answer.width = answer.height = 0;
-        bool send_answer = false;
-        bool to_all = false;
-        ap_uint<4> to = 0;        // stages that get `message`
+        bool send_answer = false, send_message = false;
         ctrl_t message = 0;
 
         if (state == HEADER0) {
@@ -95,7 +88,6 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
             rest_x = width - 1;
             rest_y = height - 1;
             lane = 0;
-            stage = 0;
             announced = false;
             const bool load = command == COMMAND_LOAD, tile = command == COMMAND_TILE;
             const bool wrong_load = load && (bad_length || ended);
@@ -110,11 +102,10 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
                 state = DISCARD;
             } else if (tile) {
                 answer.kind = ANSWER_TILE;
-                answer.width = width - 2 * HALO;
-                answer.height = height - 2 * HALO;
                 send_answer = true;
                 in_tile = true;
-                to_all = true;
+                message = tile_message();
+                send_message = true;
                 state = TILE;
             } else if (load) {
                 loaded = false;
@@ -125,21 +116,17 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
                 state = HEADER0;
             }
         } else if (state == LOAD) {
-            to = ap_uint<4>(1) << stage;
+            send_message = true;
             if (!announced) {
                 announced = true;
-                left = stage == 0 ? P0 : stage == 1 ? P1 : stage == 2 ? P2 : P3;  // message 0: load
+                left = PARAM_BEATS;         // message 0: load
             } else {
-                message = data;     // 0 once the transfer has ended
-                const bool end_of_stage = left == 1;
-                const bool end = end_of_stage && stage == 3;
+                const bool end = left == 1;
+                message.range(63, 0) = data;
+                message[64] = end;
                 left = left - 1;
                 if (fault == 0) {
-                    fault = partial ? ERROR_BAD_KEEP : last && !end ? ERROR_TRUNCATED : 0;
-                }
-                if (end_of_stage) {
-                    announced = false;
-                    stage = stage + 1;
+                    fault = partial ? ERROR_BAD_KEEP : missing ? ERROR_TRUNCATED : 0;
                 }
                 if (end) {
                     loaded = fault == 0;
@@ -153,9 +140,9 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
             const bool end = end_of_row && rest_y == 0;
             const bool end_of_beat = lane == 7;
             if (lane == 0) {
-                pixels = data;      // 0 once the transfer has ended
+                pixels = data;
                 if (fault == 0) {
-                    fault = partial ? ERROR_BAD_KEEP : last && !ends_within_beat() ? ERROR_TRUNCATED : 0;
+                    fault = partial ? ERROR_BAD_KEEP : missing ? ERROR_TRUNCATED : 0;
                 }
             }
             pixel_out.write(pixels.range(7, 0));
@@ -181,17 +168,8 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
             answer.tag = tag;
             answers.write(answer.pack());
         }
-        if (to_all || to[0]) {
-            ctrl0.write(to_all ? tile_message(0) : message);
-        }
-        if (to_all || to[1]) {
-            ctrl1.write(to_all ? tile_message(SHRINK1) : message);
-        }
-        if (to_all || to[2]) {
-            ctrl2.write(to_all ? tile_message(SHRINK2) : message);
-        }
-        if (to_all || to[3]) {
-            ctrl3.write(to_all ? tile_message(SHRINK3) : message);
+        if (send_message) {
+            ctrl.write(message);
         }
     }
 
@@ -200,20 +178,12 @@ template <int P0, int P1, int P2, int P3, int SHRINK1, int SHRINK2, int SHRINK3>
         return code == COMMAND_IDENTIFY || code == COMMAND_LOAD || code == COMMAND_TILE;
     }
 
-    // True if the tile's last pixel lies in the beat that starts here. A beat has 8 pixels and a row is longer than
-    // that, so only the last row can hold it.
-    bool ends_within_beat() const {
-#pragma HLS INLINE
-        static_assert(2 * HALO + 1 > 8, "a beat has to lie within two rows");
-        return rest_y == 0 && rest_x < 8;
-    }
-
-    ctrl_t tile_message(int shrink) const {
+    ctrl_t tile_message() const {
 #pragma HLS INLINE
         stage_command message;
         message.tile = true;
-        message.last_x = width - (shrink + 1);
-        message.last_y = height - (shrink + 1);
+        message.last_x = width - 1;
+        message.last_y = height - 1;
         return message.pack();
     }
 };

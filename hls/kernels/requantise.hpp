@@ -17,4 +17,13 @@ template <int ACC> act_t requantise(ap_int<ACC> acc, shift_t shift) {
     return negative ? act_t(0) : above != 0 ? act_t(255) : low;
 }
 
+// The same of an accumulator and its channel's parameters: bias in the low BIAS_BITS, shift above.
+template <int ACC> act_t requantise_biased(ap_int<ACC> acc, ap_uint<BIAS_BITS + 5> bias_shift) {
+#pragma HLS INLINE
+    const ap_int<BIAS_BITS> bias = bias_shift.range(BIAS_BITS - 1, 0);
+    const shift_t shift = bias_shift.range(BIAS_BITS + 4, BIAS_BITS);
+    const ap_int<ACC> biased = acc + bias;
+    return requantise<ACC>(biased, shift);
+}
+
 }  // namespace srcnn

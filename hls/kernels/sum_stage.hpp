@@ -1,4 +1,4 @@
-// The second half of a transposed layer: adds the K x K products of each input position into the outputs they
+// The second half of a layer that scatters: adds the K x K products of each input position into the outputs they
 // belong to, then requantises.
 //
 // The MAC array sends, for every input position (x, y), products P[o][i][j] for all taps (row i, column j).
@@ -7,9 +7,9 @@
 // partial[i] = partial[i - 1] of the previous row + row sum i. Only partial sums are kept, not the inputs:
 // (K - 1) * OUT_CH * ACC_BITS bits per position of a row instead of (K - 1) * IN_CH * 8.
 #pragma once
+#include "message_gate.hpp"
 #include "ram.hpp"
 #include "requantise.hpp"
-#include "stage_command.hpp"
 
 namespace srcnn {
 
@@ -29,7 +29,8 @@ template <class L> struct sum_stage {
     ap_uint<BIAS_BITS + 5> bias_shift[L::OUT_CH];
     ram<ap_uint<KEPT>, L::MAX_W> partials;
 
-    bool running = false, loading = false, fetching = false, valid = false;
+    message_gate<L::K - 1> gate;
+    bool running = false, fetching = false, valid = false;
     ap_uint<index_bits(L::OUT_CH)> load_channel = 0;
     coord_t last_x = 0, last_y = 0, x = 0, y = 0;   // of the next position to fetch
     coord_t at_x = 0, at_y = 0;                    // of the position in `products`
@@ -45,41 +46,49 @@ template <class L> struct sum_stage {
 #pragma HLS INLINE
         return !running;
     }
-    bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<out_t>&) const {
+    bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<ctrl_t>&, hls::stream<out_t>&) const {
         return running ? !fetching || !in.empty() : !ctrl.empty();
     }
 
-    void step(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<out_t>& out) {
+    void step(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<ctrl_t>& next, hls::stream<out_t>& out) {
 #pragma HLS INLINE
 #pragma HLS ARRAY_PARTITION variable=bias_shift complete
 #pragma HLS ARRAY_PARTITION variable=chain complete dim=0
         if (wants_ctrl()) {
-            control(ctrl.read());
+            control(ctrl.read(), next);
         } else {
             run(in, out);
         }
     }
 
-    void control(ctrl_t message) {
+    void control(ctrl_t message, hls::stream<ctrl_t>& next) {
 #pragma HLS INLINE
-        if (loading) {
-        load_channel:
-            for (int o = 0; o < L::OUT_CH; o++) {
-#pragma HLS UNROLL
-                if (load_channel == o) {
-                    bias_shift[o] = (message.range(36, 32), message.range(BIAS_BITS - 1, 0));
-                }
-            }
-            loading = load_channel != L::OUT_CH - 1;
-            load_channel = next_count(load_channel, !loading);
-        } else {
+        bool end = false;
+        if (gate.loading) {
+            end = load(message);
+        } else if (gate.idle()) {
             const stage_command command = stage_command::unpack(message);
             running = fetching = command.tile;
-            loading = !command.tile;
             last_x = command.last_x;
             last_y = command.last_y;
             x = y = 0;
         }
+        gate.pass(message, end, next);
+    }
+
+    // Bias and shift of one channel after the other; true with the last.
+    bool load(ctrl_t message) {
+#pragma HLS INLINE
+    load_channel:
+        for (int o = 0; o < L::OUT_CH; o++) {
+#pragma HLS UNROLL
+            if (load_channel == o) {
+                bias_shift[o] = (message.range(36, 32), message.range(BIAS_BITS - 1, 0));
+            }
+        }
+        const bool last = load_channel == L::OUT_CH - 1;
+        load_channel = next_count(load_channel, last);
+        return last;
     }
 
     void run(hls::stream<in_t>& in, hls::stream<out_t>& out) {
@@ -138,10 +147,7 @@ template <class L> struct sum_stage {
                     const int to = (o * (L::K - 1) + i) * L::ACC_BITS;
                     below.range(to + L::ACC_BITS - 1, to) = partial;
                 } else {
-                    const ap_int<BIAS_BITS> bias = bias_shift[o].range(BIAS_BITS - 1, 0);
-                    const shift_t shift = bias_shift[o].range(BIAS_BITS + 4, BIAS_BITS);
-                    const acc_t biased = partial + bias;
-                    result.range(o * ACT_BITS + ACT_BITS - 1, o * ACT_BITS) = requantise<L::ACC_BITS>(biased, shift);
+                    result.range(o * ACT_BITS + ACT_BITS - 1, o * ACT_BITS) = requantise_biased<L::ACC_BITS>(partial, bias_shift[o]);
                 }
             }
         }

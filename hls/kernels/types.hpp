@@ -13,8 +13,9 @@
 namespace srcnn {
 
 typedef ap_axiu<64, 0, 0, 0> beat_t;  // one AXI4-Stream beat
-typedef ap_uint<64> ctrl_t;           // parser -> stage: a command, then parameters
-typedef ap_uint<80> answer_t;         // parser -> packer
+typedef ap_uint<64> param_t;          // a parameter word
+typedef ap_uint<65> ctrl_t;           // from stage to stage: a command or a parameter word (stage_command.hpp)
+typedef ap_uint<44> answer_t;         // parser -> packer
 typedef ap_uint<ACT_BITS> act_t;
 typedef ap_int<WEIGHT_BITS> weight_t;
 typedef ap_uint<16> coord_t;          // pixel coordinates and sizes

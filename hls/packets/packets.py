@@ -68,9 +68,9 @@ def identify_packet(config_id=0, tag=0):
     return header(config_id, COMMANDS["identify"], 0, tag)
 
 
-def tile_words(shape):
-    """Return how many 64-bit words hold a tile's pixels."""
-    return -(-shape[0] * shape[1] // 8)
+def tile_words(shape, channels=1):
+    """Return how many 64-bit words hold a tile's pixels, of `channels` bytes each."""
+    return -(-shape[0] * shape[1] * channels // 8)
 
 
 def tile_packet(config, tile, tag=0, out=None):
@@ -115,20 +115,22 @@ def check_tile(config, height, width):
 def answer_words(config, height, width):
     """Return how many words the answer to a tile of this size (halo included) has."""
     halo = config.network.halo
-    return 2 + tile_words((height - 2 * halo, width - 2 * halo))
+    return 2 + tile_words((height - 2 * halo, width - 2 * halo), config.network.out_ch)
 
 
-def parse_answers(words):
+def parse_answers(words, channels=1):
     """Parse all answers of one transfer.
 
     Parameters
     ----------
     words : ndarray of uint64
+    channels : int
+        Of the network's output: bytes of a position.
 
     Returns
     -------
     list of Answer
-        `pixels` are views into `words`.
+        `pixels` are views into `words`, uint8 (H, W), or (H, W, channels) if there are several.
 
     Raises
     ------
@@ -148,10 +150,10 @@ def parse_answers(words):
         at += 2
         if command == "tile":
             width, height = head[1] & 0xFFFF, (head[1] >> 16) & 0xFFFF
-            count = tile_words((height, width))
+            count, shape = tile_words((height, width), channels), (height, width) if channels == 1 else (height, width, channels)
             if at + count > len(words):
                 raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; run again, the overlay will be loaded anew")
-            pixels = words[at:at + count].view(np.uint8)[:height * width].reshape(height, width)
+            pixels = words[at:at + count].view(np.uint8)[:height * width * channels].reshape(shape)
             at += count
         elif command == "identify":
             if at + 2 > len(words):

@@ -22,7 +22,7 @@ from hls.csim.build import CSIM, KERNELS
 from hls.csim.vectors import write_vectors
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
-from hls.generate.header import header_text, write_header
+from hls.generate.cpp import sources, write_sources
 from hls.vendor.pragmas import lint_folder
 from hls.vendor.tools import check_path, find_tools, run_tool
 from model.base.errors import UserError, report_user_errors
@@ -33,7 +33,7 @@ from model.graph.network import DEFAULT_NETWORK
 TOP = "srcnn_top"
 VENDOR, LIBRARY, VERSION = "xilinx.com", "hls", "1.0"   # with TOP the IP's name in Vivado's catalogue
 UNCERTAINTY = "27%"       # of the period is left to routing: Vitis' default
-STEP_LOOP = "free_run"    # label of the loop around each kernel's step, in srcnn_top.hpp
+STEP_LOOP = "free_run"    # label of the loop around each kernel's step, in dataflow.hpp
 SEED = 1
 WHAT = "AMD Vitis 2023.2 or newer"
 SOURCE = "settings64.sh"
@@ -78,7 +78,7 @@ def config_text(config, folder):
         f"clock={config.clock_mhz:g}MHz",
         f"clock_uncertainty={UNCERTAINTY}",
         f"syn.top={TOP}",
-        f"syn.file={KERNELS / 'srcnn_top.cpp'}",
+        f"syn.file={folder / 'srcnn_top.cpp'}",
         f"syn.cflags={flags}",
         f"tb.file={CSIM / 'testbench.cpp'}",
         f"tb.file={CSIM / 'vectors.cpp'}",
@@ -165,7 +165,7 @@ def vitis_version(program):
 
 
 def _digest(config):
-    digest = hashlib.sha256((header_text(config) + config_text(config, pathlib.Path("/"))).encode())
+    digest = hashlib.sha256((repr(sources(config)) + config_text(config, pathlib.Path("/"))).encode())
     for path in sorted([*KERNELS.glob("*.*pp"), *CSIM.glob("*.*pp"), pathlib.Path(__file__).resolve(), ROOT / "hls" / "csim" / "vectors.py"]):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -174,7 +174,7 @@ def _digest(config):
 def _build(config, folder, tools, version, cosim, progress):
     (make_folder(folder) / "hls.json").unlink(missing_ok=True)
     shutil.rmtree(folder / "work", ignore_errors=True)  # of a build that failed
-    write_header(config, folder)
+    write_sources(config, folder)
     write_vectors(config, folder / "vectors", SEED)
     write_vectors(config, folder / "vectors_short", SEED, short=True)
     (folder / "hls_config.cfg").write_text(config_text(config, folder))

@@ -6,6 +6,7 @@ import math
 
 from host.picture import tiling
 from model.base.errors import UserError
+from model.graph.network import require_picture
 from model.integer import golden
 
 NAMES = ("auto", "pynq", "csim", "golden")
@@ -52,6 +53,7 @@ class Backend:
     usual_pixels = 1 << 20
 
     def __init__(self, model):
+        require_picture(model.network)
         self.model = model
 
     def infer(self, tiles, clock=untimed):

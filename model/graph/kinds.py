@@ -6,14 +6,43 @@ from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
 
 
 @dataclasses.dataclass(frozen=True)
-class Layer:
-    """One convolution. `k` is the filter side; stride is 1, no padding (valid)."""
+class Tensor:
+    """What is known of the values between layers, whatever the picture.
+
+    Attributes
+    ----------
+    channels : int
+    scale : int
+        Pixels per pixel of the network's input, along each side.
+    shrink : int
+        Rows and columns that it has fewer than the input at this scale: twice the halo up to here.
+    zero_point : int
+        The uint8 that stands for 0.
+    """
+
+    channels: int
+    scale: int = 1
+    shrink: int = 0
+    zero_point: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Conv:
+    """One convolution. `k` is the filter side; stride is 1, no padding (valid).
+
+    `inputs` names the tensor it reads; its own output has its name. Empty: that of the layer before it, or the input.
+    """
 
     name: str
     k: int
     in_ch: int
     out_ch: int
     relu: bool
+    inputs: tuple = ()
+
+    def output(self, given: Tensor) -> Tensor:
+        """Return what is known of its output, from its input's."""
+        return Tensor(self.out_ch, given.scale, given.shrink + self.k - 1)
 
     @property
     def taps(self):

@@ -14,7 +14,7 @@ import numpy as np
 from model.base.errors import UserError
 from model.base.paths import WEIGHTS, atomic_write
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
-from model.graph.kinds import Layer
+from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 
 DEGRADATIONS = ("standard", "opencv")
@@ -191,7 +191,7 @@ def _load(path, network, kind):
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
         header = {name: header[name] for name in ("kind", "network", "upscale", "meta")} | {"layers": header.get("layers")}
-        header["layers"] = tuple(Layer(**layer) for layer in header["layers"] or ())
+        header["layers"] = tuple(Conv(**layer | {"inputs": tuple(layer.get("inputs", ()))}) for layer in header["layers"] or ())
     except Exception as error:  # a damaged archive makes numpy and zipfile raise a dozen kinds
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
     if header["kind"] != kind:

@@ -26,12 +26,15 @@ def infer_block(model, x, dtype):
 
     Returns
     -------
-    ndarray of uint8, shape (H, W)
+    ndarray of uint8, shape (H, W), or (H, W, C) if the network gives C > 1 channels
     """
     pixels = x.ravel()
     chunk = min(_CHUNK_PIXELS, len(pixels))
-    layers = [_Window(q, x.shape[1], chunk, dtype) for q in model.layers[:-1]]
-    last = _Gather(model.layers[-1], x.shape[1], chunk, dtype, x.size)
+    windows, last = list(model.layers), None
+    if model.network.out_ch == 1:
+        last = _Gather(windows.pop(), x.shape[1], chunk, dtype, x.size)
+    layers = [_Window(q, x.shape[1], chunk, dtype) for q in windows]
+    last = last or _Collect(model.network.out_ch, x.shape[1], chunk, dtype, x.size)
     inputs = [layer.input for layer in layers] + [last.input]
     for start in range(0, len(pixels), chunk):
         new = min(chunk, len(pixels) - start)
@@ -140,6 +143,28 @@ class _Window:
         self.act[:-1, :self.history] = self.act[:-1, ready:self.filled]
         self.filled = self.history
         return ready
+
+
+class _Collect:
+    """What several output channels end in: a flat picture. `size` is the number of pixels of the input, `row` as for `_Window`."""
+
+    def __init__(self, channels, row, chunk, dtype, size):
+        self.row, self.done = row, 0
+        self.chunk = _buffer(channels, chunk, dtype)
+        self.flat = np.zeros((channels, size), np.uint8)
+
+    def input(self, new):
+        """Return where the next `new` pixels belong, (C, new)."""
+        return self.chunk[:, :new]
+
+    def step(self, new):
+        """Take the `new` pixels written to `input`."""
+        self.flat[:, self.done:self.done + new] = self.chunk[:, :new]
+        self.done += new
+
+    def output(self, height, width):
+        """Return the finished picture, uint8 (height, width, C)."""
+        return self.flat[:, :height * self.row].reshape(-1, height, self.row)[:, :, :width].transpose(1, 2, 0)
 
 
 class _Gather:

@@ -2,7 +2,7 @@
 
 Per layer, with x uint8 (H, W, I), weight int8, bias, shift per output channel:
 
-    acc = bias + sum(weight * x)                       exact, never overflows (Layer.acc_bits)
+    acc = bias + sum(weight * x)                       exact, never overflows (Conv.acc_bits)
     y   = saturate((acc + half) >> shift, 0, 255)      half = (1 << shift) >> 1
 
 Saturating at 0 is the ReLU. The exact integer convolution rides on BLAS: every product and every partial
@@ -65,13 +65,14 @@ def infer(model, y, workers=None):
 
     Returns
     -------
-    ndarray of uint8, shape (H, W)
+    ndarray of uint8, shape (H, W), or (H, W, C) if the network gives C > 1 channels
     """
     return infer_valid(model, pad(y, model.network.halo), workers)
 
 
 def infer_valid(model, x, workers=None):
-    """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo) -> (H, W) uint8.
+    """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo) -> (H, W) uint8, or (H, W, C) if the
+    network gives C > 1 channels.
 
     Raises
     ------
@@ -82,7 +83,8 @@ def infer_valid(model, x, workers=None):
     if x.dtype != np.uint8 or x.ndim != 2 or min(x.shape) <= 2 * halo:
         raise UserError(f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not {x.dtype} {x.shape}")
     height, width = x.shape[0] - 2 * halo, x.shape[1] - 2 * halo
-    out = np.empty((height, width), np.uint8)
+    channels = model.network.out_ch
+    out = np.empty((height, width) if channels == 1 else (height, width, channels), np.uint8)
     workers = workers or os.cpu_count() or 1
     rows, columns = _block_size(height, width, workers)
     blocks = [(slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))

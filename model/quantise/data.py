@@ -84,7 +84,7 @@ def gather_fits(layer, stored, target, cap):
 
     Parameters
     ----------
-    layer : Layer
+    layer : Conv
     stored : ndarray of uint8, shape (N, H, W, I)
         What the integer layer will see.
     target : ndarray of float32, shape (N, H - k + 1, W - k + 1, O)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
 from model.data.datasets import Patches, load_pairs, picture_files, split
-from model.graph.network import load_network
+from model.graph.network import load_network, require_picture
 
 WARMUP_STEPS = 200
 
@@ -233,7 +233,9 @@ def prepare_data(config):
     """
     files = picture_files(pathlib.Path(config["data"])) if config["data"] else dataset_files("T91")
     train, validation = split(files)
-    halo = load_network(config["network"]).halo
+    network = load_network(config["network"])
+    require_picture(network)
+    halo = network.halo
     if config["padding"] == "valid" and config["size"] <= 2 * halo:
         raise UserError(f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}")
     pairs = load_pairs(train, config["upscale"], config["degradation"], config["rescales"])

@@ -4,12 +4,13 @@ import numpy as np
 
 from hls.csim.vectors import PacketModel, stage_vectors
 from hls.packets.packets import COMMANDS, ERRORS, identify_packet, tile_packet
-from hls.packets.parameters import load_packet, weight_words
+from hls.packets.parameters import load_packet
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
 
 FULL_BEAT = 0xFF << 64  # TKEEP of a beat as it lies in a stream: data, keep, last from bit 0
 LAST = 1 << 72
+END = 1 << 64  # the last word of a message
 KINDS = {"tile": 0, "tile_end": 1, "load": 2, "identify": 3, "error": 4}  # answer_command.hpp
 
 
@@ -20,14 +21,19 @@ def pack(values, per_word, bits):
     return [sum(v << bits * i for i, v in enumerate(values[at:at + per_word])) for at in range(0, len(values), per_word)]
 
 
-def command(tile, width=1, height=1):
-    """Return a stage command (stage_command.hpp)."""
-    return int(tile) | width - 1 << 16 | height - 1 << 32
+def tile_message(width, height):
+    """Return the command that announces a tile (stage_command.hpp)."""
+    return 1 | width - 1 << 16 | height - 1 << 32 | END
 
 
-def answer(kind, last=0, error=0, width=0, height=0, tag=0):
+def load_message(params):
+    """Return the words that load parameters: a command, then the parameters."""
+    return [0, *(int(word) & (1 << 64) - 1 for word in params[:-1]), int(params[-1]) & (1 << 64) - 1 | END]
+
+
+def answer(kind, last=0, error=0, tag=0):
     """Return an answer command (answer_command.hpp)."""
-    return KINDS[kind] | last << 3 | error << 4 | width << 16 | height << 32 | tag << 48
+    return KINDS[kind] | last << 3 | error << 4 | tag << 12
 
 
 def beats(words):
@@ -35,30 +41,21 @@ def beats(words):
     return [int(w) | FULL_BEAT | (LAST if i + 1 == len(words) else 0) for i, w in enumerate(words)]
 
 
-def layer_words(config, index, rng, extreme):
-    """Streams of a layer's MAC stage and, if it is transposed, of its sum stage: ({...}, {...} or None)."""
-    stage = config.stages[index]
-    layer = random_model(config.network, rng, extreme).layers[index]
+def inner_words(config, stage, process, rng, extreme):
+    """Streams of a process between parser and packer."""
+    layer = random_model(config.network, rng, extreme).layers[config.stages.index(stage)]
     k = stage.layer.k
     shapes = [(k + 2, k + 5), (k, k), (k + 4, k + 1)]  # odd sizes, one single output, back to back
-    arrays = {name: np.asarray(value) for name, value in stage_vectors(rng, stage, layer, shapes).items()}
-    name = stage.layer.name
-    raw = stage.raw_bits if stage.transposed else 8
-    mac = {"ctrl": [command(False), *arrays[f"{name}_params"]], "in": [], "out": []}
-    total = {"ctrl": [command(False), *arrays["sum_params"]], "in": [], "out": []} if stage.transposed else None
-    for tile, (height, width) in enumerate(shapes):
-        mac["ctrl"].append(command(True, width, height))
-        mac["in"] += pack(arrays[f"{name}_input{tile}"], stage.in_word, 8)
-        products = pack(arrays[f"{name}_expected{tile}"], stage.pe, raw)
-        mac["out"] += products
-        if total:
-            total["ctrl"].append(command(True, width, height))
-            total["in"] += products
-            total["out"] += pack(arrays[f"sum_expected{tile}"], stage.layer.out_ch, 8)
-    for streams in (mac, total):
-        if streams:
-            streams["ctrl"] = [int(w) & (1 << 64) - 1 for w in streams["ctrl"]]
-    return mac, total
+    arrays = stage_vectors(rng, stage, layer, shapes)
+    others = [int(word) for word in rng.integers(0, 1 << 63, 5)]  # parameters of stages behind it
+    words = {"ctrl": load_message([*arrays[f"{process.name}_params"], *others]), "next": load_message(others), "in": [], "out": []}
+    for tile in range(len(shapes)):
+        given, made = (np.asarray(arrays[f"{process.name}_{what}{tile}"]) for what in ("input", "expected"))
+        for stream, array in (("ctrl", given), ("next", made)):
+            words[stream].append(tile_message(array.shape[1], array.shape[0]))
+        for stream, array, word in (("in", given, process.in_word), ("out", made, process.out_word)):
+            words[stream] += pack(array, word.values, word.bits)
+    return words
 
 
 def parser_words(config, rng):
@@ -71,16 +68,9 @@ def parser_words(config, rng):
     transfer = np.concatenate([load_packet(config, model, 1), *(tile_packet(config, t, i + 2) for i, t in enumerate(tiles)), identify_packet(0, 4)])
     expected = {"in": beats(transfer) + beats(wrong), "pixel_out": [int(p) for t in tiles for p in t.ravel()], "answers": [answer("load", tag=1)]}
     for i, tile in enumerate(tiles):
-        expected["answers"] += [answer("tile", width=tile.shape[1] - 2 * halo, height=tile.shape[0] - 2 * halo, tag=i + 2), answer("tile_end", tag=i + 2)]
+        expected["answers"] += [answer("tile", tag=i + 2), answer("tile_end", tag=i + 2)]
     expected["answers"] += [answer("identify", last=1, tag=4), answer("error", last=1, error=ERRORS["wrong_config"])]
-    shrink, number = 0, 0
-    for stage, layer in zip(config.stages, model.layers):
-        bias = [int(b) & 0xFFFFFFFF | int(s) << 32 for b, s in zip(layer.bias, layer.shift)]
-        weights = [int(w) for w in weight_words(stage, layer.weight)]
-        for params in ([weights, bias] if stage.transposed else [weights + bias]):
-            expected[f"ctrl{number}"] = [command(False), *params] + [command(True, t.shape[1] - shrink, t.shape[0] - shrink) for t in tiles]
-            number += 1
-        shrink += stage.layer.k - 1
+    expected["ctrl"] = load_message(load_packet(config, model)[2:]) + [tile_message(t.shape[1], t.shape[0]) for t in tiles]
     return expected
 
 
@@ -88,14 +78,15 @@ def packer_words(config, rng):
     """Streams of the packer: every kind of answer, a tile that ended well and one that did not."""
     halo, top = config.network.halo, PacketModel(config)
     model = random_model(config.network, rng)
-    given = {"answers": [answer("load", tag=1), answer("identify", last=1, tag=2)], "in": [], "out": []}
+    given = {"answers": [answer("load", tag=1), answer("identify", last=1, tag=2)], "ctrl": [], "in": [], "out": []}
     identity = [*top.header("identify", 0, 2), config.max_width | config.max_height << 16, config.param_beats]
     given["out"] += beats([*top.header("load", 0, 1), *identity])
     for tag, (height, width) in enumerate([(1, 1), (3, 7), (2, 8), (5, 5)], 3):
         tile = random_picture(rng, height + 2 * halo, width + 2 * halo)
         error = tag == 5
-        given["answers"] += [answer("tile", width=width, height=height, tag=tag), answer("tile_end", last=1, error=ERRORS["truncated"] if error else 0, tag=tag)]
-        given["in"] += [int(p) for p in golden.infer_valid(model, tile).ravel()]
+        given["ctrl"].append(tile_message(width, height))
+        given["answers"] += [answer("tile", tag=tag), answer("tile_end", last=1, error=ERRORS["truncated"] if error else 0, tag=tag)]
+        given["in"] += pack(golden.infer_valid(model, tile), config.processes[-1].word, 8)
         given["out"] += beats([*top.tile_answer(model, tile, tag), *(top.error("truncated", tag) if error else [])])
     given["answers"].append(answer("error", last=1, error=ERRORS["bad_magic"]))
     given["out"] += beats(top.error("bad_magic"))
@@ -109,9 +100,8 @@ def kernel_words(config, kernel, seed, extreme=False):
         return parser_words(config, rng)
     if kernel == "packer":
         return packer_words(config, rng)
-    names = [stage.layer.name for stage in config.stages]
-    base = kernel.removesuffix("_sum")
-    return layer_words(config, names.index(base), rng, extreme)[kernel.endswith("_sum")]
+    stage, process = next((s, p) for s in config.stages for p in s.processes if p.name == kernel)
+    return inner_words(config, stage, process, rng, extreme)
 
 
 assert set(COMMANDS) <= set(KINDS)

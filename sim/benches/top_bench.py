@@ -132,7 +132,7 @@ async def tiles_of_odd_sizes(dut):
         model = random_model(CONFIG.network, bench.rng, extreme)
         tiles = [random_picture(bench.rng, h + 2 * halo, w + 2 * halo) for h, w in sizes]
         words = np.concatenate([load_packet(CONFIG, model), *(tile_packet(CONFIG, t, i) for i, t in enumerate(tiles))])
-        answers = parse_answers(await bench.transfer(words))
+        answers = parse_answers(await bench.transfer(words), CONFIG.network.out_ch)
         assert [a.command for a in answers] == ["load"] + ["tile"] * len(tiles)
         for answer, tile in zip(answers[1:], tiles):
             compare_pixels(answer.pixels, golden.infer_valid(model, tile), f"tile {tile.shape}, extreme weights: {extreme}")
@@ -153,7 +153,7 @@ async def reset_in_the_middle(dut):
         await bench.send(np.concatenate([load, words, words]))
         await ClockCycles(dut.clk, cycles)
         await bench.reset()
-        answers = parse_answers(await bench.transfer(np.concatenate([load, words])))
+        answers = parse_answers(await bench.transfer(np.concatenate([load, words])), CONFIG.network.out_ch)
         compare_pixels(answers[1].pixels, golden.infer_valid(model, tile), f"after a reset {cycles} cycles into a transfer")
     await bench.done()
 
@@ -175,7 +175,7 @@ async def cycles_of_queued_tiles(dut):
         words = await bench.transfer(np.concatenate([packet] * count))
         spent[count] = (get_sim_time("ns") - start) / PERIOD_NS
         assert len(words) == count * answer_words(CONFIG, *tile.shape)
-        for answer in parse_answers(words):
+        for answer in parse_answers(words, CONFIG.network.out_ch):
             compare_pixels(answer.pixels, golden.infer_valid(model, tile), "queued tile")
     per_tile, expected = (spent[3] - spent[1]) / 2, tile_cycles(CONFIG, height, width)
     dut._log.info(f"{per_tile:.0f} cycles per queued {width}x{height} tile, model {expected}")

@@ -10,7 +10,8 @@ from hls.design.load import load_config
 from hls.design.stage import legal_simd
 from hls.generate.header import header_text
 from model.base.errors import UserError
-from model.graph.network import list_networks, load_network
+from model.graph.kinds import Conv
+from model.graph.network import Network, list_networks, load_network
 
 
 @pytest.mark.parametrize("board", list_boards())
@@ -87,17 +88,17 @@ def test_macs_of_the_default_network():
     assert [layer.name for layer in network.layers] == ["conv1", "conv2", "conv3"]
 
 
-def test_reconstruction_layer_is_transposed_and_the_others_are_not():
+def test_reconstruction_layer_scatters_and_the_others_are_not():
     config = load_config("srcnn915")
-    assert [stage.transposed for stage in config.stages] == [False, False, True]
+    assert [stage.scatter for stage in config.stages] == [False, False, True]
 
 
 @given(taps=st.integers(1, 4000))
 def test_accumulator_holds_the_worst_case(taps):
     """The extremes of the formats, summed, fit `acc_bits`, and one bit less would not do."""
     from model.graph.formats import BIAS_BITS, MAX_SHIFT
-    from model.graph.kinds import Layer
-    bits = Layer("x", 1, taps, 1, False).acc_bits
+    from model.graph.kinds import Conv
+    bits = Conv("x", 1, taps, 1, False).acc_bits
     worst = taps * 255 * 128 + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1)
     assert 2 ** (bits - 2) <= worst < 2 ** (bits - 1)
 
@@ -166,9 +167,30 @@ def test_broken_board_files_are_refused(tmp_path, old, new, message):
         load_config("srcnn915", board_with(tmp_path, old, new))
 
 
-def test_networks_of_another_kind_are_refused_before_the_compiler(tmp_path):
-    path = tmp_path / "two.toml"
-    path.write_text('name = "two"\n[[layers]]\nname = "conv1"\nk = 9\nout_ch = 64\nrelu = true\n'
-                    '[[layers]]\nname = "conv2"\nk = 5\nout_ch = 1\nrelu = false\n')
-    with pytest.raises(UserError, match="the hardware takes three layers"):
-        load_config(load_network(str(path)), folding={"conv1": (1, 1), "conv2": (1, 1)})
+def network_of(*layers):
+    """A chain of (name, k, output channels)."""
+    channels = [1, *(out_ch for _, _, out_ch in layers)]
+    return Network("own", tuple(Conv(name, k, in_ch, out_ch, True) for (name, k, out_ch), in_ch in zip(layers, channels)))
+
+
+def test_processes_follow_from_the_layers():
+    """A direct layer is one process, one that scatters two; streams and parameters follow, whatever the number of layers."""
+    config = load_config(network_of(("head", 5, 16), ("tail", 3, 1)), folding={"head": (4, 5), "tail": (9, 16)})
+    assert [process.name for process in config.processes] == ["parser", "head", "tail", "tail_sum", "packer"]
+    flow = config.dataflow
+    written = [name for joined in flow.joined for name in joined.streams[joined.reads:]]
+    read = [name for joined in flow.joined for name in joined.streams[:joined.reads]]
+    assert sorted(written) == sorted([*(stream.name for stream in flow.streams), "out"])
+    assert sorted(read) == sorted([*(stream.name for stream in flow.streams), "in"])
+    assert config.param_beats == sum(process.param_beats for process in config.processes)
+    assert sum(process.shrink for process in config.processes) == 2 * config.network.halo == 6
+
+
+@pytest.mark.parametrize("names, message", [
+    (("parser", "b"), "two processes would be named parser"), (("a", "packer"), "two processes would be named packer"),
+    (("b_sum", "b"), "two processes would be named b_sum"), (("srcnn_fifo", "b"), "can't be named srcnn_fifo"),
+])
+def test_names_that_the_top_needs_are_refused(names, message):
+    network = network_of((names[0], 1, 16), (names[1], 3, 1))
+    with pytest.raises(UserError, match=message):
+        load_config(network, folding=dict.fromkeys(names, (1, 1)))

@@ -114,7 +114,7 @@ def test_own_network_with_any_folding(tmp_path, folding):
     path = tmp_path / "own.toml"
     path.write_text(OWN_NETWORK)
     config = load_config(load_network(str(path)), folding=folding, tile_width=40, tile_height=40)
-    assert [stage.transposed for stage in config.stages] == [False, False, True]
+    assert [stage.scatter for stage in config.stages] == [False, False, True]
     accelerator = CsimTop(config)
     rng = np.random.default_rng(SEED)
     for height, width in ((1, 1), (7, 33), (40, 40)):

@@ -24,7 +24,7 @@ from hls.report.occupancy import SHARES, draw, occupancy_rows
 from hls.synth.resources import count
 from hls.synth.yosys import run_yosys
 from model.base.toml import tomllib
-from model.graph.kinds import Layer
+from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 
 PLENTY = {"name": "b", "part": "p", "clock_mhz": 100, "tile_width": 64, "tile_height": 64, "pack": True,
@@ -55,7 +55,7 @@ def test_without_packing_a_pixel_takes_about_twice_the_cycles():
 
 
 def small_network(taps1, out1, out2, k3):
-    layers = (Layer("conv1", taps1, 1, out1, True), Layer("conv2", 1, out1, out2, True), Layer("conv3", k3, out2, 1, False))
+    layers = (Conv("conv1", taps1, 1, out1, True), Conv("conv2", 1, out1, out2, True), Conv("conv3", k3, out2, 1, False))
     return Network("small", layers)
 
 
@@ -73,7 +73,7 @@ def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, scarc
     for shape in shapes:
         folded = [dataclasses.replace(shape, pe=pe, simd=simd) for pe in range(1, shape.mac_out_ch + 1) if shape.mac_out_ch % pe == 0
                   for simd in legal_simd(shape.mac_taps)]
-        options.append([(stage.fold, mac_cost(stage) + (sum_cost(stage) if stage.transposed else Cost())) for stage in folded])
+        options.append([(stage.fold, total(process.cost for process in stage.processes)) for stage in folded])
     for chosen in itertools.product(*options):
         used = total([PARSER, PACKER, *(cost for _, cost in chosen)])
         if used.dsp <= dsp and used.lut <= 0.85 * board["budget"]["lut"] and used.ff <= 0.85 * board["budget"]["ff"]:
@@ -121,7 +121,7 @@ def test_a_part_too_small_for_anything_gets_no_proposal():
 @given(simd=st.integers(1, 600))
 def test_adders_of_a_tree_add_all_operands(simd):
     """n operands take n - 1 adders, of 17 bits at least and as many as the sum needs at most."""
-    stage = Stage(Layer("x", 1, 600, 1, True), 1, simd, 600, 1)
+    stage = Stage(Conv("x", 1, 600, 1, True), 1, simd, 600, 1)
     assert 17 * (simd - 1) <= adder_bits(stage) <= (16 + simd.bit_length()) * (simd - 1)
 
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from hls.csim.vectors import PacketModel
+from hls.design.kinds.conv import weight_words
 from hls.design.load import load_config
 from hls.packets.packets import ERRORS, answer_words, identify_packet, parse_answers, tile_packet
-from hls.packets.parameters import load_packet, weight_words
+from hls.packets.parameters import load_packet
 from model.base.errors import UserError
 from model.integer.examples import random_model
 
@@ -25,7 +26,7 @@ def test_weight_words_hold_every_weight_once_where_the_hardware_looks_for_it(net
         rng = np.random.default_rng(2)
         for _ in range(500):
             o, i, j, c = (rng.integers(n) for n in layer.weight.shape)
-            if stage.transposed:   # output o, i, j of a 1x1 layer, tap c
+            if stage.scatter:   # output o, i, j of a 1x1 layer, tap c
                 out, tap = (o * k + i) * k + j, c
             else:                  # columns first
                 out, tap = o, (j * k + i) * in_ch + c

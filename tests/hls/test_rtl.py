@@ -53,12 +53,12 @@ def test_verilator_lint_is_clean(rtl):
 def test_line_buffers_and_weights_are_rams(rtl):
     """Every ram of the kernels is a RAM instance of the right size; registers hold windows and sums only."""
     stages = rtl.stages
-    assert stages["conv1"]["rams"]["lines_rows"] == [CONFIG.max_width, 8 * 8]
+    assert stages["conv1"]["rams"]["source_lines_rows"] == [CONFIG.max_width, 8 * 8]
     for stage in CONFIG.stages:
         rams = stages[stage.layer.name]["rams"]
         pieces = -(-8 * stage.simd // 64)  # as they come; the unread end of the last is for synthesis to drop
-        assert {name for name in rams if name.startswith("weights")} == {f"weights_{pe}_{i}" for pe in range(stage.pe) for i in range(pieces)}
-        assert all(rams[name] == [stage.fold, 64] for name in rams if name.startswith("weights"))
+        assert {name for name in rams if name.startswith("params_weights")} == {f"params_weights_{pe}_{i}" for pe in range(stage.pe) for i in range(pieces)}
+        assert all(rams[name] == [stage.fold, 64] for name in rams if name.startswith("params_weights"))
     assert stages["conv3_sum"]["rams"]["partials"] == [CONFIG.max_width - 8, 4 * CONFIG.network.layers[2].acc_bits]
     for name, stage in stages.items():
         text = (rtl.folder / f"{name}_stage.sv").read_text()

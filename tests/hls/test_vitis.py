@@ -14,7 +14,7 @@ from hls.csim.ap_types import ap_types_dir
 from hls.csim.vectors import write_vectors
 from hls.design.boards import list_boards
 from hls.design.load import load_config
-from hls.generate.header import write_header
+from hls.generate.cpp import write_sources
 from hls.vendor import vitis
 from model.base.errors import UserError
 from model.base.paths import ROOT
@@ -121,7 +121,7 @@ def test_the_configuration_is_the_boards(network, board, tmp_path):
 
 def test_the_testbench_compiles_with_the_configurations_flags(tmp_path):
     """AMD's headers, the flags of tb.cflags, C++14."""
-    write_header(CONFIG, tmp_path)
+    write_sources(CONFIG, tmp_path)
     flags = re.search("^tb.cflags=(.*)$", vitis.config_text(CONFIG, tmp_path), re.MULTILINE)[1].split()
     # Vitis brings ap_axi_sdata.h; AMD's open headers lack it
     command = ["g++", "-fsyntax-only", "-w", *flags, "-isystem", str(ap_types_dir()), "-I", str(kernels_build.CSIM / "include")]

@@ -160,9 +160,9 @@ def test_what_is_not_trained_is_said_to_be_missing(trainings, monkeypatch, tmp_p
 # networks
 
 def small_model(seed=0):
-    from model.graph.kinds import Layer
+    from model.graph.kinds import Conv
     from model.graph.network import Network
-    layers = (Layer("conv1", 5, 1, 4, True), Layer("conv2", 3, 4, 1, False))
+    layers = (Conv("conv1", 5, 1, 4, True), Conv("conv2", 3, 4, 1, False))
     rng = np.random.default_rng(seed)
     weights = tuple(rng.normal(0, 0.2, layer.weight_shape).astype(np.float32) for layer in layers)
     return FloatModel(Network("small", layers), 3, weights, tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in layers))

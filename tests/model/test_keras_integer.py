@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model.base.errors import UserError
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
-from model.graph.kinds import Layer
+from model.graph.kinds import Conv
 from model.graph.network import Network
 from model.graph.weights import QuantLayer, QuantModel
 from model.integer import golden
@@ -18,7 +18,7 @@ from tests.random_models import random_model
 lib = pytest.importorskip("model.train.keras_integer", reason="fine-tuning needs keras and tensorflow")
 keras = lib.keras
 
-SMALL = Network("small", (Layer("conv1", 5, 1, 7, True), Layer("conv2", 1, 7, 6, True), Layer("conv3", 3, 6, 1, False)))
+SMALL = Network("small", (Conv("conv1", 5, 1, 7, True), Conv("conv2", 1, 7, 6, True), Conv("conv3", 3, 6, 1, False)))
 
 
 def wild_model(seed):
@@ -139,7 +139,7 @@ def test_not_a_number_is_refused():
 def test_gradients_pass_rounding_and_stop_at_saturation():
     import tensorflow
 
-    one = Network("one", (Layer("conv1", 1, 1, 3, False),))
+    one = Network("one", (Conv("conv1", 1, 1, 3, False),))
     weight = np.array([64, 127, -127], np.int8).reshape(3, 1, 1, 1)
     model = QuantModel(one, 3, (QuantLayer(weight, np.array([0, 0, 0], np.int32), np.array([6, 2, 2], np.uint8)),))
     keras_model = keras_of(model)

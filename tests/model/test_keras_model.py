@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from model.base.errors import UserError
-from model.graph.kinds import Layer
+from model.graph.kinds import Conv
 from model.graph.network import Network, load_network
 from model.graph.weights import FloatModel
 
 keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
 
-SMALL = Network("small", (Layer("conv1", 5, 1, 3, True), Layer("conv2", 1, 3, 4, True), Layer("conv3", 3, 4, 1, False)))
+SMALL = Network("small", (Conv("conv1", 5, 1, 3, True), Conv("conv2", 1, 3, 4, True), Conv("conv3", 3, 4, 1, False)))
 
 
 def random_model(network, seed):

@@ -1,9 +1,13 @@
 """Network descriptions: what is refused, and how."""
 
+import numpy as np
 import pytest
 
+from host.picture.backends import GoldenBackend
 from model.base.errors import UserError
-from model.graph.network import list_networks, load_network
+from model.graph.kinds import Conv
+from model.graph.network import Network, list_networks, load_network
+from model.integer.examples import random_model
 
 GOOD = 'name = "n"\n[[layers]]\nname = "a"\nk = 3\nout_ch = 4\nrelu = true\n[[layers]]\nname = "b"\nk = 1\nout_ch = 1\nrelu = false\n'
 
@@ -21,6 +25,25 @@ def test_a_description_of_ones_own(tmp_path):
     assert network.macs_per_pixel == 9 * 4 + 4
 
 
+def test_layers_are_a_graph_over_named_tensors(tmp_path):
+    network = load_network(write(tmp_path, GOOD.replace("k = 1", 'k = 1\ninput = "a"')))
+    assert network == load_network(write(tmp_path, GOOD)), "a layer reads the one before it if nothing is said"
+    assert [layer.inputs for layer in network.layers] == [("input",), ("a",)]
+    assert {name: (tensor.channels, tensor.shrink, tensor.scale) for name, tensor in network.tensors.items()} == {"input": (1, 0, 1), "a": (4, 2, 1), "b": (1, 2, 1)}
+
+
+def test_channels_have_to_meet():
+    with pytest.raises(UserError, match="layer b of n takes 3 channels, a has 4"):
+        Network("n", (Conv("a", 1, 1, 4, True), Conv("b", 1, 3, 1, False)))
+
+
+def test_who_needs_a_picture_refuses_other_outputs(tmp_path):
+    network = load_network(write(tmp_path, GOOD.replace("out_ch = 1", "out_ch = 3")))
+    assert network.out_ch == 3
+    with pytest.raises(UserError, match="n gives 3 channels per pixel, this needs one that gives Y alone"):
+        GoldenBackend(random_model(network, np.random.default_rng(0)))
+
+
 def test_the_three_networks_are_described():
     assert list_networks() == ["srcnn915", "srcnn935", "srcnn955"]
     assert [load_network(n).halo for n in list_networks()] == [6, 7, 8]
@@ -30,7 +53,10 @@ def test_the_three_networks_are_described():
     ("k = 3", "k = 4", "k has to be odd"),
     ("k = 3", "k = -1", "k has to be odd"),
     ("out_ch = 4", "out_ch = 0", "both positive"),
-    ("out_ch = 1", "out_ch = 3", "out_ch = 1"),
+    ("k = 1", 'k = 1\ninput = "c"', "reads 'c'; it reads one tensor that stands before it: input, a"),
+    ("k = 1", 'k = 1\ninput = "b"', "reads 'b'"),
+    ("k = 1", 'k = 1\ninput = "input"', "nothing reads a of n"),
+    ('name = "b"', 'name = "input"', "have the same name 'input'"),
     ("k = 3", "", "lacks the key 'k'"),
     ("[[layers]]", "[[layer]]", "lacks the key 'layers'"),
     ("k = 3", "k = ", "not valid TOML"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model.base import report
 from model.base.errors import UserError
 from model.graph.formats import MAX_SHIFT
-from model.graph.kinds import Layer
+from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 from model.graph.weights import FloatModel, load_float, load_quant, save_float, weight_path
 from model.integer import golden
@@ -43,7 +43,7 @@ def float_model(network, seed=0):
     return FloatModel(network, 3, tuple(weights), tuple(biases))
 
 
-SMALL = Network("small", (Layer("conv1", 5, 1, 12, True), Layer("conv2", 1, 12, 10, True), Layer("conv3", 3, 10, 1, False)))
+SMALL = Network("small", (Conv("conv1", 5, 1, 12, True), Conv("conv2", 1, 12, 10, True), Conv("conv3", 3, 10, 1, False)))
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_filters_beyond_int8_are_clipped():
 
 def test_least_squares_finds_the_filter_behind_the_samples():
     rng = np.random.default_rng(2)
-    layer = Layer("conv", 3, 2, 1, True)
+    layer = Conv("conv", 3, 2, 1, True)
     stored = rng.integers(0, 256, (4, 20, 20, 2)).astype(np.uint8)
     true, bias = rng.normal(0, 0.01, 18), 0.7
     target = np.stack([(data.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
@@ -197,7 +197,7 @@ def test_bad_input(few_crops):
     model = float_model(SMALL)
     with pytest.raises(UserError, match="at least one calibration picture"):
         search.quantise(model, [])
-    linear = Network("linear", (Layer("conv1", 3, 1, 2, False), Layer("conv2", 1, 2, 1, False)))
+    linear = Network("linear", (Conv("conv1", 3, 1, 2, False), Conv("conv2", 1, 2, 1, False)))
     with pytest.raises(UserError, match="conv1 has no ReLU"):
         search.quantise(float_model(linear), [picture(0)])
 

@@ -40,7 +40,7 @@ public:
             printf("FAIL %s: %zu values, expected %zu: the kernel stopped early\n", kernel, at, expected.count);
             exit(1);
         }
-        printf("pass %-10s %8zu values\n", kernel, at);
+        printf("pass %-12s %8zu values\n", kernel, at);
     }
 
 private:
@@ -52,7 +52,7 @@ private:
 static void test_requantise() {
     const array &acc = vector_named("requantise_acc"), &shift = vector_named("requantise_shift");
     checker check("requantise", vector_named("requantise_expected"));
-    constexpr int ACC = conv3_sum_cfg::ACC_BITS;
+    constexpr int ACC = OUT_ACC_BITS;
     for (size_t i = 0; i < acc.count; i++) {
         check.take(requantise<ACC>(ap_int<ACC>(acc.values[i]), shift_t(shift.values[i])).to_uint());
     }
@@ -77,13 +77,13 @@ static void test_pairs() {
         printf("FAIL pairs: %zu of %zu pairs of products are wrong\n", wrong, count);
         exit(1);
     }
-    printf("pass %-10s %8zu pairs of products, all there are\n", "pairs", count);
+    printf("pass %-12s %8zu pairs of products, all there are\n", "pairs", count);
 }
 
 static void test_line_buffer() {
     const array& image = vector_named("line_image");
-    constexpr int K = conv1_cfg::K;
-    static line_buffer<K, 8, conv1_cfg::MAX_W> lines;
+    constexpr int K = first_cfg::K;
+    static line_buffer<K, 8, first_cfg::MAX_W> lines;
     checker check("line_buffer", vector_named("line_expected"));
     for (int y = 0; y < image.shape[0]; y++) {
         for (int x = 0; x < image.shape[1]; x++) {
@@ -95,12 +95,19 @@ static void test_line_buffer() {
     }
 }
 
-static void send_command(hls::stream<ctrl_t>& ctrl, bool tile, const array& input) {
+static void check_equal(const char* kernel, const char* what, uint64_t expected, uint64_t actual) {
+    if (expected != actual) {
+        printf("FAIL %s: %s, expected %" PRIu64 ", actual %" PRIu64 "\n", kernel, what, expected, actual);
+        exit(1);
+    }
+}
+
+static ctrl_t command(bool tile, const array& input) {
     stage_command command;
     command.tile = tile;
     command.last_y = tile ? input.shape[0] - 1 : 0;
     command.last_x = tile ? input.shape[1] - 1 : 0;
-    ctrl.write(command.pack());
+    return command.pack();
 }
 
 // "<stage>_<what><tile>", without the number if it is negative; null if there is none.
@@ -114,21 +121,29 @@ static const array* find_array(const char* stage, const char* what, int tile) {
     return find_vector(name);
 }
 
-// A stage on its own: parameters, then two tiles back to back. Words carry IN_WORD or `out_word` values.
+// A stage on its own: parameters, its own and some to pass on, then two tiles back to back. Words carry IN_WORD or OUT_WORD
+// values.
 template <class Stage, int IN_WORD, int IN_BITS, int OUT_WORD, int OUT_BITS, bool SIGNED_OUT>
 static void test_stage(const char* name) {
     static Stage stage;
-    hls::stream<ctrl_t> ctrl("ctrl");
+    hls::stream<ctrl_t> ctrl("ctrl"), next("next");
     hls::stream<typename Stage::in_t> in("in");
     hls::stream<typename Stage::out_t> out("out");
     const array& params = *find_array(name, "params", -1);
-    send_command(ctrl, false, params);
+    ctrl.write(command(false, params));
     for (size_t i = 0; i < params.count; i++) {
         ctrl.write(ctrl_t(static_cast<uint64_t>(params.values[i])));
     }
+    // Parameters of stages behind it: it has to pass them on.
+    constexpr int REST = 3;
+    for (int i = 0; i < REST; i++) {
+        ctrl_t word = 1000 + i;
+        word[64] = i == REST - 1;
+        ctrl.write(word);
+    }
     for (int tile = 0; find_array(name, "input", tile); tile++) {
         const array& input = *find_array(name, "input", tile);
-        send_command(ctrl, true, input);
+        ctrl.write(command(true, input));
         for (size_t i = 0; i < input.count; i += IN_WORD) {
             typename Stage::in_t word = 0;
             for (int c = 0; c < IN_WORD; c++) {
@@ -137,9 +152,19 @@ static void test_stage(const char* name) {
             in.write(word);
         }
     }
-    run(stage, ctrl, in, out);
+    run(stage, ctrl, in, next, out);
+    check_equal(name, "a load is announced to the next stage", 0, next.read().range(63, 0).to_uint64());
+    for (int i = 0; i < REST; i++) {
+        const ctrl_t word = next.read();
+        check_equal(name, "a parameter of the next stage", 1000 + i, word.range(63, 0).to_uint64());
+        check_equal(name, "the last parameter of a load", i == REST - 1, word[64]);
+    }
     for (int tile = 0; find_array(name, "expected", tile); tile++) {
         const array& expected = *find_array(name, "expected", tile);
+        const stage_command size = stage_command::unpack(next.read());
+        check_equal(name, "a tile is announced to the next stage", true, size.tile);
+        check_equal(name, "its last row", expected.shape[0] - 1, size.last_y.to_uint());
+        check_equal(name, "its last column", expected.shape[1] - 1, size.last_x.to_uint());
         checker check(name, expected);
         for (size_t i = 0; i < expected.count && !out.empty(); i += OUT_WORD) {
             const typename Stage::out_t word = out.read();
@@ -150,7 +175,7 @@ static void test_stage(const char* name) {
             }
         }
     }
-    if (!out.empty() || !in.empty() || !ctrl.empty()) {
+    if (!out.empty() || !in.empty() || !ctrl.empty() || !next.empty()) {
         printf("FAIL %s: values are left in its streams\n", name);
         exit(1);
     }
@@ -189,10 +214,9 @@ int main(int argc, char** argv) {
         test_pairs();
         test_requantise();
         test_line_buffer();
-        test_stage<conv1_stage, 1, 8, conv1_cfg::PE, 8, false>("conv1");
-        test_stage<conv2_stage, conv2_cfg::IN_WORD, 8, conv2_cfg::PE, 8, false>("conv2");
-        test_stage<conv3_stage, conv3_cfg::IN_WORD, 8, conv3_cfg::PE, conv3_cfg::ACC_BITS, true>("conv3");
-        test_stage<conv3_sum_stage, conv3_sum_cfg::IN_WORD, conv3_sum_cfg::RAW_BITS, 1, 8, false>("sum");
+#define TEST_STAGE(NAME, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SIGNED) \
+    test_stage<NAME##_kernel, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SIGNED>(#NAME);
+        SRCNN_STAGES(TEST_STAGE)
     }
     test_top();
     return 0;

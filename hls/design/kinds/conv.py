@@ -1,0 +1,121 @@
+"""A convolution as a process: line buffer, window, folded MAC array, requantise (hls/kernels/conv_stage.hpp)."""
+
+import dataclasses
+
+import numpy as np
+
+from hls.design.cost import mac_cost, mac_rams, mac_widest
+from hls.design.process import Process, Word
+from model.graph.formats import ACT_BITS
+
+FIFO_POSITIONS = 2  # positions that the FIFO in front of a stage holds: so far the stage before can run ahead
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvProcess(Process):
+    """The MAC array of a stage: all of a direct one, the first half of one that scatters."""
+
+    stage: object
+    header = "conv_stage.hpp"
+
+    @property
+    def name(self):
+        return self.stage.layer.name
+
+    @property
+    def kernel(self):
+        return f"conv_stage<{self.name}_cfg>"
+
+    @property
+    def struct(self):
+        stage, layer = self.stage, self.stage.layer
+        return "\n".join([
+            f"struct {layer.name}_cfg {{  // {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}, {stage.fold} cycles per position",
+            f"    static constexpr int K = {stage.mac_k}, IN_CH = {layer.in_ch}, OUT_CH = {stage.mac_out_ch};",
+            f"    static constexpr int PE = {stage.pe}, SIMD = {stage.simd}, IN_WORD = {stage.in_word};",
+            f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.scatter else layer.acc_bits};",
+            f"    static constexpr int MAX_W = {stage.max_w};",
+            f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
+            f"    static constexpr bool RAW = {str(stage.scatter).lower()};  // accumulators go out as they are",
+            "};"])
+
+    @property
+    def in_word(self):
+        return Word(self.stage.in_word, ACT_BITS)
+
+    @property
+    def out_word(self):
+        return Word(self.stage.pe, self.stage.raw_bits, signed=True) if self.stage.scatter else Word(self.stage.pe, ACT_BITS)
+
+    @property
+    def out_words(self):
+        return self.stage.out_fold
+
+    @property
+    def shrink(self):
+        return self.stage.mac_k - 1
+
+    @property
+    def param_beats(self):
+        return self.stage.fold * self.stage.pe * self.stage.weight_beats + (0 if self.stage.scatter else self.stage.layer.out_ch)
+
+    def param_words(self, layer):
+        """The weights in the order of the RAMs, then bias and shift of each output channel unless the sum has those."""
+        words = weight_words(self.stage, layer.weight)
+        return words if self.stage.scatter else np.concatenate([words, bias_words(layer)])
+
+    @property
+    def steady(self):
+        return max(self.stage.fold, self.stage.out_fold)
+
+    def cycles(self, rows, columns, before):
+        """`fold` cycles where a position gives an output. On the others (the first k - 1 rows, and k - 1 positions of every
+        further row) a cycle per input word, or the wait for the process in front, once the positions that the FIFO holds are
+        used up."""
+        words, edge = self.stage.layer.in_ch // self.stage.in_word, self.shrink
+        waits, stored = max(words, before), min(edge, FIFO_POSITIONS)
+        row = (columns - edge) * max(self.stage.fold, words) + stored * words + (edge - stored) * waits
+        return (rows - edge) * row + edge * columns * waits, max(before, self.stage.fold, words)
+
+    @property
+    def rams(self):
+        return mac_rams(self.stage)
+
+    @property
+    def cost(self):
+        return mac_cost(self.stage)
+
+    @property
+    def widest(self):
+        return mac_widest(self.stage)
+
+
+def weight_words(stage, weight):
+    """Return a stage's weights in the order of its RAMs.
+
+    Word order: fold step (output pass, tap pass), PE, then the 64-bit pieces of its SIMD weights. Taps run
+    column by column (kw, kh, channel), since a new column enters the window as a unit. A stage that scatters sees
+    its taps as output channels, row by row (kh, kw), of a 1x1 layer.
+
+    Parameters
+    ----------
+    stage : Stage
+    weight : ndarray of int8, shape (O, Kh, Kw, I)
+
+    Returns
+    -------
+    ndarray of uint64
+    """
+    order = (0, 1, 2, 3) if stage.scatter else (0, 2, 1, 3)
+    matrix = weight.transpose(order).reshape(stage.mac_out_ch, stage.mac_taps)
+    matrix = np.pad(matrix, ((0, 0), (0, stage.tap_fold * stage.simd - stage.mac_taps)))  # where SIMD does not divide the taps
+    blocks = matrix.reshape(stage.out_fold, stage.pe, stage.tap_fold, stage.simd).transpose(0, 2, 1, 3)
+    padded = np.zeros((stage.fold * stage.pe, stage.weight_beats * 8), np.int8)
+    padded[:, :stage.simd] = blocks.reshape(-1, stage.simd)
+    return padded.view("<u8").reshape(-1).astype(np.uint64)
+
+
+def bias_words(layer):
+    """Return bias (bits 31:0) and shift (36:32) of each output channel of a `QuantLayer`, uint64."""
+    bias = layer.bias.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
+    return bias | layer.shift.astype(np.uint64) << np.uint64(32)

@@ -1,0 +1,40 @@
+"""All C++ that is generated for a configuration: `python -m hls.generate.cpp --network srcnn915 --board pynq_z2`."""
+
+import click
+
+from hls.design.boards import DEFAULT_BOARD
+from hls.design.load import load_config
+from hls.generate.header import header_text
+from hls.generate.top import top_header, top_source
+from model.base.errors import report_user_errors
+from model.base.paths import BUILD, atomic_write
+from model.graph.network import DEFAULT_NETWORK
+
+
+def sources(config):
+    """Return {file name: text} of all that is generated for a configuration."""
+    return {"srcnn_config.hpp": header_text(config), "srcnn_top.hpp": top_header(config), "srcnn_top.cpp": top_source(config)}
+
+
+def write_sources(config, folder=None):
+    """Write the generated C++ of a configuration, each file only if it changed; return its folder."""
+    folder = folder or BUILD / "gen" / config.name
+    for name, text in sources(config).items():
+        path = folder / name
+        if not path.is_file() or path.read_text() != text:
+            with atomic_write(path) as temporary:
+                temporary.write_text(text)
+    return folder
+
+
+@click.command()
+@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@report_user_errors
+def main(network, board):
+    """Write the C++ header and top of a network on a board and print where they are."""
+    print(write_sources(load_config(network, board)))
+
+
+if __name__ == "__main__":
+    main()
