@@ -98,8 +98,11 @@ finetune: $(READY)  ## the same, then trained on in integers: NETWORK= UPSCALE= 
 evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14: METHODS=golden,csim ARGS=--check
 	$(PY) -m host.measure.evaluate --methods $(METHODS) $(ARGS)
 
-results: $(READY)  ## measure and write the committed results, README's tables, docs/results.md, model cards
+results: $(READY)  ## measure and write the committed results, figures and every generated table
 	$(PY) -m host.measure.evaluate --update-docs
+
+pages: $(READY)  ## every generated table of README.md and docs/, nothing measured
+	$(PY) -m host.measure.pages
 
 ablations: $(READY)  ## what each choice of the training is worth, interruptible: ARGS=--update-docs
 	$(PY) -m model.train.ablations $(ARGS)

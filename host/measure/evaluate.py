@@ -9,7 +9,7 @@ import sys
 import click
 from tqdm import tqdm
 
-from host.measure import figures
+from host.measure import figures, pages as documents
 from host.measure.methods import LEARNED, METHODS, Methods, parse_methods
 from model.base import report
 from model.base.errors import UserError, report_user_errors
@@ -17,7 +17,7 @@ from model.base.paths import BUILD, DATASETS, ROOT, dataset_files
 from model.data.datasets import read_picture
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
 from model.graph.weights import weight_path
-from model.quality import cards, charts, pages, results
+from model.quality import charts, results
 from model.quality.protocols import PROTOCOLS, measure, prepare
 
 METRICS = ("psnr", "ssim", "mse")
@@ -183,8 +183,7 @@ def update_documents(rows):
     measured = results.load()  # what is written is what the documents are made from
     if not results.histories():
         (charts.IMAGES / charts.CURVES).unlink(missing_ok=True)
-    files = [results.RESULTS, *pages.write(measured), *charts.draw_charts(measured, charts.IMAGES), *figures.draw_comparisons(charts.IMAGES),
-             *cards.write(measured)]
+    files = [results.RESULTS, *documents.write(measured), *charts.draw_charts(measured, charts.IMAGES), *figures.draw_comparisons(charts.IMAGES)]
     print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in files))
 
 

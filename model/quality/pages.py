@@ -1,7 +1,7 @@
-"""Tables and pages of the documents, written from the committed results: `python -m model.quality.pages`.
+"""Tables of the committed results, and the page they make, docs/results.md: `python -m model.quality.pages`.
 
-README.md has regions between `<!-- begin NAME -->` and `<!-- end NAME -->`; docs/results.md is generated as a whole.
-`documents` says what they have to be, `write` makes them so, tests compare.
+`documents` says what is to be written, `write` writes it, tests compare. Pages written by hand have regions for tables
+between `<!-- begin NAME -->` and `<!-- end NAME -->`; `host/measure/pages.py` fills those that need more than results.
 """
 
 import re
@@ -13,7 +13,6 @@ from model.base.paths import ROOT, atomic_write
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, load_network
 from model.quality import results as committed
 
-README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "results.md"
 LEARNED = {"float": "float", "golden": "fixed point"}  # methods of the tables, and their headings
 # What others published: mean Y-PSNR of Set5, standard protocol (Dong et al., TPAMI 2016).
@@ -59,7 +58,7 @@ def both(row):
 
 
 def headline(results):
-    """Return README's first table: Set5 on the standard protocol, default network, and the largest one there is."""
+    """Return the first table that a reader sees: Set5 on the standard protocol, default network, and the largest one there is."""
     def line(network, method):
         return [number(results.find(network, upscale, "standard", "Set5", "mean", method)) for upscale in UPSCALES]
 
@@ -146,7 +145,7 @@ def margins_table(results):
 
 
 def margins_sentence(results):
-    """Return what README says of fixed point and bicubic, over all networks, factors and both protocols."""
+    """Return how far fixed point is from float and from bicubic at worst, over all networks, factors and both protocols."""
     found = margins(results)
     loss, picture, gain = (f(found, key=lambda m: m[key]) for f, key in ((max, "loss_mean"), (max, "loss_picture"), (min, "gain_picture")))
     return (f"On either protocol, with weights trained for it, fixed point costs at most {loss['loss_mean']:.3f} dB of a mean "
@@ -162,18 +161,13 @@ def mismatch(results):
     return (min(losses), max(losses)) if losses else None
 
 
-def quality_section(results):
-    """Return README's region `quality`."""
-    parts = [standard_table(results), networks_table(results)]
-    if results.combinations("opencv"):
-        parts.append(opencv_table(results))
-    if margins(results):
-        parts.append(margins_sentence(results))
-    if mismatch(results):
-        least, most = mismatch(results)
-        parts.append(f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
-                     f"those trained for the standard one end {least:.1f} to {most:.1f} dB below bicubic (means of Set5).")
-    return "\n\n".join(parts)
+def mismatch_sentence(results):
+    """Return what weights of one degradation are worth on the other, or "" if that was not measured."""
+    if not mismatch(results):
+        return ""
+    least, most = mismatch(results)
+    return (f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
+            f"those trained for the standard one end {least:.1f} to {most:.1f} dB below bicubic (means of Set5).")
 
 
 def pictures_table(results, protocol, upscale):
@@ -209,6 +203,10 @@ protocol have to be the same in every bit, TensorFlow's floats and what OpenCV c
 PSNR in dB of Y; SSIM in brackets. All weights were trained on T91 alone; how, and their limits, say the [model cards](models/README.md).
 What each choice of the recipe is worth says [ablations.md](ablations.md).
 
+`model/quality/protocols.py` describes the two protocols: *standard* is the papers' (MATLAB-style bicubic, BT.601 Y, a border of
+*upscale* pixels left out), *opencv* that of the project this one grew out of (OpenCV resize without antialiasing, JPEG round trip,
+single-window SSIM). `make compare IMG=photo.png` (or a folder) measures your pictures on both and draws the figure.
+
 ## Every network
 
 {networks}
@@ -230,10 +228,12 @@ The pictures are scikit-image's, free of rights of others; `make evaluate` draws
 
 {margins}
 
+{worst}
+
 ## The original project's protocol
 
 {opencv}
-{foreign}
+{foreign}{mismatch}
 ## Training curves
 
 {curves}
@@ -254,21 +254,25 @@ def page(results, has_curves):
                         if any(factor == upscale for _, factor in results.combinations(protocol)))
     figures = "\n\n".join(f"![{name}, x{upscale}](images/{name}_x{upscale}.jpg)" for name, upscale in COMPARED)
     return PAGE_TEXT.format(networks=networks_table(results), standard=standard_table(results), pictures_of_demo=figures,
-                            margins=margins_table(results), opencv=opencv, foreign=f"\n{foreign}\n" if foreign else "", curves=curves, pictures=shown)
+                            margins=margins_table(results), worst=margins_sentence(results) if margins(results) else "", opencv=opencv,
+                            foreign=f"\n{foreign}\n" if foreign else "", mismatch=f"\n{mismatch_sentence(results)}\n" if mismatch(results) else "",
+                            curves=curves, pictures=shown)
 
 
 def documents(results):
-    """Return {path: text} of every document that is written from the results."""
-    readme = README.read_text()
-    for name, body in (("headline", headline(results)), ("quality", quality_section(results))):
-        readme = replace_region(readme, name, body)
-    return {README: readme, PAGE: page(results, bool(committed.histories()))}
+    """Return {path: text} of every document that is written from the results alone."""
+    return {PAGE: page(results, bool(committed.histories()))}
 
 
 def write(results):
     """Bring the documents up to date; return those that changed."""
+    return write_changed(documents(results))
+
+
+def write_changed(wanted):
+    """Write {path: text} where a file has another text or is missing; return the paths written."""
     changed = []
-    for path, text in documents(results).items():
+    for path, text in wanted.items():
         if not path.is_file() or path.read_text() != text:
             with atomic_write(path) as temporary:
                 temporary.write_text(text)
@@ -279,7 +283,7 @@ def write(results):
 @click.command()
 @report_user_errors
 def main():
-    """Write README's tables and docs/results.md from the committed results, without measuring anything."""
+    """Write docs/results.md from the committed results, without measuring anything."""
     changed = write(committed.load())
     print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all pages are up to date")
 
