@@ -1,7 +1,7 @@
 """The committed results: what `make evaluate` measured with the committed weights, and how a new measurement compares.
 
 `docs/results/quality.json` is a table of the rows of `evaluate.json`, one line per row, with the sha256 of every weight
-file they were measured with. Tables in README.md and docs/ are written from it and nothing else.
+file they were measured with. Tables of quality in README.md and docs/ are written from it and nothing else.
 """
 
 import hashlib
