@@ -10,7 +10,16 @@ from model.base.paths import ROOT
 FOLDERS = ("bitstreams", "docs", "hls", "host", "model", "sim", "tests", ".ci")  # what git keeps; build/ comes and goes
 PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "bitstreams" / "README.md"))
 # Written by commands: the C++ of a configuration, an overlay, a file of Vitis, the reader's own pictures and boards.
-MADE = {"pynq_z2", "srcnn_top.hpp", "srcnn_top.cpp", "srcnn_config.hpp", "srcnn_top.sv", "my_board.toml", "zybo_z7_10.toml", "my_network.toml"}
+MADE = {
+    "pynq_z2",
+    "srcnn_top.hpp",
+    "srcnn_top.cpp",
+    "srcnn_config.hpp",
+    "srcnn_top.sv",
+    "my_board.toml",
+    "zybo_z7_10.toml",
+    "my_network.toml",
+}
 PATH = re.compile(r"[\w.*<>{},-]+(?:/[\w.*<>{},-]+)+/?")
 FILE = re.compile(r"\w[\w.-]*\.(?:py|hpp|cpp|h|toml|tcl|sv|v|ipynb)")
 README_LINES = 120
@@ -28,7 +37,9 @@ EXISTING = everything()
 
 def exists(name):
     """Whether some path ends like this; * and <...> stand for any part of a name, {a,b} for either."""
-    pattern = re.escape(name.strip("/")).replace(r"\*", "[^/]*").replace(r"\{", "(").replace(r"\}", ")").replace(",", "|")
+    pattern = (
+        re.escape(name.strip("/")).replace(r"\*", "[^/]*").replace(r"\{", "(").replace(r"\}", ")").replace(",", "|")
+    )
     pattern = re.compile("/" + re.sub("<[^>]*>", "[^/]*", pattern) + "$")
     return any(pattern.search(path) for path in EXISTING)
 
@@ -37,7 +48,9 @@ def pieces(text):
     """Return what a page shows as code: (spans, lines of blocks)."""
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
     rest = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
-    lines = [line.strip() for block in blocks for line in block.splitlines()] + [line.strip() for line in re.findall(r"^    (\S.*)$", rest, re.M)]
+    lines = [line.strip() for block in blocks for line in block.splitlines()] + [
+        line.strip() for line in re.findall(r"^    (\S.*)$", rest, re.M)
+    ]
     return [re.sub(r"\s+", " ", span) for span in re.findall(r"`([^`]+)`", rest)], lines
 
 
@@ -66,10 +79,20 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_that_a_page_names_exist(page):
     spans, lines = pieces(page.read_text())
-    whole = [span.split("::")[0] for span in spans if " " not in span and (PATH.fullmatch(span.split("::")[0]) or FILE.fullmatch(span))]
-    words = [word.split("::")[0] for text in (*(span for span in spans if " " in span), *lines) for word in text.split()]
+    whole = [
+        span.split("::")[0]
+        for span in spans
+        if " " not in span and (PATH.fullmatch(span.split("::")[0]) or FILE.fullmatch(span))
+    ]
+    words = [
+        word.split("::")[0] for text in (*(span for span in spans if " " in span), *lines) for word in text.split()
+    ]
     named = whole + [word for word in words if PATH.fullmatch(word) and word.split("/")[0] in FOLDERS]
-    missing = [name for name in dict.fromkeys(named) if not name.startswith("build/") and name.rstrip("/").split("/")[-1] not in MADE and not exists(name)]
+    missing = [
+        name
+        for name in dict.fromkeys(named)
+        if not name.startswith("build/") and name.rstrip("/").split("/")[-1] not in MADE and not exists(name)
+    ]
     assert not missing, f"{page.name} names what is not there: {', '.join(missing)}"
 
 
@@ -84,4 +107,6 @@ def test_commands_that_a_page_names_exist(page):
                     break
                 assert word in targets | COMING, f"{page.name}: there is no target `make {word}`"
         for module in re.findall(r"python3? -m ([\w.]+)", text):
-            assert module in ("venv", "pytest") or importlib.util.find_spec(module), f"{page.name}: there is no module {module}"
+            assert module in ("venv", "pytest") or importlib.util.find_spec(module), (
+                f"{page.name}: there is no module {module}"
+            )

@@ -1,7 +1,7 @@
 """Every generated table of README.md and docs/, nothing measured: `make pages`.
 
-What is written comes from the descriptions (networks, boards), the committed results and the recorded figures of Yosys, so
-that a figure that stands in two places is written in both by this. Pages written by hand keep regions for it, between
+What is written comes from the descriptions (networks, boards), the committed results and the recorded figures of Yosys:
+a figure that stands in two places is written in both by this. Pages written by hand keep regions for it, between
 `<!-- begin NAME -->` and `<!-- end NAME -->`.
 """
 
@@ -30,7 +30,9 @@ def called(board):
 
 def configs(network=None):
     """Return the configurations of all boards, smallest first, with one network or with all."""
-    found = [load_config(name, board) for board in list_boards() for name in ([network] if network else list_networks())]
+    found = [
+        load_config(name, board) for board in list_boards() for name in ([network] if network else list_networks())
+    ]
     return sorted(found, key=lambda config: (config.budget["dsp"], config.board, config.network.name))
 
 
@@ -45,11 +47,25 @@ def numbers(results):
     whole, rows = synthesised(), []
     for config in configs(DEFAULT_NETWORK):
         (spec,), counted = spec_rows([config]), whole.get(config.board)
-        rows.append([f"{called(config.board)}, {config.clock_mhz:g} MHz", spec["cycles_per_pixel"], f"{spec['products_per_dsp_cycle']:.2f}",
-                     f"{spec['mpixel_per_s']:.3g}", f"{spec['fps_1080p']:.3g}",
-                     *[counted and f"{counted[f'{what} Yosys']:,} of {config.budget[what]:,}" for what in ("dsp", "lut")]])
-    header = [f"{title(DEFAULT_NETWORK)} on a board", "cycles per pixel (simulated: `make sim`)", "products per DSP and cycle",
-              "Mpixel/s (modelled: `make spec`)", "1080p fps (modelled)", "DSPs (by Yosys: `make synth`)", "LUTs (by Yosys)"]
+        rows.append(
+            [
+                f"{called(config.board)}, {config.clock_mhz:g} MHz",
+                spec["cycles_per_pixel"],
+                f"{spec['products_per_dsp_cycle']:.2f}",
+                f"{spec['mpixel_per_s']:.3g}",
+                f"{spec['fps_1080p']:.3g}",
+                *[counted and f"{counted[f'{what} Yosys']:,} of {config.budget[what]:,}" for what in ("dsp", "lut")],
+            ]
+        )
+    header = [
+        f"{title(DEFAULT_NETWORK)} on a board",
+        "cycles per pixel (modelled; simulated within 1 %: `make sim`)",
+        "products per DSP and cycle",
+        "Mpixel/s (modelled: `make spec`)",
+        "1080p fps (modelled)",
+        "DSPs (by Yosys: `make synth`)",
+        "LUTs (by Yosys)",
+    ]
     return pages.headline(results) + "\n\n" + markdown(header, rows)
 
 
@@ -58,12 +74,37 @@ def rates():
     rows = []
     for config in configs():
         (spec,) = spec_rows([config])
-        rows.append([f"{called(config.board)}, {title(config.network.name)}", f"{config.network.macs_per_pixel:,}", f"{limit_cycles_per_pixel(config):.2f}",
-                     spec["cycles_per_pixel"], f"{spec['efficiency']:.0%}", f"{spec[f'cycles_per_pixel_{TILE}x{TILE}']:.4g}",
-                     f"{spec['dsp']:,} of {config.budget['dsp']:,}", f"{spec['products_per_dsp_cycle']:.2f}", f"{config.clock_mhz:g}",
-                     *[f"{spec[key]:.3g}" for key in ("mpixel_per_s", "fps_720p", "fps_1080p")]])
-    return markdown(["modelled: `make spec`", "products per pixel", "limit, cycles per pixel", "cycles per pixel, steady state", "share of the limit",
-                     f"over a {TILE}x{TILE} tile, edges included", "DSPs", "products per DSP and cycle", "MHz", "Mpixel/s", "720p fps", "1080p fps"], rows)
+        rows.append(
+            [
+                f"{called(config.board)}, {title(config.network.name)}",
+                f"{config.network.macs_per_pixel:,}",
+                f"{limit_cycles_per_pixel(config):.2f}",
+                spec["cycles_per_pixel"],
+                f"{spec['efficiency']:.0%}",
+                f"{spec[f'cycles_per_pixel_{TILE}x{TILE}']:.4g}",
+                f"{spec['dsp']:,} of {config.budget['dsp']:,}",
+                f"{spec['products_per_dsp_cycle']:.2f}",
+                f"{config.clock_mhz:g}",
+                *[f"{spec[key]:.3g}" for key in ("mpixel_per_s", "fps_720p", "fps_1080p")],
+            ]
+        )
+    return markdown(
+        [
+            "modelled: `make spec`",
+            "products per pixel",
+            "limit, cycles per pixel",
+            "cycles per pixel, steady state",
+            "share of the limit",
+            f"over a {TILE}x{TILE} tile, edges included",
+            "DSPs",
+            "products per DSP and cycle",
+            "MHz",
+            "Mpixel/s",
+            "720p fps",
+            "1080p fps",
+        ],
+        rows,
+    )
 
 
 def idle():
@@ -73,13 +114,41 @@ def idle():
         layers, rows = {layer.name: layer for layer in config.network.layers}, []
         for row in occupancy_rows(config):
             layer = layers.get(row["stage"])
-            what = f"{layer.name} {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}" if layer else {"none": "in no stage", "total": "all"}[row["stage"]]
+            what = (
+                f"{layer.name} {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}"
+                if layer
+                else {"none": "in no stage", "total": "all"}[row["stage"]]
+            )
             lost = [row[share] for share in ("padding", "odd_channel", "waiting", "unused")]
             slots = row["products"] + sum(lost)
-            rows.append([what, layer and f"{row['pe']} x {row['simd']}", f"{row['dsp']:,}", row["cycles"], f"{row['products']:,}",
-                         *[f"{slot:,}" for slot in lost], f"{sum(lost) / slots:.1%}" if row["products"] else None])
-        tables.append(markdown([f"{title(config.network.name)} on {called(config.board)}", "PE x SIMD", "DSPs", "cycles", "products", "zero taps", "no partner",
-                                "waiting", "unused", "idle share"], rows))
+            rows.append(
+                [
+                    what,
+                    layer and f"{row['pe']} x {row['simd']}",
+                    f"{row['dsp']:,}",
+                    row["cycles"],
+                    f"{row['products']:,}",
+                    *[f"{slot:,}" for slot in lost],
+                    f"{sum(lost) / slots:.1%}" if row["products"] else None,
+                ]
+            )
+        tables.append(
+            markdown(
+                [
+                    f"{title(config.network.name)} on {called(config.board)}",
+                    "PE x SIMD",
+                    "DSPs",
+                    "cycles",
+                    "products",
+                    "zero taps",
+                    "no partner",
+                    "waiting",
+                    "unused",
+                    "idle share",
+                ],
+                rows,
+            )
+        )
     return "\n\n".join(tables)
 
 
@@ -89,9 +158,21 @@ def edges():
     for config in configs():
         found = halo_rows([config])
         widths = [row["tile_width"] for row in found[:-1]]
-        rows.append([f"{called(config.board)}, {title(config.network.name)}", *[f"{row['strip_1080']:.2%}" for row in found[:-1]],
-                     f"{found[-1]['strip_1080']:.2%} at {found[-1]['tile_width']}"])
-    return markdown(["cycles beyond the steady state, strips of 1080 rows (modelled: `make spec`)", *[f"{width} wide" for width in widths], "widest"], rows)
+        rows.append(
+            [
+                f"{called(config.board)}, {title(config.network.name)}",
+                *[f"{row['strip_1080']:.2%}" for row in found[:-1]],
+                f"{found[-1]['strip_1080']:.2%} at {found[-1]['tile_width']}",
+            ]
+        )
+    return markdown(
+        [
+            "cycles beyond the steady state, strips of 1080 rows (modelled: `make spec`)",
+            *[f"{width} wide" for width in widths],
+            "widest",
+        ],
+        rows,
+    )
 
 
 def model_table():
@@ -99,9 +180,25 @@ def model_table():
     rows = []
     for row in compare([figure for figure in recorded() if figure["network"] == DEFAULT_NETWORK]):
         cells = [f"{row[what]:,.0f} for {row[f'{what} Yosys']:,}" for what in ("lut", "ff")]
-        rows.append([f"{called(row['board'])}, {row['stage']}", row["pe"] and f"{row['pe']} x {row['simd']}",
-                     *[f"{row[what]:,g} for {row[f'{what} Yosys']:,g}" for what in ("dsp", "bram36")], *cells])
-    return markdown([f"{title(DEFAULT_NETWORK)}, modelled for counted (`python -m hls.report.folding --check`)", "PE x SIMD", "DSP", "BRAM36", "LUT", "FF"], rows)
+        rows.append(
+            [
+                f"{called(row['board'])}, {row['stage']}",
+                row["pe"] and f"{row['pe']} x {row['simd']}",
+                *[f"{row[what]:,g} for {row[f'{what} Yosys']:,g}" for what in ("dsp", "bram36")],
+                *cells,
+            ]
+        )
+    return markdown(
+        [
+            f"{title(DEFAULT_NETWORK)}, modelled for counted (`python -m hls.report.folding --check`)",
+            "PE x SIMD",
+            "DSP",
+            "BRAM36",
+            "LUT",
+            "FF",
+        ],
+        rows,
+    )
 
 
 def resources():
@@ -110,14 +207,27 @@ def resources():
     for config in configs(DEFAULT_NETWORK):
         counted = whole.get(config.board)
         if counted:
-            rows.append([f"{called(config.board)}, {config.part}", *[f"{counted[f'{what} Yosys']:,g} of {config.budget[what]:,}" for what in ("dsp", "bram36", "lut", "ff")]])
-    return markdown([f"{title(DEFAULT_NETWORK)}, counted by Yosys (`make synth`)", "DSPs", "BRAM36", "LUTs", "flip-flops"], rows)
+            rows.append(
+                [
+                    f"{called(config.board)}, {config.part}",
+                    *[
+                        f"{counted[f'{what} Yosys']:,g} of {config.budget[what]:,}"
+                        for what in ("dsp", "bram36", "lut", "ff")
+                    ],
+                ]
+            )
+    return markdown(
+        [f"{title(DEFAULT_NETWORK)}, counted by Yosys (`make synth`)", "DSPs", "BRAM36", "LUTs", "flip-flops"], rows
+    )
 
 
 def documents(results):
     """Return {path: text} of every page that has regions."""
-    regions = {README: {"numbers": numbers(results)}, SYNTHESIS: {"resources": resources()},
-               PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()}}
+    regions = {
+        README: {"numbers": numbers(results)},
+        SYNTHESIS: {"resources": resources()},
+        PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()},
+    }
     texts = {}
     for path, bodies in regions.items():
         texts[path] = path.read_text()
@@ -127,7 +237,7 @@ def documents(results):
 
 
 def write(results):
-    """Bring README's numbers and the tables in docs/ up to date, model cards included; return the files that changed."""
+    """Bring README's numbers, the tables in docs/ and the model cards up to date; return the files that changed."""
     return pages.write_changed(documents(results)) + pages.write(results) + cards.write(results)
 
 
@@ -136,7 +246,9 @@ def write(results):
 def main():
     """Write the generated tables of README.md and docs/ from descriptions, committed results and recorded figures."""
     changed = write(committed.load())
-    print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all pages are up to date")
+    print(
+        "wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all pages are up to date"
+    )
 
 
 if __name__ == "__main__":

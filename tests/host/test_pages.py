@@ -25,7 +25,9 @@ def test_readme_has_one_small_generated_block():
 def test_a_region_names_the_command_that_writes_it():
     for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for command in re.findall(r"<!-- begin \w+ (.*?) *-->", path.read_text()):
-            assert re.fullmatch(r"\(made by `make (pages|ablations ARGS=--update-docs)`\)", command), f"{path.name}: {command}"
+            assert re.fullmatch(r"\(made by `make (pages|ablations ARGS=--update-docs)`\)", command), (
+                f"{path.name}: {command}"
+            )
 
 
 def test_a_change_reaches_every_table_and_nothing_else(tmp_path, monkeypatch):
@@ -38,7 +40,11 @@ def test_a_change_reaches_every_table_and_nothing_else(tmp_path, monkeypatch):
     before = pages.README.read_text()
     assert pages.pages.write_changed(pages.documents(results.Results(COMMITTED.weights, rows))) == [pages.README]
     after = pages.README.read_text()
-    assert after != before and after.endswith(before[before.index("<!-- end numbers -->"):]) and after.count("<!--") == before.count("<!--")
+    assert (
+        after != before
+        and after.endswith(before[before.index("<!-- end numbers -->") :])
+        and after.count("<!--") == before.count("<!--")
+    )
     pages.README.write_text("no markers")
     with pytest.raises(UserError, match="no region numbers"):
         pages.documents(COMMITTED)
