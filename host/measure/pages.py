@@ -60,7 +60,7 @@ def numbers(results):
     header = [
         f"{title(DEFAULT_NETWORK)} on a board",
         "cycles per pixel (modelled; simulated within 1 %: `make sim`)",
-        "products per DSP and cycle",
+        "products per DSP and cycle (modelled)",
         "Mpixel/s (modelled: `make spec`)",
         "1080p fps (modelled)",
         "DSPs (by Yosys: `make synth`)",
