@@ -21,12 +21,14 @@ from tqdm import tqdm
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
 from hls.generate.verilog import TOOLS, build_rtl
-from hls.vendor.tools import check_path, find_tools, run_tool
+from hls.vendor.tools import check_path, find_tools
 from hls.vendor.vitis import SOURCE as VITIS_SOURCE, WHAT as VITIS, build_hls
 from host.board.overlay import OVERLAYS, read_manifest
+from model.base.cache import build_lock
 from model.base.errors import UserError, report_user_errors
-from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.paths import BUILD, ROOT, make_folder
 from model.base.report import table, write_report
+from model.base.tools import run_tool
 from model.graph.network import DEFAULT_NETWORK
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -84,7 +86,7 @@ def build_bitstream(config, rtl, *, jobs=2, progress=False):
                 shutil.rmtree(work, ignore_errors=True)
                 (make_folder(work) / "settings.tcl").write_text(settings_text(config, rtl, kernel, work, jobs))
                 run_tool([tools["vivado"], "-mode", "batch", "-notrace", "-nojournal", "-log", str(work / "vivado.log"),
-                          "-source", str(HERE / "build.tcl"), "-tclargs", str(work / "settings.tcl")], work, work / "console.log", "Vivado")
+                          "-source", str(HERE / "build.tcl"), "-tclargs", str(work / "settings.tcl")], work, "console.log", "Vivado failed")
             else:
                 timing = check_timing(work / "timing.rpt")
                 check_handoff(work / f"{NAME}.hwh")

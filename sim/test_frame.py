@@ -11,7 +11,8 @@ from hls.design.cycles import steady_cycles_per_pixel, tile_cycles
 from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from host.picture import pipeline
-from model.base.paths import BUILD, build_lock
+from model.base.cache import build_lock
+from model.base.paths import BUILD
 from model.base.report import write_report
 from model.integer import golden
 from model.integer.examples import random_model, random_picture

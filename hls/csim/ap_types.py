@@ -12,8 +12,9 @@ import sys
 import tempfile
 import zipfile
 
+from model.base.cache import build_lock
 from model.base.errors import UserError
-from model.base.paths import BUILD, build_lock
+from model.base.paths import BUILD
 
 WHEEL = "hls4ml==1.3.0"
 SHA256 = "01bf1de2cd9bca56699b9fe3385cb1735026b022f9580fe1d73faf192dfb90f2"

@@ -5,7 +5,6 @@ build is found again, never overwritten.
 """
 
 import functools
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -17,6 +16,7 @@ import tempfile
 
 from hls.csim.ap_types import ap_types_dir
 from hls.generate.cpp import sources as generated, write_sources
+from model.base.cache import built, digest
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT
 
@@ -73,25 +73,20 @@ def build(config, types, output, sources, plain_sources=(), link_flags=()):
         If a compiler is missing or the sources do not compile.
     """
     command = compiler(types)
-    digest = hashlib.sha256(repr((command, link_flags, generated(config), _compiler_version(types))).encode() + _cpu_model())
-    for folder in (KERNELS, CSIM, OPEN_TYPES):
-        for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h")), pathlib.Path(__file__).resolve()]:
-            digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    folder = BUILD / "csim" / f"{config.name}-{types}-{digest.hexdigest()[:12]}"
-    target = folder / output
-    if target.is_file():
-        return target
-    write_sources(config, folder)
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        objects = []
-        for source in (*(folder / source for source in sources), *plain_sources):
-            how = command + ["-I", str(KERNELS), "-I", str(folder)] if source not in plain_sources else [*_gxx(), "-c", "-O2", "-fPIC"]
-            objects.append(str(pathlib.Path(temporary) / f"{source.stem}.o"))
-            _run([*how, str(source), "-o", objects[-1]], f"{source.name} did not compile for {config.name}")
-        linked = pathlib.Path(temporary) / output
-        _run([*_gxx(), *link_flags, *objects, "-o", str(linked)], f"{output} did not link")
-        os.replace(linked, target)
-    return target
+    recipe = (command, output, sources, plain_sources, link_flags, generated(config), _compiler_version(types), _cpu_model())
+    files = [path for folder in (KERNELS, CSIM, OPEN_TYPES) for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h"))]]
+
+    def make(folder):
+        write_sources(config, folder)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            objects = []
+            for source in (*(folder / source for source in sources), *plain_sources):
+                how = command + ["-I", str(KERNELS), "-I", str(folder)] if source not in plain_sources else [*_gxx(), "-c", "-O2", "-fPIC"]
+                objects.append(str(pathlib.Path(temporary) / f"{source.stem}.o"))
+                _run([*how, str(source), "-o", objects[-1]], f"{source.name} did not compile for {config.name}")
+            _run([*_gxx(), *link_flags, *objects, "-o", str(folder / output)], f"{output} did not link")
+
+    return built(BUILD / "csim" / f"{config.name}-{types}-{digest(recipe, [*files, pathlib.Path(__file__).resolve()], ROOT)}", make) / output
 
 
 @functools.cache
@@ -105,8 +100,8 @@ def _cpu_model():
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        return b""
-    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "model name", "Features"))})).encode()
+        return []
+    return sorted({line for line in lines if line.startswith(("flags", "model name", "Features"))})
 
 
 def _run(command, complaint):

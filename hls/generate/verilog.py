@@ -5,13 +5,10 @@ that an up-to-date build is found again and never overwritten.
 """
 
 import dataclasses
-import hashlib
-import importlib.metadata
 import json
 import os
 import pathlib
 import shutil
-import tempfile
 import time
 
 import click
@@ -19,10 +16,12 @@ from tqdm import tqdm
 
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
-from hls.generate.cpp import sources as generated_sources, write_sources
+from hls.generate.cpp import sources, write_sources
+from model.base.cache import built, digest
 from model.base.errors import UserError, report_user_errors
-from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.paths import BUILD, ROOT
 from model.base.report import table
+from model.base.tools import tool_version
 from model.graph.network import DEFAULT_NETWORK
 
 KERNELS = ROOT / "hls" / "kernels"
@@ -90,17 +89,9 @@ def build_rtl(config, progress=False):
     UserError
         If a tool is missing, or a kernel is outside the subset of C++ that the route takes.
     """
-    folder = BUILD / "rtl" / f"{config.name}-{_digest(config)}"
-    with build_lock(folder.name):
-        if not (folder / "rtl.json").is_file():
-            temporary = pathlib.Path(tempfile.mkdtemp(dir=make_folder(folder.parent)))
-            try:
-                _build(config, temporary, progress)
-                shutil.rmtree(folder, ignore_errors=True)
-                temporary.chmod(0o755)
-                temporary.rename(folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+    used = sorted([pathlib.Path(__file__).resolve(), *KERNELS.glob("*.*pp"), *OPEN.rglob("*.py"), *OPEN.rglob("*.h"), *OPEN.rglob("*.sv")])
+    recipe = sources(config), timing_of(config), [tool_version(tool) for tool in TOOLS]
+    folder = built(BUILD / "rtl" / f"{config.name}-{digest(recipe, used, ROOT)}", lambda folder: _build(config, folder, progress))
     described = json.loads((folder / "rtl.json").read_text())
     return Rtl(folder, tuple(folder / name for name in described["files"]), described["stages"])
 
@@ -112,19 +103,6 @@ def timing_of(config):
 
     fabric = fabric_of(config.part)
     return Timing(fabric, fabric.budget(config.clock_mhz))
-
-
-def _digest(config):
-    digest = hashlib.sha256(repr(generated_sources(config)).encode() + repr(timing_of(config)).encode())
-    for tool in TOOLS:
-        try:
-            digest.update(f"{tool} {importlib.metadata.version(tool)}".encode())
-        except importlib.metadata.PackageNotFoundError as error:
-            raise UserError(f"the open route needs the package {tool}; run `make setup`") from error
-    sources = [pathlib.Path(__file__).resolve(), *KERNELS.glob("*.*pp"), *OPEN.rglob("*.py"), *OPEN.rglob("*.h"), *OPEN.rglob("*.sv")]
-    for source in sorted(sources):
-        digest.update(hashlib.sha256(str(source.relative_to(ROOT)).encode() + source.read_bytes()).digest())
-    return digest.hexdigest()[:12]
 
 
 def _build(config, folder, progress):

@@ -9,9 +9,9 @@ from hls.design.cost import LIMITS
 from hls.design.load import load_config
 from hls.generate.verilog import build_rtl
 from hls.synth.resources import complaints, family, row, synth_rows, synthesise
-from hls.synth.yosys import tool_version
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
+from model.base.tools import tool_version
 from model.graph.network import DEFAULT_NETWORK
 
 

@@ -10,8 +10,9 @@ import re
 
 from hls.design.cost import LIMITS
 from hls.generate.verilog import build_rtl
-from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files, tool_version
+from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files
 from model.base.errors import UserError
+from model.base.tools import tool_version
 
 FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}   # beginning of the part -> Yosys' family
 # Cells -> what they take: a LUT is one LUT6, whatever it is used for. A RAMB18 is half a BRAM36.

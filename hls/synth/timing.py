@@ -18,11 +18,14 @@ import click
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
 from hls.generate.verilog import build_rtl
-from hls.synth.yosys import cached, run_tool, run_yosys, side_by_side, stage_files, tool_version
+from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files
 from model.base.errors import report_user_errors
+from model.base.paths import BUILD
 from model.base.report import table, write_report
+from model.base.tools import run_tool, tool_version
 from model.graph.network import DEFAULT_NETWORK
 
+WASM_CACHE = BUILD / "yowasp"     # nextpnr is WebAssembly, compiled at its first use
 TECHMAPS = pathlib.Path(__file__).resolve().parent / "techmaps"
 WIDE_MULTIPLIER = TECHMAPS / "ecp5_wide_multiplier.v"            # a product without registers of its own
 STAND_INS = {"srcnn_arithmetic.sv": TECHMAPS / "ecp5_multiply.sv"}  # in place of the boards' DSPs
@@ -128,7 +131,7 @@ def place_and_route(path, top, clock_mhz, seed):
             cells[name]["attributes"]["BEL"] = place
         (folder / "netlist.json").write_text(json.dumps(design))
         command = [sys.executable, "-c", RUNNER, "--json", "netlist.json", *options]
-        run_tool(command, folder, "nextpnr.log", f"nextpnr does not place and route {top}")
+        run_tool(command, folder, "nextpnr.log", f"nextpnr does not place and route {top}", {"YOWASP_CACHE_DIR": str(WASM_CACHE)})
         (folder / "netlist.json").unlink()
         report = json.loads((folder / "report.json").read_text())
         kinds = {name: cell["type"] for name, cell in cells.items()}

@@ -5,40 +5,20 @@ all files that go in, the script and the tools' versions, so that an unchanged s
 """
 
 import concurrent.futures
-import hashlib
-import importlib.metadata
 import json
 import os
-import pathlib
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 
 from tqdm import tqdm
 
 from hls.open.pipeline.netlist import LIBRARY
-from model.base.errors import UserError
-from model.base.paths import BUILD, build_lock, make_folder
+from model.base.cache import built, digest
+from model.base.paths import BUILD
+from model.base.tools import run_tool
 
 # pyosys is a library; a process of its own keeps its memory and its errors apart, and lets stages run side by side.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
-WASM_CACHE = BUILD / "yowasp"     # nextpnr is WebAssembly, compiled at its first use
-
-
-def tool_version(package):
-    """Return "<package> <version>" of an installed tool.
-
-    Raises
-    ------
-    UserError
-        If it is not installed.
-    """
-    try:
-        return f"{package} {importlib.metadata.version(package)}"
-    except importlib.metadata.PackageNotFoundError as error:
-        raise UserError(f"the package {package} is not installed; run `make setup`") from error
 
 
 def stage_files(rtl, name):
@@ -51,19 +31,6 @@ def stage_files(rtl, name):
         A key of `rtl.stages`.
     """
     return tuple(rtl.folder / file for file in (*LIBRARY, f"{name}.sv", f"{name}_stage.sv"))
-
-
-def run_tool(command, folder, log, complaint):
-    """Run a tool in `folder` and keep what it says there in `log`; raise `UserError` with its first error if it fails."""
-    log = folder / log
-    environment = os.environ | {"YOWASP_CACHE_DIR": str(WASM_CACHE)}
-    with open(log, "w", encoding="utf-8") as file:
-        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder, env=environment).returncode
-    if code:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        last = f"ended by signal {-code}" if code < 0 else lines[-1] if lines else f"exit code {code}"
-        wrong = next((line for line in lines if "ERROR" in line), last)
-        raise UserError(f"{complaint}: {wrong.strip()}; the whole log is {log}")
 
 
 def run_yosys(commands, folder, complaint):
@@ -92,36 +59,19 @@ def cached(name, files, recipe, make):
     recipe : object
         Whatever else decides: scripts, options, versions; its `repr` is hashed.
     make : callable
-        Takes a folder to work in, returns a JSON value. If it fails, the folder is kept for its logs, as
-        `failed-<name>`.
+        Takes a folder to work in, returns a JSON value.
 
     Returns
     -------
     folder : pathlib.Path
     result : object
     """
-    digest = hashlib.sha256(repr((name, recipe)).encode())
-    for path in map(pathlib.Path, files):
-        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    folder = BUILD / "synth" / f"{name}-{digest.hexdigest()[:12]}"
-    with build_lock(folder.name):
-        if not (folder / "result.json").is_file():
-            temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=make_folder(folder.parent)))
-            try:
-                started = time.monotonic()
-                result = {"result": make(temporary), "seconds": round(time.monotonic() - started, 1)}
-                (temporary / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-                shutil.rmtree(folder, ignore_errors=True)
-                temporary.chmod(0o755)
-                temporary.rename(folder)
-                shutil.rmtree(folder.parent / f"failed-{name}", ignore_errors=True)
-            except UserError as error:
-                failed = folder.parent / f"failed-{name}"
-                shutil.rmtree(failed, ignore_errors=True)
-                temporary.rename(failed)
-                raise UserError(str(error).replace(str(temporary), str(failed))) from error
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+    def work(folder):
+        started = time.monotonic()
+        result = {"result": make(folder), "seconds": round(time.monotonic() - started, 1)}
+        (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+
+    folder = built(BUILD / "synth" / f"{name}-{digest((name, recipe), files)}", work)
     return folder, json.loads((folder / "result.json").read_text())["result"]
 
 

@@ -1,14 +1,9 @@
-"""AMD's tools from Python: are they there, run one with its output in a log, and say in one sentence what went wrong."""
+"""AMD's tools: are they there, and do they take a path?"""
 
-import os
-import pathlib
 import re
 import shutil
-import subprocess
 
 from model.base.errors import UserError
-
-_NOISE = re.compile(r"\s+")
 
 
 def find_tools(names, what, source):
@@ -33,37 +28,6 @@ def find_tools(names, what, source):
         raise UserError(f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not found; install {what} and source its {source}, "
                         "then run it again")
     return found
-
-
-def run_tool(command, folder, log, what):
-    """Run a program with its output in a log.
-
-    Parameters
-    ----------
-    command : list of str
-    folder : pathlib.Path
-        Where it runs.
-    log : pathlib.Path
-    what : str
-        What it does, for the error.
-
-    Raises
-    ------
-    UserError
-        With the tool's first error line and the log's place.
-    """
-    with open(log, "wb") as file:
-        code = subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
-    if code:
-        raise UserError(f"{what} failed: {first_error(log) or f'exit code {code}'}; the log is {os.path.relpath(log)}")
-
-
-def first_error(log):
-    """Return the first line of a log that tells of an error, without its repeated blanks, or None."""
-    for line in pathlib.Path(log).read_text(errors="replace").splitlines():
-        if re.match(r"\s*(ERROR|FATAL|FAIL|error)\b", line):
-            return _NOISE.sub(" ", line).strip().rstrip(".;")
-    return None
 
 
 def check_path(path):

@@ -6,7 +6,6 @@ outputs lie in `build/vitis/<config>-<hash>/`, where the hash covers all that go
 
 import dataclasses
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -24,10 +23,12 @@ from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
 from hls.generate.cpp import sources, write_sources
 from hls.vendor.pragmas import lint_folder
-from hls.vendor.tools import check_path, find_tools, run_tool
+from hls.vendor.tools import check_path, find_tools
+from model.base.cache import build_lock, digest
 from model.base.errors import UserError, report_user_errors
-from model.base.paths import BUILD, ROOT, atomic_write, build_lock, make_folder
+from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
+from model.base.tools import run_tool
 from model.graph.network import DEFAULT_NETWORK
 
 TOP = "srcnn_top"
@@ -134,7 +135,9 @@ def build_hls(config, *, cosim=True, progress=False):
 
 def build_folder(config):
     """Return the folder that Vitis HLS builds a configuration in, one per content of what goes in; without Vitis, too."""
-    return BUILD / "vitis" / f"{config.name}-{_digest(config)}"
+    recipe = sources(config), config_text(config, pathlib.Path("/"))
+    files = sorted([*KERNELS.glob("*.*pp"), *CSIM.glob("*.*pp"), pathlib.Path(__file__).resolve(), ROOT / "hls" / "csim" / "vectors.py"])
+    return BUILD / "vitis" / f"{config.name}-{digest(recipe, files)}"
 
 
 def exported_verilog(config):
@@ -164,13 +167,6 @@ def vitis_version(program):
     return found[1]
 
 
-def _digest(config):
-    digest = hashlib.sha256((repr(sources(config)) + config_text(config, pathlib.Path("/"))).encode())
-    for path in sorted([*KERNELS.glob("*.*pp"), *CSIM.glob("*.*pp"), pathlib.Path(__file__).resolve(), ROOT / "hls" / "csim" / "vectors.py"]):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _build(config, folder, tools, version, cosim, progress):
     (make_folder(folder) / "hls.json").unlink(missing_ok=True)
     shutil.rmtree(folder / "work", ignore_errors=True)  # of a build that failed
@@ -184,7 +180,7 @@ def _build(config, folder, tools, version, cosim, progress):
             bar.set_description(f"Vitis {step}")
             program, *options = STEPS[step]
             run_tool([tools[program], *options, "--config", str(folder / "hls_config.cfg"), "--work_dir", str(folder / "work")],
-                     folder, folder / f"{step}.log", f"Vitis HLS' {step} of {config.name}")
+                     folder, f"{step}.log", f"Vitis HLS' {step} of {config.name} failed")
             if step == "synthesis":
                 rows = synthesis_rows(config, folder / "work")
             if step == "cosim":

@@ -1,6 +1,5 @@
 """Which board this is, and the overlay that lies in `bitstreams/<board>/` for it: .bit, .hwh and manifest.json."""
 
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -11,7 +10,7 @@ import re
 from hls.design.boards import list_boards
 from hls.design.load import load_config
 from model.base.errors import UserError
-from model.base.paths import ROOT
+from model.base.paths import ROOT, take_lock
 
 OVERLAYS = ROOT / "bitstreams"
 DEVICE_TREE = pathlib.Path("/proc/device-tree/chosen/pynq_board")  # where PYNQ's images take $BOARD from
@@ -72,11 +71,9 @@ def lock_overlay(folder):
         If somebody else does.
     """
     file = open(folder / "manifest.json", "rb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not take_lock(file):
         file.close()
-        raise UserError("the board is used by another program or notebook; wait for it to end, or shut its kernel down") from error
+        raise UserError("the board is used by another program or notebook; wait for it to end, or shut its kernel down")
     return file
 
 

@@ -3,13 +3,13 @@
 import collections
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import re
 
 from model.base.errors import UserError
+from model.base.paths import take_lock
 
 RECORD = ".run_pynq.jsonl"
 _TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.base.paths.atomic_write` names them
@@ -57,13 +57,9 @@ class Record:
             self._file = open(folder / RECORD, "a+", encoding="ascii", errors="replace")
         except OSError as error:
             raise UserError(f"cannot write into the folder {folder}: {error.strerror}; choose another output folder") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not take_lock(self._file):
             self._file.close()
-            raise UserError(f"another run is writing into {folder}; wait for its end or choose another output folder") from error
-        except OSError:  # a file system without locks
-            pass
+            raise UserError(f"another run is writing into {folder}; wait for its end or choose another output folder")
         self._file.seek(0)
         for line in self._file:
             with contextlib.suppress(ValueError, KeyError, TypeError):

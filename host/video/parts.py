@@ -11,7 +11,6 @@ With `--crf 0` the frames are the same everywhere.
 """
 
 import contextlib
-import fcntl
 import heapq
 import io
 import json
@@ -22,7 +21,7 @@ import numpy as np
 
 from host.jobs.record import output_folder
 from model.base.errors import UserError
-from model.base.paths import atomic_write
+from model.base.paths import atomic_write, take_lock
 
 PART_FRAMES = 100
 _ABOUT = "about.json"
@@ -52,13 +51,9 @@ class Parts:
     def __init__(self, output, about):
         self._folder = output_folder(output.with_name(f".{output.name}.parts"))
         self._lock = open(self._folder / _ABOUT, "a+", encoding="ascii", errors="replace")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not take_lock(self._lock):
             self._lock.close()
-            raise UserError(f"another run is writing {output}; wait for its end or choose another output") from error
-        except OSError:  # a file system without locks
-            pass
+            raise UserError(f"another run is writing {output}; wait for its end or choose another output")
         about = json.dumps([PART_FRAMES, *about])
         self._lock.seek(0)
         mine = self._lock.read() == about

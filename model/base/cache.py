@@ -1,0 +1,80 @@
+"""What is built once per content: a folder named after a digest of all that goes in is found again, never overwritten."""
+
+import contextlib
+import fcntl
+import hashlib
+import pathlib
+import shutil
+
+from model.base.errors import UserError
+from model.base.paths import BUILD, make_folder
+
+DIGITS = 12
+
+
+def digest(recipe, files=(), root=None):
+    """Return the hexadecimal digits that stand for a content.
+
+    Parameters
+    ----------
+    recipe : object
+        Whatever decides besides the files: texts, options, versions; its `repr` is hashed.
+    files : iterable of path-like
+        Their names, contents and order decide.
+    root : path-like, optional
+        Names are relative to this folder; by default only a file's own name counts, wherever it lies.
+    """
+    found = hashlib.sha256(repr(recipe).encode())
+    for path in map(pathlib.Path, files):
+        name = path.relative_to(root).as_posix() if root else path.name
+        found.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()[:DIGITS]
+
+
+@contextlib.contextmanager
+def build_lock(name):
+    """Let one process build what `name` stands for, while others that want the same wait for it."""
+    with open(make_folder(BUILD / "locks") / name, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def built(folder, make):
+    """Return a folder that `make` has filled; it does so once, and a folder that is there is complete.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        `<name>-<digest>`.
+    make : callable
+        Takes a new folder beside it, which becomes `folder` when it returns. If it raises a `UserError`, the new folder
+        stays as `failed-<name>` for its logs, until the next failure or success.
+
+    Raises
+    ------
+    UserError
+        What `make` says; paths in it are those of the folder that stays.
+    """
+    with build_lock(folder.name):
+        if not folder.is_dir():
+            _build(folder, make)
+    return folder
+
+
+def _build(folder, make):
+    name = folder.name.rpartition("-")[0]
+    temporary, failed = folder.with_name(f".{folder.name}"), folder.with_name(f"failed-{name}")
+    shutil.rmtree(temporary, ignore_errors=True)    # of a process that was killed: the lock is ours now
+    try:
+        make(make_folder(temporary))
+        temporary.rename(folder)
+        shutil.rmtree(failed, ignore_errors=True)
+    except UserError as error:
+        with build_lock(failed.name):               # another content of this name may fail at the same time
+            shutil.rmtree(failed, ignore_errors=True)
+            if temporary.is_dir():
+                temporary.rename(failed)
+        error.args = (str(error).replace(str(temporary), str(failed)),)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
