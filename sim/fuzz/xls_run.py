@@ -9,7 +9,7 @@ def load_xls():
     try:
         from xls import c_api
     except ImportError:
-        raise Refused("the open route needs XLS: pip install xls-python==0.1.9934") from None
+        raise Refused("the fuzzer needs the package xls-python; run `make setup`") from None
     return c_api
 
 

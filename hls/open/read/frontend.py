@@ -73,7 +73,7 @@ def compile_cpp(source, kernels, include=(), directory="build/open"):
 def emit_llvm(source, include=(), directory="build/open", flags=()):
     """Return clang's unoptimised LLVM IR (text) of a C++ file; `flags` are added to `FLAGS`."""
     if importlib.util.find_spec("ziglang") is None:
-        raise Refused("the open route needs clang: pip install ziglang==0.17.1")
+        raise Refused("the open route needs the package ziglang (clang); run `make setup`")
     output = Path(directory) / (Path(source).stem + ".ll")
     output.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, *flags, *(f"-I{folder}" for folder in include),

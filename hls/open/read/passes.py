@@ -27,7 +27,7 @@ def _llvm():
     try:
         import llvmlite.binding as llvm
     except ImportError:
-        raise Refused("the open route needs LLVM: pip install llvmlite==0.50.0") from None
+        raise Refused("the open route needs the package llvmlite; run `make setup`") from None
     if not _initialised:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
