@@ -13,6 +13,7 @@ from model.base.errors import UserError
 from model.imaging import color
 from model.imaging.files import Picture, write_picture
 from model.imaging.resize import upscale_bicubic
+from model.quality.metrics import psnr
 
 CROP_SHARE = 5    # the crop's side is the picture's shorter side over this
 LEAST_CROP = 24   # pixels
@@ -116,7 +117,7 @@ def _bicubic(pixels, upscale):
 def _psnr(truth, result, border):
     """Y-PSNR without a border, where there is anything inside."""
     inside = slice(border, -border) if min(truth.shape) > 2 * border else slice(None)
-    return cv2.PSNR(np.ascontiguousarray(truth[inside, inside]), np.ascontiguousarray(result[inside, inside]))
+    return psnr(truth[inside, inside], result[inside, inside])
 
 
 def _column(pixels, caption, left, top, side):

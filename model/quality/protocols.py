@@ -21,7 +21,6 @@ from model.quality import metrics
 PROTOCOLS = ("standard", "opencv")
 OPENCV_SHAVE = 6  # 9-1-5's halo, whatever the factor
 JPEG_QUALITY = 95
-MOST_PSNR = 100.0  # dB, reported for results without any error: means and JSON have no infinity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +116,12 @@ def measure(case, y):
     Returns
     -------
     dict of str to float
-        psnr (dB, at most MOST_PSNR), ssim, mse (grey levels squared).
+        psnr (dB, at most `metrics.MOST_PSNR`), ssim, mse (grey levels squared).
     """
     inside = (slice(case.shave, -case.shave),) * 2
     truth, result = case.truth[inside], finish(case, y)[inside]
     similarity = metrics.ssim if case.protocol == "standard" else metrics.ssim_global
-    return {"psnr": min(metrics.psnr(truth, result), MOST_PSNR), "ssim": similarity(truth, result), "mse": metrics.mse(truth, result)}
+    return {"psnr": min(metrics.psnr(truth, result), metrics.MOST_PSNR), "ssim": similarity(truth, result), "mse": metrics.mse(truth, result)}
 
 
 def _standard(picture, upscale):

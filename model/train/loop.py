@@ -21,6 +21,7 @@ from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
 from model.data.datasets import Patches, load_pairs, picture_files, split
 from model.graph.network import load_network, require_picture
+from model.quality.metrics import MOST_PSNR, psnr
 
 WARMUP_STEPS = 200
 
@@ -77,10 +78,10 @@ class Training:
         average = self.averaged()
         if not all(np.isfinite(value).all() for value in average):
             raise self._diverged("the averaged weights are no longer numbers")
-        psnr = self.mean_psnr(average, self.validation)
-        if psnr > self.best["psnr"]:
-            self.best = {"psnr": psnr, "step": self.step, "weights": average}
-        return psnr
+        mean = self.mean_psnr(average, self.validation)
+        if mean > self.best["psnr"]:
+            self.best = {"psnr": mean, "step": self.step, "weights": average}
+        return mean
 
     def mean_psnr(self, weights, pairs):
         """Return the mean PSNR in dB of a candidate over `Pairs`, as the standard protocol measures it (shave = scale)."""
@@ -88,8 +89,7 @@ class Training:
         inner = (slice(shave, -shave), slice(shave, -shave))
         values = []
         for low, high in pairs.pictures():
-            error = self.infer(weights, low)[inner].astype(np.float64) - high[inner]
-            values.append(10 * math.log10(255**2 / max(1e-10, float(np.mean(error**2)))))
+            values.append(min(psnr(high[inner], self.infer(weights, low)[inner]), MOST_PSNR))
         return float(np.mean(values))
 
     def test_psnr(self):

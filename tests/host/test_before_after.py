@@ -92,7 +92,7 @@ def test_psnr_is_that_of_the_papers():
     from model.quality.metrics import psnr
     rng = np.random.default_rng(1)
     truth, result = rng.integers(0, 256, (2, 40, 50)).astype(np.uint8)
-    assert before_after._psnr(truth, result, 3) == pytest.approx(psnr(truth[3:-3, 3:-3], result[3:-3, 3:-3]), abs=1e-9)
+    assert before_after._psnr(truth, result, 3) == psnr(truth[3:-3, 3:-3], result[3:-3, 3:-3])
 
 
 BAD = {"other size": (["img.bmp", "--compare", "--truth", "img.bmp"], "the original has 19x14 pixels and the result 57x42"),
