@@ -6,7 +6,7 @@ from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.weights import QuantLayer, QuantModel
 
 
-def random_model(network, rng, extreme=False):
+def random_model(network, rng, extreme=False, upscale=3):
     """Return a model with random integers that use the whole range of the formats.
 
     Parameters
@@ -15,6 +15,8 @@ def random_model(network, rng, extreme=False):
     rng : numpy.random.Generator
     extreme : bool
         Only -128 and 127 as weights; some channels with the largest biases and the extreme shifts.
+    upscale : int
+        What the model says that it is for.
     """
     layers = []
     for layer in network.layers:
@@ -23,6 +25,8 @@ def random_model(network, rng, extreme=False):
         bias = rng.integers(-int(spread), int(spread) + 1, layer.out_ch).astype(np.int32)
         centre = int(np.log2(spread / 100))
         shift = rng.integers(max(0, centre - 1), centre + 2, layer.out_ch).astype(np.uint8)
+        if layer is network.layers[-1]:  # no ReLU behind it: a middling output, or most of the picture would be black or white
+            bias = rng.integers(64, 192, layer.out_ch).astype(np.int32) << shift
         weight = rng.integers(-128, 128, layer.weight_shape).astype(np.int8)
         if extreme:
             weight = rng.choice(np.array([-128, 127], np.int8), layer.weight_shape)
@@ -32,7 +36,7 @@ def random_model(network, rng, extreme=False):
             bias = np.where(some, rng.choice([-limit, limit], layer.out_ch), bias).astype(np.int32)
             shift = np.where(some, rng.choice([0, 1, MAX_SHIFT], layer.out_ch), shift).astype(np.uint8)
         layers.append(QuantLayer(weight, bias, shift))
-    return QuantModel(network, 3, tuple(layers))
+    return QuantModel(network, upscale, tuple(layers))
 
 
 def random_picture(rng, height, width):

@@ -13,6 +13,7 @@ from model.graph.weights import FloatModel, save_float
 from model.quality import charts, pages
 from model.train import ablation_results, ablations, float_training, recipes
 from model.train.__main__ import _parse_rescales, main as train
+from tests.random_models import random_float_model
 
 STORED = ablation_results.load()
 
@@ -163,9 +164,7 @@ def small_model(seed=0):
     from model.graph.kinds import Conv
     from model.graph.network import Network
     layers = (Conv("conv1", 5, 1, 4, True), Conv("conv2", 3, 4, 1, False))
-    rng = np.random.default_rng(seed)
-    weights = tuple(rng.normal(0, 0.2, layer.weight_shape).astype(np.float32) for layer in layers)
-    return FloatModel(Network("small", layers), 3, weights, tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in layers))
+    return random_float_model(Network("small", layers), seed, spread=0.2)
 
 
 def padded_by_hand(model, y):

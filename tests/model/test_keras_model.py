@@ -7,16 +7,11 @@ from model.base.errors import UserError
 from model.graph.kinds import Conv
 from model.graph.network import Network, load_network
 from model.graph.weights import FloatModel
+from tests.random_models import random_float_model
 
 keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
 
 SMALL = Network("small", (Conv("conv1", 5, 1, 3, True), Conv("conv2", 1, 3, 4, True), Conv("conv3", 3, 4, 1, False)))
-
-
-def random_model(network, seed):
-    rng = np.random.default_rng(seed)
-    return FloatModel(network, 3, tuple(rng.normal(0, 0.4, layer.weight_shape).astype(np.float32) for layer in network.layers),
-                      tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.layers))
 
 
 def plain(model, y):
@@ -32,7 +27,7 @@ def plain(model, y):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 2), (23, 31)])
 def test_infer_is_the_definition(shape):
     y = np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
-    model = random_model(SMALL, 4)
+    model = random_float_model(SMALL, 4)
     out = keras_model.infer_float(model, y)
     assert out.shape == shape and out.dtype == np.float32
     np.testing.assert_allclose(out, plain(model, y), atol=1e-3)
@@ -40,7 +35,7 @@ def test_infer_is_the_definition(shape):
 
 def test_large_pictures_go_through_in_bands(monkeypatch):
     y = np.random.default_rng(1).integers(0, 256, (40, 30), np.uint8)
-    model = keras_model.from_float_model(random_model(SMALL, 5))
+    model = keras_model.from_float_model(random_float_model(SMALL, 5))
     whole = keras_model.infer_float(model, y)
     monkeypatch.setattr(keras_model, "_BAND_PIXELS", 7 * 30)
     np.testing.assert_allclose(keras_model.infer_float(model, y), whole, atol=1e-3)
@@ -49,7 +44,7 @@ def test_large_pictures_go_through_in_bands(monkeypatch):
 @pytest.mark.parametrize("name", ["srcnn915", "srcnn935", "srcnn955"])
 def test_round_trip_through_keras_keeps_every_bit(name):
     network = load_network(name)
-    model = random_model(network, 6)
+    model = random_float_model(network, 6)
     back = keras_model.to_float_model(keras_model.from_float_model(model, "same"), network, 3, {"a": 1})
     assert all(np.array_equal(a, b) for a, b in zip(model.weights + model.biases, back.weights + back.biases))
     assert back.upscale == 3 and back.meta == {"a": 1}
@@ -89,7 +84,7 @@ def test_whitening_evens_out_the_window():
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_the_trainable_form_collapses_into_the_plain_network(padding):
-    model = random_model(SMALL, 9)
+    model = random_float_model(SMALL, 9)
     trainable = keras_model.build_trainable(SMALL, padding)
     keras_model.start_from(trainable, model.weights, model.biases, keras_model.whitening_of(smooth_patches(8), 5))
     weights, biases = keras_model.collapse(trainable)
@@ -116,4 +111,4 @@ def test_training_starts_near_the_bicubic_picture(whitening):
 def test_bad_pictures_are_refused():
     for bad in (np.zeros((4, 4)), np.zeros((4, 4, 1), np.uint8), np.zeros((0, 4), np.uint8)):
         with pytest.raises(UserError, match="uint8"):
-            keras_model.infer_float(random_model(SMALL, 1), bad)
+            keras_model.infer_float(random_float_model(SMALL, 1), bad)

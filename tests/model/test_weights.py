@@ -1,5 +1,6 @@
 """Weight files: written and read back, and every way in which one can be wrong."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,14 +11,13 @@ from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.network import load_network
 from model.graph.weights import FloatModel, QuantLayer, QuantModel, load_float, load_quant, save_float, save_quant, weight_path
 from model.integer.examples import random_model
+from tests.random_models import random_float_model
 
 NETWORK = load_network("srcnn915")
 
 
 def float_model(network=NETWORK):
-    rng = np.random.default_rng(4)
-    return FloatModel(network, 3, tuple(rng.normal(size=layer.weight_shape).astype(np.float32) for layer in network.layers),
-                      tuple(rng.normal(size=layer.out_ch).astype(np.float32) for layer in network.layers), {"seed": 4})
+    return dataclasses.replace(random_float_model(network, 4), meta={"seed": 4})
 
 
 def test_float_weights_survive_the_file(tmp_path):
