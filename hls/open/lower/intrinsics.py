@@ -39,14 +39,14 @@ class Intrinsics:
     def _unpack(self, layout, data, address):
         """Write packed data to memory, each scalar where it lies."""
         low = 0
-        for leaf in layout.leaves:
-            part = self.graph.slice(data, low, leaf.width)
-            extend = self.graph.sext if leaf.signed else self.graph.zext
-            self.at.store(address.plus(leaf.offset), extend(part, 8 * leaf.size))
-            low += leaf.width
+        for cell in layout.cells:
+            part = self.graph.slice(data, low, cell.width)
+            extend = self.graph.sext if cell.signed else self.graph.zext
+            self.at.store(address.plus(cell.offset), extend(part, 8 * cell.size))
+            low += cell.width
 
     def _pack(self, layout, address):
-        parts = [self.graph.slice(self.at.load(address.plus(leaf.offset), leaf.size), 0, leaf.width) for leaf in layout.leaves]
+        parts = [self.graph.slice(self.at.load(address.plus(cell.offset), cell.size), 0, cell.width) for cell in layout.cells]
         return self.graph.concat(*reversed(parts))
 
     def _note(self, i, kind, name, width, **what):

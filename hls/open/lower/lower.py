@@ -12,7 +12,6 @@ from hls.open.dataflow.sums import balance_sums
 from hls.open.lower.control_flow import ControlFlow
 from hls.open.lower.instructions import Instructions
 from hls.open.lower.memory import Memory, MemoryAccess
-from hls.open.read.layout import Cell
 from hls.open.read.llvm_types import Types
 from model.base.errors import Refused
 
@@ -37,8 +36,8 @@ class Lowering:
         if len(parameters) != len(function.parameters):
             raise Refused(f"'{function.name}' has unused or unnamed parameters: name all of step's parameters")
         self.layout = debug.layout(parameters[0][1])
-        self.this = Memory("this", self.layout.size, [Cell(x.offset, x.size, x.width, x.signed) for x in self.layout.leaves],
-                           [graph.input(f"state_{x.name}", x.width) for x in self.layout.leaves], self.layout.arrays)
+        self.this = Memory("this", self.layout.size, self.layout.cells,
+                           [graph.input(f"state_{x.name}", x.width) for x in self.layout.cells], self.layout.arrays)
         self.streams = {}                # parameter -> (name, Layout of what it carries)
         for (_, value), (name, kind) in zip(function.parameters[1:], parameters[1:]):
             kind = debug.strip(kind)
@@ -138,9 +137,9 @@ def lower_kernel(module, debug, name, keep_unused=False):
     final = lowering.run()
     step = Step(name, graph)
     reset = _reset_values(module, debug, name)
-    for i, leaf in enumerate(lowering.layout.leaves):
+    for i, cell in enumerate(lowering.layout.cells):
         value = lowering.this.initial[i]
-        step.registers.append(Register(leaf.name, leaf.width, value, final.get(("this", i), value), reset[i]))
+        step.registers.append(Register(cell.name, cell.width, value, final.get(("this", i), value), reset[i]))
     step.ports = lowering.ports()
     step.streams = tuple(stream for stream, _ in lowering.streams.values())
     unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
@@ -153,10 +152,10 @@ def lower_kernel(module, debug, name, keep_unused=False):
 def _check_names(lowering):
     """Refuse members and streams that would have one name in Verilog (`verilog.py`)."""
     names = {}
-    for leaf in lowering.layout.leaves:
-        if leaf.name in names:
-            raise Refused(f"two members are '{leaf.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one")
-        names[leaf.name] = f"s_{leaf.name}"
+    for cell in lowering.layout.cells:
+        if cell.name in names:
+            raise Refused(f"two members are '{cell.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one")
+        names[cell.name] = f"s_{cell.name}"
     for stream, _ in lowering.streams.values():
         if stream == "go" or any(f"{stream}_{signal}" in names.values() for signal in ("data", "valid", "ready")):
             raise Refused(f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, rename it")
@@ -168,12 +167,12 @@ def _reset_values(module, debug, name):
     lowering = Lowering(module, debug, module.functions[f"srcnn_reset_{name}"], graph)
     final = lowering.run()
     values = []
-    for i, leaf in enumerate(lowering.layout.leaves):
+    for i, cell in enumerate(lowering.layout.cells):
         node = final.get(("this", i))
         if node is None or node.op == "input":
             values.append(0)
         elif node.op == "literal":
             values.append(node.attr)
         else:
-            raise Refused(f"the reset value of member '{leaf.name}' is no constant: initialise it with one")
+            raise Refused(f"the reset value of member '{cell.name}' is no constant: initialise it with one")
     return values

@@ -6,7 +6,7 @@ the C++ side: `DICompositeType(name: "ap_uint<5>")`, members with offsets, templ
 
 import re
 
-from hls.open.read.layout import Array, Layout, Leaf, Ram
+from hls.open.read.layout import Array, Cell, Layout, Ram
 from model.base.errors import Refused
 
 
@@ -101,7 +101,7 @@ class DebugInfo:
         key = self.strip(key)
         result = Layout(int(self.node(key).get("size", 0)) // 8)
         self._collect(result, key, "", 0)
-        result.leaves.sort(key=lambda leaf: leaf.offset)
+        result.cells.sort(key=lambda cell: cell.offset)
         return result
 
     def _collect(self, out, key, name, offset):
@@ -113,13 +113,13 @@ class DebugInfo:
             if "float" in encoding:
                 raise Refused(f"member '{name}' is floating point: a kernel computes with ap_int only")
             width = 1 if encoding == "DW_ATE_boolean" else 8 * size
-            out.leaves.append(Leaf(name, offset, size, width, encoding.startswith("DW_ATE_signed")))
+            out.cells.append(Cell(offset, size, width, encoding.startswith("DW_ATE_signed"), name))
             return
         tag = node.get("tag")
         integer = re.fullmatch(r"ap_(u?)int(?:_base)?<(\d+)(?:, (true|false))?>", node.get("name", ""))
         if integer:
             signed = integer.group(3) == "true" if integer.group(3) else not integer.group(1)
-            out.leaves.append(Leaf(name, offset, size, int(integer.group(2)), signed))
+            out.cells.append(Cell(offset, size, int(integer.group(2)), signed, name))
         elif node.get("name", "").startswith("ram<"):
             word, depth = self.template_arguments(key)
             out.rams.append(Ram(name, offset, size, depth, self.layout(word)))

@@ -5,23 +5,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Cell:
-    """A scalar of an object, without a name: `width` bits kept in `size` bytes at `offset`."""
+    """A scalar of an object: `width` bits kept in `size` bytes at `offset`, extended by their sign; only members have names."""
 
     offset: int
     size: int
     width: int
     signed: bool = False
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A scalar in memory: `width` bits kept in `size` bytes at `offset`, extended by their sign."""
-
-    name: str
-    offset: int
-    size: int
-    width: int
-    signed: bool
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,14 +39,14 @@ class Layout:
     """All scalars and RAMs of an object, in the order of their offsets."""
 
     size: int
-    leaves: list = field(default_factory=list)
+    cells: list = field(default_factory=list)
     rams: list = field(default_factory=list)
     arrays: list = field(default_factory=list)
 
     @property
     def width(self):
         """Bits of the packed object: its scalars, the first in the lowest bits."""
-        return sum(leaf.width for leaf in self.leaves)
+        return sum(cell.width for cell in self.cells)
 
     def __hash__(self):
         return id(self)
