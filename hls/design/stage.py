@@ -3,11 +3,10 @@
 import dataclasses
 import functools
 
+from hls.design.cost import BEAT_BITS
 from hls.design.dataflow import layer_processes
 from model.graph.formats import ACT_BITS, WEIGHT_BITS
 from model.graph.kinds import Conv
-
-BEAT_BITS = 64
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,7 @@ from model.base.paths import BUILD, make_folder
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
 from model.imaging import files as picture_files, strips
 from model.imaging.resize import upscale_bicubic
+from model.integer import golden
 
 HOST_STEPS = ("colour", "bicubic", "pack", "unpack", "merge")  # what no accelerator takes over; reading and writing depend on the format
 BACKENDS = ("golden", "csim", "pynq")
@@ -129,7 +130,7 @@ class Packing:
         self.config, self.y = config, y
         self.places = tiling.cut(*y.shape, min(y.shape[0], side or config.tile_height), columns)
         self.size = f"{self.places[0].width}x{self.places[0].height} tiles"
-        self._tiles = list(tiling.views(tiling.pad(y, halo), self.places, halo))
+        self._tiles = list(tiling.views(golden.pad(y, halo), self.places, halo))
         self._sent = np.empty(sum(2 + packets.tile_words(tile.shape) for tile in self._tiles), np.uint64)
         self._answers = self._answer()
         self._out = np.empty_like(y)

@@ -20,6 +20,7 @@ from host.picture.upscaling import Upscaling
 from model.base.errors import UserError
 from model.graph.network import UPSCALES
 from model.graph.weights import load_quant, weight_path
+from model.integer import golden
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
 MAX_MPIXEL = 64.0
@@ -190,7 +191,7 @@ def infer_luma(y, backend, tile=None, clock=None, progress=None):
     backend.check_tile(rows, columns)
     halo = backend.model.network.halo
     with clock("pack"):
-        padded = tiling.pad(y, halo)
+        padded = golden.pad(y, halo)
         tiles = tiling.cut(*y.shape, rows, columns)
     out = np.empty(y.shape, np.uint8)
     results = backend.infer(tiling.views(padded, tiles, halo), clock)

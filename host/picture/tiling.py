@@ -12,8 +12,6 @@ its own window and on nothing else: any tiling gives exactly the bits of the who
 
 from typing import NamedTuple
 
-import numpy as np
-
 
 class Tile(NamedTuple):
     """A rectangle of output pixels."""
@@ -46,11 +44,6 @@ def cut(height, width, tile_height, tile_width):
 def even(side, limit):
     """Return the smallest tile side that cuts `side` into as few parts as `limit` allows: 2000, 1920 -> 1000."""
     return -(-side // -(-side // limit))
-
-
-def pad(y, halo):
-    """Replicate-pad an (H, W) picture into one new contiguous array; `y` may be a strided view."""
-    return np.pad(y, halo, mode="edge")
 
 
 def views(padded, tiles, halo):

@@ -82,7 +82,7 @@ def run_frame(config, model, y, program, tile=None, seed=1, idle=0.0, backpressu
     halo, pixels = config.network.halo, y.size
     rows, columns = tile or (tiling.even(y.shape[0], config.tile_height), tiling.even(y.shape[1], config.tile_width))
     places = tiling.cut(*y.shape, rows, columns)
-    inputs = list(tiling.views(tiling.pad(y, halo), places, halo))
+    inputs = list(tiling.views(golden.pad(y, halo), places, halo))
     packets = [tile_packet(config, view, _tag(index)) for index, view in enumerate(inputs)]
     expected = HEADER + sum(answer_words(config, *view.shape) for view in inputs)
     golden_y = golden.infer(model, y)

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from hls.design.boards import list_boards, read_board
 from hls.design.config import make_config
-from hls.design.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Cost, Ram, adder_bits, mac_cost, sum_cost, total
+from hls.design.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Ram, adder_bits, total
 from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
 from hls.design.folding import fewest_dsps, search
 from hls.design.load import load_config
