@@ -1,8 +1,8 @@
 """What a folding costs on an FPGA: DSPs, block RAMs, LUTs, flip-flops of each stage, from the configuration alone.
 
 DSPs and RAMs are counted as the kernels and the primitives have them. LUTs and flip-flops are linear in a few sizes of
-a stage, with coefficients fitted to what Yosys reports (`python -m hls.report.folding --fit`). How well the model and Yosys
-agree is shown by `python -m hls.report.folding --check`.
+a stage, with coefficients fitted to what Yosys reports (`python -m hls.report.cost_fit fit`). How well the model and Yosys
+agree is shown by `python -m hls.report.cost_fit check`.
 """
 
 import operator

@@ -1,4 +1,4 @@
-"""The cost model against Yosys: compare, fit its coefficients, keep figures (`python -m hls.report.folding --check`, `--fit`, `--record`).
+"""The cost model against Yosys: `python -m hls.report.cost_fit check`, `fit` its coefficients, `record` figures.
 
 Figures come from the reports of `make synth BOARD=` and from `hls/report/cost_figures.json`, which keeps some of them together
 with the foldings they belong to, so that the fit and the tests need no Yosys.
@@ -7,16 +7,17 @@ with the foldings they belong to, so that the fit and the tests need no Yosys.
 import json
 import pathlib
 
+import click
 import numpy as np
 
 from hls.design import cost
-from hls.design.boards import list_boards
+from hls.design.boards import DEFAULT_BOARD, list_boards
 from hls.design.load import load_config
 from hls.design.stage import Stage
-from model.base.errors import UserError
+from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, atomic_write
 from model.base.report import table
-from model.graph.network import load_network
+from model.graph.network import DEFAULT_NETWORK, load_network
 
 FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
 KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")   # what a figure belongs to
@@ -83,14 +84,14 @@ def compare(figures):
     return rows
 
 
-def check(network, board):
+def check():
     """Return a table of the model against all known figures of all boards."""
     figures = [figure for name in list_boards() for figure in reported(name)]
     known = [tuple(figure[key] for key in KEYS) for figure in figures]
     return table(compare(figures + [figure for figure in recorded() if tuple(figure[key] for key in KEYS) not in known]), floatfmt=".10g")
 
 
-def fit(network, board):
+def fit():
     """Return the coefficients that fit the recorded figures best, as lines for hls/design/cost.py.
 
     The squares of relative errors are least; no coefficient is negative.
@@ -119,3 +120,35 @@ def record(network, board):
     with atomic_write(FIGURES) as temporary:
         temporary.write_text("[\n" + ",\n".join(" " + json.dumps(figure) for figure in keep + figures) + "\n]\n")
     return f"{FIGURES.name} holds {len(keep + figures)} figures"
+
+
+@click.group()
+def main():
+    """Hold the cost model of the foldings against what Yosys reports."""
+
+
+@main.command("check")
+@report_user_errors
+def check_command():
+    """Compare the cost model with the figures of the reports and with those that are kept."""
+    print(check())
+
+
+@main.command("fit")
+@report_user_errors
+def fit_command():
+    """Fit the cost model's coefficients to the figures that are kept."""
+    print(fit())
+
+
+@main.command("record")
+@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@report_user_errors
+def record_command(network, board):
+    """Keep the figures of the last `make synth BOARD= NETWORK=` for `check`, `fit` and the tests."""
+    print(record(network, board))
+
+
+if __name__ == "__main__":
+    main()

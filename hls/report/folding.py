@@ -6,7 +6,6 @@ from hls.design.boards import DEFAULT_BOARD, read_board
 from hls.design.cost import total
 from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
 from hls.design.folding import fewest_dsps, search
-from hls.report import cost_fit
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
 from model.graph.network import DEFAULT_NETWORK, load_network
@@ -40,15 +39,9 @@ def proposal_toml(config, board_width):
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option("--pack/--no-pack", default=None, help="Two products per DSP, or one.  [default: the board file's]")
 @click.option("--tile-width", type=click.IntRange(1), help="Output pixels of the widest tile.  [default: the board file's, or the widest that fits]")
-@click.option("--check", "action", flag_value="check", help="Compare the cost model with Yosys' figures instead.")
-@click.option("--fit", "action", flag_value="fit", help="Fit the cost model's coefficients to Yosys' figures instead.")
-@click.option("--record", "action", flag_value="record", help="Keep the figures of `make synth BOARD= NETWORK=` for --check, --fit and the tests.")
 @report_user_errors
-def main(network, board, pack, tile_width, action):
+def main(network, board, pack, tile_width):
     """Propose the folding of a network on a board."""
-    if action:
-        print(getattr(cost_fit, action)(network, board))
-        return
     described = read_board(board)
     config = search(load_network(network), described, tile_width, pack)
     if config is None:
