@@ -1,4 +1,4 @@
-"""Third pass: an optimised LLVM function -> `Step`, a dataflow graph with channel operations.
+"""An optimised LLVM function -> `Step`, a dataflow graph with channel operations.
 
 Blocks are visited in topological order. Each has a predicate; where blocks join, values and memory are selected;
 a call to a stream or a RAM becomes an access with the block's predicate. Nothing of control flow is left.

@@ -1,4 +1,4 @@
-"""Sixth pass: a scheduled step as SystemVerilog.
+"""A scheduled step as SystemVerilog.
 
 One module per step: a wire per operation, a register per stage that a value outlives, the state, and a chain of valid
 bits that says which stages hold a step. Values of later stages are named `<value>__<stage>`.

@@ -1,4 +1,4 @@
-"""First pass: C++ -> LLVM IR, unoptimised, with debug information.
+"""C++ -> LLVM IR, unoptimised, with debug information.
 
 The debug information is more than file and line: it tells the names, widths and places of a kernel's members and
 of what its streams carry (`debug_info.py`), which LLVM's own types no longer know.

@@ -1,4 +1,4 @@
-"""Second pass: LLVM's optimiser turns `step` into one acyclic function of integer operations.
+"""LLVM's optimiser turns `step` into one acyclic function of integer operations.
 
 Everything is inlined, loops are unrolled whole, local variables become values. Nothing may become a vector.
 """
