@@ -72,13 +72,6 @@ def probe(path):
         return source.info
 
 
-def read_frames(path):
-    """Yield the frames of a video as the network gets them: `Picture`s, RGB, upright."""
-    with Source(path) as source:
-        for _, picture in source.read():
-            yield picture
-
-
 def check_output(path, source):
     """Raise `UserError` unless a video can be written to `path` later."""
     path = pathlib.Path(path)

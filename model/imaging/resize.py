@@ -112,12 +112,6 @@ def upscale_bicubic(image, upscale, rows=None):
     return out.reshape(upscale * height, upscale * width)[begin - upscale * start:end - upscale * start]
 
 
-def upscale_bilinear(image, upscale):
-    """Upscale an 8-bit picture bilinearly (OpenCV's, pixel centres aligned as in `upscale_bicubic`); uint8 in and out."""
-    _check_uint8(image, upscale)
-    return opencv_resize(image, (image.shape[0] * upscale, image.shape[1] * upscale), cv2.INTER_LINEAR)
-
-
 def opencv_resize(image, size, interpolation=cv2.INTER_CUBIC):
     """Resize with OpenCV, without antialiasing: the original project's way down and up.
 

@@ -90,7 +90,8 @@ def times(path):
 
 
 def rgb(path):
-    return [picture.pixels for picture in video.read_frames(path)]
+    with video_in.Source(path) as source:
+        return [picture.pixels for _, picture in source.read()]
 
 
 # --- what it writes ------------------------------------------------------------------------------------------

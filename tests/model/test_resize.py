@@ -11,7 +11,7 @@ from model.base.errors import UserError
 from model.base.paths import dataset_files
 from model.data.datasets import read_picture
 from model.imaging.color import rgb_to_y
-from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8, upscale_bicubic, upscale_bilinear
+from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8, upscale_bicubic
 
 BASELINES = {("Set5", 2): 33.6614, ("Set5", 3): 30.3922, ("Set5", 4): 28.4207,
              ("Set14", 2): 30.2318, ("Set14", 3): 27.5405, ("Set14", 4): 26.0001}
@@ -121,7 +121,7 @@ def test_upscale_commutes_with_transposition_and_mirrors(picture, upscale):
 
 def test_channels_are_independent():
     rgb = np.random.default_rng(3).integers(0, 256, (13, 17, 3), np.uint8)
-    for function, argument in ((imresize, 0.4), (imresize, 3), (imresize, (7, 40)), (upscale_bicubic, 3), (upscale_bilinear, 2)):
+    for function, argument in ((imresize, 0.4), (imresize, 3), (imresize, (7, 40)), (upscale_bicubic, 3)):
         whole = function(rgb, argument)
         for c in range(3):
             assert np.array_equal(whole[:, :, c], function(np.ascontiguousarray(rgb[:, :, c]), argument)), function
@@ -131,7 +131,6 @@ def test_channels_are_independent():
 def test_one_pixel(upscale):
     one = np.array([[201]], np.uint8)
     assert (upscale_bicubic(one, upscale) == 201).all() and upscale_bicubic(one, upscale).shape == (upscale, upscale)
-    assert (upscale_bilinear(one, upscale) == 201).all()
     assert opencv_resize(one, (upscale, 1)).shape == (upscale, 1)
     assert opencv_resize(one[:, :, None], (2, 2)).shape == (2, 2, 1)
 
@@ -153,7 +152,7 @@ def test_modcrop():
 @pytest.mark.parametrize("call", [
     lambda: imresize(np.zeros((0, 4)), 2), lambda: imresize(np.zeros(4), 2), lambda: imresize(np.zeros((4, 4)), (0, 2)),
     lambda: upscale_bicubic(np.zeros((4, 4)), 2), lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 0),
-    lambda: upscale_bilinear(np.zeros((0, 4), np.uint8), 2), lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 64)])
+    lambda: upscale_bicubic(np.zeros((0, 4), np.uint8), 2), lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 64)])
 def test_bad_input(call):
     with pytest.raises(UserError):
         call()
