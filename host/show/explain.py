@@ -63,31 +63,6 @@ def feature_maps(model, padded):
     return maps[1:]
 
 
-def infer_float(model, padded):
-    """Run the network in floats, from the weights as they were trained.
-
-    Parameters
-    ----------
-    model : FloatModel
-    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo)
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
-        In units of 0..255, neither rounded nor clipped.
-    """
-    x = padded[:, :, None].astype(np.float32) / 255
-    for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
-        height, width = x.shape[0] - layer.k + 1, x.shape[1] - layer.k + 1
-        total = np.empty((height, width, layer.out_ch), np.float32)
-        total[:] = bias
-        for i in range(layer.k):
-            for j in range(layer.k):
-                total += x[i:i + height, j:j + width] @ weight[:, i, j].T
-        x = np.maximum(total, 0, out=total) if layer.relu else total
-    return x[:, :, 0] * np.float32(255)
-
-
 def brighten(maps):
     """Scale each channel of (H, W, C) so that its largest value is 255; uint8 in and out."""
     return (maps.astype(np.uint16) * 255 // np.maximum(1, maps.max(axis=(0, 1)).astype(np.uint16))).astype(np.uint8)

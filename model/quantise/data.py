@@ -1,8 +1,9 @@
-"""What quantisation sees: crops of the calibration pictures, the float network on them, statistics of windows."""
+"""What quantisation sees: crops of the calibration pictures, statistics of windows."""
 
 import numpy as np
 
 from model.integer import golden
+from model.integer.floating import windows
 from model.quantise.layer import Fit, Inputs
 
 CROP = 48  # output pixels a side of a calibration crop
@@ -34,38 +35,6 @@ def cut_crops(pictures, halo, seed):
         top, left = (rng.integers(0, side - size + 1) for side in pictures[choice].shape)
         crops.append(padded[top:top + size + 2 * halo, left:left + size + 2 * halo])
     return np.stack(crops)
-
-
-def float_layers(model, crops):
-    """Run the float network.
-
-    Parameters
-    ----------
-    model : FloatModel
-    crops : ndarray of uint8, shape (N, H, W)
-
-    Returns
-    -------
-    list of ndarray of float32, shape (N, H', W', O)
-        Per layer its output before ReLU, pixels in [0, 1].
-    """
-    act, outputs = crops[..., None].astype(np.float32) / 255, []
-    for weight, bias in zip(model.weights, model.biases):
-        out_ch, k = weight.shape[:2]
-        matrix = weight.reshape(out_ch, -1).T.astype(np.float32)
-        side = act.shape[1] - k + 1
-        z = np.empty((len(act), side, side, out_ch), np.float32)
-        for source, out in zip(act, z):
-            out[:] = (windows(source, k) @ matrix).reshape(out.shape) + bias
-        outputs.append(z)
-        act = np.maximum(z, 0)
-    return outputs
-
-
-def windows(x, k):
-    """(H, W, I) -> float32 (pixels, k * k * I), taps in weight order."""
-    view = np.lib.stride_tricks.sliding_window_view(x.astype(np.float32), (k, k), axis=(0, 1))
-    return view.transpose(0, 1, 3, 4, 2).reshape(-1, k * k * x.shape[2])
 
 
 def covariance(acts, k):

@@ -23,8 +23,9 @@ from model.data.datasets import degrade, picture_files, read_picture, split
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
 from model.graph.weights import QuantLayer, QuantModel
 from model.integer import golden
+from model.integer.floating import float_layers
 from model.quantise.channels import noise_gains, plan_parts, whole_channels
-from model.quantise.data import covariance, cut_crops, float_layers, gather_fits
+from model.quantise.data import covariance, cut_crops, gather_fits
 from model.quantise.layer import error, polish, round_with_feedback, WEIGHT_MAX, WEIGHT_MIN
 
 ACT_MAX = 2**ACT_BITS - 1

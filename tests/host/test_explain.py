@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from host.show import explain
 from model.graph.weights import load_float, load_quant, weight_path
 from model.imaging.resize import upscale_bicubic
-from model.integer import golden
+from model.integer import floating, golden
 
 
 @settings(max_examples=20, deadline=None)
@@ -28,7 +28,7 @@ def test_float_network_is_tensorflows(network):
     from model.train.keras_model import infer_float
     model = load_float(weight_path(network, 3), network)
     y = upscale_bicubic(np.ascontiguousarray(explain.sample_photo()[0][100:130, 200:230, 1]), 3)
-    result = explain.infer_float(model, golden.pad(y, model.network.halo))
+    result = floating.infer(model, golden.pad(y, model.network.halo))
     np.testing.assert_allclose(result, infer_float(model, y), atol=2e-3)  # of 255: float32, sums in another order
     fixed = golden.infer(load_quant(weight_path(network, 3, quantised=True), network), y)
     assert np.abs(result - fixed).mean() < 1

@@ -14,7 +14,7 @@ from model.graph.formats import MAX_SHIFT
 from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 from model.graph.weights import FloatModel, load_float, load_quant, save_float, weight_path
-from model.integer import golden
+from model.integer import floating, golden
 from model.quantise import __main__ as command_line, channels as quantise_channels, data, layer as quantise_layer, search
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -54,7 +54,7 @@ def few_crops(monkeypatch):
 
 def rms_error(model, quantised, y):
     """Root mean square of golden - float, in grey levels."""
-    reference = data.float_layers(model, golden.pad(y, model.network.halo)[None])[-1][0, :, :, 0]
+    reference = floating.float_layers(model, golden.pad(y, model.network.halo)[None])[-1][0, :, :, 0]
     return float(np.sqrt(np.mean((golden.infer(quantised, y, 1) - np.clip(reference * 255, 0, 255)) ** 2)))
 
 
@@ -99,7 +99,7 @@ def test_least_squares_finds_the_filter_behind_the_samples():
     layer = Conv("conv", 3, 2, 1, True)
     stored = rng.integers(0, 256, (4, 20, 20, 2)).astype(np.uint8)
     true, bias = rng.normal(0, 0.01, 18), 0.7
-    target = np.stack([(data.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
+    target = np.stack([(floating.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
     for cap in (np.inf, 1.0):
         fit, = data.gather_fits(layer, stored, target, np.array([cap]))
         inside = ((target > 0) & (target < cap)).sum()
@@ -144,7 +144,7 @@ def test_noise_gains_are_those_of_a_linear_network():
             x[0, 7, 7, channel] = 1
             for layer, weight in zip(SMALL.layers[index + 1:], model.weights[index + 1:]):
                 side = x.shape[1] - layer.k + 1
-                x = (data.windows(x[0], layer.k) @ weight.reshape(layer.out_ch, -1).T).reshape(1, side, side, -1)
+                x = (floating.windows(x[0], layer.k) @ weight.reshape(layer.out_ch, -1).T).reshape(1, side, side, -1)
             assert gains[index][channel] == pytest.approx((x**2).sum(), rel=1e-4)
 
 
