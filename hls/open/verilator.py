@@ -14,6 +14,9 @@ WAIVED = ["UNUSEDSIGNAL",      # ports and bits that a kernel doesn't use: the d
           "PINCONNECTEMPTY",   # `go_ready`: room doesn't depend on whether a step begins
           "VARHIDDEN", "GENUNNAMED",
           "UNSIGNED", "CMPCONST"]        # comparisons that are always true are left to synthesis
+# How a design is simulated: undefined values start at random, so that nothing relies on them. Warnings are for `lint`, but for
+# the library's own on a wrong parameter.
+SIMULATE = ["--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Werror-USERERROR", "-Wno-WIDTH"]
 MAIN = """
 #include "V{top}.h"
 #include "verilated.h"
@@ -53,8 +56,8 @@ def run_bench(files, top, folder, cycles):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "main.cpp").write_text(MAIN.format(top=top, cycles=cycles))
-    command = ["verilator", "--cc", "--exe", "--build", "-j", "1", "-O3", "--x-assign", "unique", "--x-initial", "unique",
-               "-Wno-fatal", "-Wno-WIDTH", "--top-module", top, "--Mdir", str(folder / "obj"), "-CFLAGS", "-O0",
+    command = ["verilator", "--cc", "--exe", "--build", "-j", "1", "-O3", *SIMULATE,
+               "--top-module", top, "--Mdir", str(folder / "obj"), "-CFLAGS", "-O0",
                str(folder / "main.cpp"), *map(str, files)]
     built = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if built.returncode:

@@ -12,14 +12,14 @@ import tempfile
 
 import numpy as np
 
-from hls.open.verilator import environment
+from hls.open.verilator import SIMULATE, environment
 from model.base.cache import built, digest
 from model.base.errors import UserError
 from model.base.paths import BUILD
 
 BENCH = pathlib.Path(__file__).resolve().parent / "frame.cpp"
-# As `pytest sim/` builds it, but for the public ports: the same Verilog, registers that start at random.
-VERILATE = ["--cc", "-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-WIDTH", "--top-module", "srcnn_top"]
+# As `pytest sim/` builds it, but for the public ports.
+VERILATE = ["--cc", "-O3", *SIMULATE, "--top-module", "srcnn_top"]
 COMPILE = ["g++", "-c", "-w", "-std=gnu++17", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0", "-DVM_TIMING=0"]
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 STUCK = 3  # frame.cpp's exit code when no beat moves any more

@@ -10,13 +10,12 @@ from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Verilator, VerilatorControlFile
 
 from hls.generate.verilog import build_rtl
-from hls.open.verilator import environment
+from hls.open.verilator import SIMULATE, environment
 from hls.vendor.vitis import build_folder, exported_verilog
 from model.base.cache import build_lock, digest
 from model.base.paths import BUILD, ROOT, make_folder
 
-# Warnings are the business of `make rtl`, which lints. Undefined values start at random, so that nothing relies on them.
-BUILD_ARGS = ["-O3", "--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Wno-WIDTH", "-CFLAGS", "-O1"]  # compiling for longer than it runs does not pay
+BUILD_ARGS = ["-O3", *SIMULATE, "-CFLAGS", "-O1"]  # compiling for longer than it runs does not pay
 # cocotb reaches the ports of the top; with every signal of the design public, Verilator takes minutes instead of seconds.
 PUBLIC = """\
 `verilator_config

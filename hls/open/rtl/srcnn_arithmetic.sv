@@ -11,6 +11,11 @@ module srcnn_multiply #(
     input  wire signed [B-1:0] b,
     output reg  signed [P-1:0] p    // three cycles later
 );
+    generate
+        if (A < 1 || B < 1) $error("srcnn_multiply: A and B have to be 1 or more");
+        if (P < 1 || P > A + B) $error("srcnn_multiply: P has to be 1 to A + B");
+    endgenerate
+
     reg signed [A-1:0] a_in;
     reg signed [B-1:0] b_in;
     reg signed [A+B-1:0] product;

@@ -15,6 +15,12 @@ module srcnn_fifo #(
     output wire             out_valid,
     input  wire             out_ready
 );
+    generate
+        if (WIDTH < 1) $error("srcnn_fifo: WIDTH has to be 1 or more");
+        if (DEPTH < 1) $error("srcnn_fifo: DEPTH has to be 1 or more");
+        if (ROOM < 1 || ROOM > DEPTH) $error("srcnn_fifo: ROOM has to be 1 to DEPTH, or nothing would ever begin");
+    endgenerate
+
     localparam int BITS = $clog2(DEPTH + 1);
     localparam int PTR = DEPTH > 1 ? $clog2(DEPTH) : 1;
     reg [WIDTH-1:0] mem [0:DEPTH-1];

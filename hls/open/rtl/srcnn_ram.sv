@@ -15,6 +15,10 @@ module srcnn_ram #(
     input  wire [WIDTH-1:0] wr_data
 );
     generate
+        if (WIDTH < 1) $error("srcnn_ram: WIDTH has to be 1 or more");
+        if (BITS < 1 || BITS > 30) $error("srcnn_ram: BITS has to be 1 to 30");
+        if (DEPTH < 1 || DEPTH > 1 << BITS) $error("srcnn_ram: DEPTH has to be 1 to what BITS of address reach");
+
         if (DEPTH <= SHALLOW) begin : g_luts
             (* ram_style = "distributed" *) reg [WIDTH-1:0] mem [0:DEPTH-1];
             initial for (int i = 0; i < DEPTH; i++) mem[i] = '0;
