@@ -6,6 +6,9 @@ from hls.open.dataflow.evaluate import topological
 def components(order, before):
     """Return strongly connected groups, each after those it depends on (Tarjan's algorithm without recursion).
 
+    networkx has the algorithm, too, but its groups are sets: the schedule places a group's nodes in their order, and two
+    builds have to give the same Verilog.
+
     Parameters
     ----------
     order : iterable
