@@ -30,7 +30,8 @@ def main(header, kernels, include, output, part, clock, feedback):
         if not equals:
             raise UserError(f"'{kernel}' is no kernel; write name=type, for example conv1=srcnn::conv1_stage")
         named[name] = kind
-    built = build(f'#include "{header}"', named, include, output, Timing(fabric_of(part), fabric_of(part).budget(clock)))
+    fabric = fabric_of(part)
+    built = build(f'#include "{header}"', named, include, output, Timing(fabric, fabric.budget(clock)))
     for name, result in built.items():
         rams = {p.name: (p.width, p.depth) for p in result.stage.step.ports if p.direction in ("read", "write")}
         state = sum(r.width for r in result.stage.step.registers)
@@ -38,7 +39,7 @@ def main(header, kernels, include, output, part, clock, feedback):
                    (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none"))
         click.echo("  " + " ".join(str(f) for f in result.files))
         if feedback:
-            for path in longest_feedback(result.stage.step):
+            for path in longest_feedback(result.stage.step, fabric.delay):
                 click.echo(f"  {path}")
 
 

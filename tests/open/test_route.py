@@ -95,13 +95,14 @@ def test_accumulators_feed_back_through_one_addition():
     """LLVM likes to add products to the accumulator one by one: twice the feedback, half the clock."""
     need("ziglang", "llvmlite")
     from hls.open.dataflow.feedback import longest_feedback
+    from hls.open.pipeline.fabric import SERIES7_1
     from hls.open.pipeline.verilog import generate
     step = lowered("ap_uint<32> w = in.read(); ap_int<24> dot = 0;\n"
                    "for (int i = 0; i < 4; i++) { ap_int<8> k = w.range(8 * i + 7, 8 * i); dot += k * x[i]; x[i] = w.range(7 - i, 0); }\n"
                    "first = !first; acc = (first ? ap_int<24>(0) : acc) + dot; out.write(acc);",
                    "bool first = true; ap_uint<8> x[4] = {1, 2, 3, 4}; ap_int<24> acc = 0;",
                    "hls::stream<ap_uint<32>>& in, hls::stream<ap_int<24>>& out")
-    path = next(p for p in longest_feedback(step, 9) if p.end == "acc")
+    path = next(p for p in longest_feedback(step, SERIES7_1.delay, 9) if p.end == "acc")
     assert [o for o in path.operations if o.startswith("add")] == ["add24"]
     text = generate(step).text
     assert text.count("srcnn_multiply #(") == 4
@@ -119,7 +120,8 @@ def test_two_sums_of_the_same_terms_of_which_one_feeds_back():
     step = lowered("ap_uint<8> v = in.read(); if (v[0]) { acc = acc + b + c; } else { out.write(c + b + acc); b = v; c = v >> 1; }",
                    "ap_uint<8> acc = 0, b = 1, c = 2;")
     from hls.open.dataflow.feedback import longest_feedback
-    path = next(p for p in longest_feedback(step, 9) if p.end == "acc")
+    from hls.open.pipeline.fabric import SERIES7_1
+    path = next(p for p in longest_feedback(step, SERIES7_1.delay, 9) if p.end == "acc")
     assert sum(o.startswith("add") for o in path.operations) == 1
 
 

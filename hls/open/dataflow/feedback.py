@@ -1,7 +1,8 @@
 """The longest feedback of a step: what has to fit into one clock cycle, whatever the pipeline.
 
 Registers that depend on one another are read and written in the same stage, so the longest path between them sets
-the period for all. Costs are in LUT levels, roughly: enough to name the path that is worth shortening in the C++.
+the period for all. By the fabric's delays of operations, without what fan-out adds: enough to name the path that is worth
+shortening in the C++.
 """
 
 from dataclasses import dataclass
@@ -9,37 +10,35 @@ from dataclasses import dataclass
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import loops
 
-FREE = {"literal", "input", "slice", "zext", "sext", "concat", "not"}
-
-
-def cost(node):
-    """Levels of logic of one operation in six-input LUTs with carry chains."""
-    if node.op in FREE:
-        return 0
-    if node.op in ("add", "sub", "ult", "ule", "slt", "sle"):
-        return 1.2 + node.args[0].width / 32
-    if node.op in ("eq", "ne"):
-        return 1 + node.args[0].width / 24
-    if node.op in ("smul", "shl", "shr", "sra", "index"):
-        return 4
-    return 0.6
-
 
 @dataclass
 class Path:
     """A path from one register to the next value of another."""
 
-    levels: float
+    delay_ps: int
     start: str
     end: str
     operations: list
 
     def __str__(self):
-        return f"{self.start} -> {' -> '.join(self.operations) or 'wire'} -> {self.end} ({self.levels:.1f} levels)"
+        return f"{self.start} -> {' -> '.join(self.operations) or 'wire'} -> {self.end} ({self.delay_ps} ps)"
 
 
-def longest_feedback(step, count=3):
-    """Return the longest paths that feed state back, one per register at their end, longest first."""
+def longest_feedback(step, delay, count=3):
+    """Return the longest paths that feed state back, one per register at their end, longest first.
+
+    Parameters
+    ----------
+    step : Step
+    delay : callable
+        Delay of a node in ps, 0 if it is wires alone: `Fabric.delay`.
+    count : int
+        Of paths.
+
+    Returns
+    -------
+    list of Path
+    """
     paths = []
     for group in loops(step):
         inside = {r.value: r.name for r in group}
@@ -48,15 +47,15 @@ def longest_feedback(step, count=3):
             if node in inside:
                 best[node] = (0, None)
                 continue
-            options = [(best[a][0] + cost(node), a) for a in node.args if a in best]
+            options = [(best[a][0] + delay(node), a) for a in node.args if a in best]
             if options:
                 best[node] = max(options, key=lambda o: o[0])
         for r in group:
             if r.next in best:
                 operations, at = [], r.next
                 while best[at][1] is not None:
-                    if at.op not in FREE:
+                    if delay(at):
                         operations.insert(0, f"{at.op}{at.args[0].width if at.width == 1 else at.width}")
                     at = best[at][1]
                 paths.append(Path(best[r.next][0], inside[at], r.name, operations))
-    return sorted(paths, key=lambda p: -p.levels)[:count]
+    return sorted(paths, key=lambda p: -p.delay_ps)[:count]
