@@ -190,7 +190,7 @@ def model_table():
         )
     return markdown(
         [
-            f"{title(DEFAULT_NETWORK)}, modelled for counted (`python -m hls.report.folding --check`)",
+            f"{title(DEFAULT_NETWORK)}, modelled for counted (`python -m hls.report.cost_fit check`)",
             "PE x SIMD",
             "DSP",
             "BRAM36",
