@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Upscale pictures and videos with SRCNN, on a PYNQ board or on this computer: `python host/run_pynq.py img.bmp`."""
 
+from __future__ import annotations
+
 import pathlib
 import sys
 
@@ -27,7 +29,7 @@ class TileSize(click.ParamType):
 
     name = "N|WxH"
 
-    def convert(self, value, param, context):
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> tuple[int, int]:
         """Return (rows, columns)."""
         try:
             sides = [int(side) for side in value.lower().split("x")]
@@ -41,7 +43,7 @@ class TileSize(click.ParamType):
 class Images(click.Argument):
     """One or more pictures, called IMAGE in errors."""
 
-    def get_error_hint(self, ctx):
+    def get_error_hint(self, ctx: click.Context | None) -> str:
         """Return the name to show."""
         return "'IMAGE'"
 
@@ -81,7 +83,25 @@ Examples:
 @click.option("--workers", type=click.IntRange(min=1), help="Of --dask local.  [default: one per two cores, at least two]")
 @click.option("-v", "--verbose", is_flag=True, help="Say more about weights and tiles.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-def command(images, output, upscale, backend, tile, network, weights, max_mpixel, figure, truth, suffix, crf, again, cluster, workers, verbose, quiet):
+def command(
+    images: tuple[pathlib.Path, ...],
+    output: str | None,
+    upscale: str | None,
+    backend: str,
+    tile: tuple[int, int] | None,
+    network: str | None,
+    weights: pathlib.Path | None,
+    max_mpixel: float,
+    figure: bool,
+    truth: pathlib.Path | None,
+    suffix: str,
+    crf: int,
+    again: bool,
+    cluster: str | None,
+    workers: int | None,
+    verbose: bool,
+    quiet: bool,
+) -> int:
     """Upscale each IMAGE (bmp, png, jpg or tif; any size, grey or colour), video (mp4, mov, mkv, webm, avi) or folder of both with SRCNN.
 
     Y goes through the network, Cb and Cr (and transparency) are upscaled bicubically. A folder is taken with its sub-folders, which the
@@ -210,7 +230,7 @@ def _run_video(image, output, model, open_backend, options, truth, say, verbose,
 
 
 @report_user_errors
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends in one sentence and exit code 2."""
     try:
         code = command.main(arguments, prog_name="run_pynq.py", standalone_mode=False)

@@ -1,9 +1,17 @@
 """DMA buffers of one transfer: the packets that go to the overlay, and the answers that come back."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from hls.packets import packets
 from model.base.errors import UserError
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 WORD = 8                # bytes
 # PYNQ 3.1 can place buffers of less than 4 KiB above 4 GiB, where not every DMA reaches (XRT 2.17).
@@ -38,7 +46,7 @@ class Slot:
         Of the last transfer that ended well; pixels are views of `rx`.
     """
 
-    def __init__(self, allocate, address_bits):
+    def __init__(self, allocate: Callable, address_bits: int) -> None:
         self._allocate, self._address_bits = allocate, address_bits
         self.tx = self.rx = None
         self.words = self.answer_words = self.pixels = 0
@@ -46,7 +54,7 @@ class Slot:
         self.answers = []
         self._expected = []   # (tag, shape) of each tile
 
-    def pack(self, config, batch, tag):
+    def pack(self, config: Config, batch: list[np.ndarray], tag: int) -> int:
         """Write the packets of a batch of tiles; return the next unused tag."""
         self._reserve(sum(2 + packets.tile_words(tile.shape) for tile in batch),
                       sum(packets.answer_words(config, *tile.shape) for tile in batch))
@@ -59,14 +67,14 @@ class Slot:
         self.pixels = sum(tile.size for tile in batch)
         return tag
 
-    def put(self, words, answer_words):
+    def put(self, words: list[np.ndarray], answer_words: int) -> None:
         """Write ready-made packets."""
         words = np.concatenate(words)
         self._reserve(len(words), answer_words)
         self.tx[:len(words)] = words
         self._expected, self.pixels = [], len(words)
 
-    def parse(self, received, config_id):
+    def parse(self, received: int, config_id: int) -> None:
         """Parse an answer of `received` bytes and compare it with what was asked of the overlay with this config id."""
         self.answers = packets.parse_answers(np.asarray(self.rx)[:received // WORD])
         for answer in self.answers:
@@ -83,12 +91,12 @@ class Slot:
                 raise UserError(f"the overlay's answers are out of step (expected tile {tag} of {shape[1]}x{shape[0]} pixels, "
                                 f"got {answer.command} {answer.tag}); {AGAIN}")
 
-    def results(self):
+    def results(self) -> Iterator[np.ndarray]:
         """Yield the tiles' outputs: views of the receive buffer."""
         for answer in self.answers:
             yield answer.pixels
 
-    def free(self):
+    def free(self) -> None:
         """Give the buffers back; PYNQ unmaps them at once."""
         self.answers = []
         for buffer in (self.tx, self.rx):

@@ -7,9 +7,15 @@ hardware works on one transfer, the next is packed and the last is handed on.
     hardware          | transfer 0      | transfer 1                 | transfer 2
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib
+import pathlib
 import time
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from hls.design.load import load_config
 from hls.packets import packets
@@ -17,6 +23,11 @@ from hls.packets.parameters import load_packet
 from host.board.buffers import AGAIN, ERROR_WORDS, WORD, Slot
 from host.board.overlay import lock_overlay, read_manifest
 from model.base.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from model.graph.weights import QuantModel
 
 BATCH_BYTES = 8 << 20   # of queued packets per transfer; PYNQ-Z2 has 128 MiB of contiguous memory in all
 PATIENCE_S = 5.0        # of waiting beyond the computing time
@@ -56,7 +67,15 @@ class Driver:
         next `infer` resets the DMA, loads the bitstream anew and then the parameters.
     """
 
-    def __init__(self, folder, model, *, pynq=None, batch_bytes=BATCH_BYTES, patience_s=PATIENCE_S):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        model: QuantModel,
+        *,
+        pynq: types.ModuleType | None = None,
+        batch_bytes: int = BATCH_BYTES,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         manifest = read_manifest(folder)
         self._config = load_config(manifest["network"], manifest["board"])
         self._load = load_packet(self._config, model)
@@ -99,13 +118,15 @@ class Driver:
         self._slots = Slot(pynq.allocate, address_bits), Slot(pynq.allocate, address_bits)
 
     @property
-    def largest_tile(self):
+    def largest_tile(self) -> tuple[int, int]:
         """Most rows and columns of output pixels: what the overlay takes and the DMA's length register holds."""
         halo, width = self._config.network.halo, self._config.max_width
         rows = min(self._config.max_height, (self._most_words - 2) * WORD // width)
         return rows - 2 * halo, width - 2 * halo
 
-    def infer(self, tiles, clock=lambda step: contextlib.nullcontext()):
+    def infer(
+        self, tiles: Iterable[np.ndarray], clock: Callable = lambda step: contextlib.nullcontext()
+    ) -> Iterator[np.ndarray]:
         """Compute tiles; see `host.picture.backends.Backend.infer`. Results are views of a DMA buffer. Not for several threads at once."""
         self._caller = mine = object()
         if self._dirty:  # somebody stopped listening to an earlier call
@@ -141,7 +162,7 @@ class Driver:
             if self._caller is not mine:
                 raise UserError("another picture was begun on this board, or the driver closed, before this one was done; compute one after the other")
 
-    def close(self):
+    def close(self) -> None:
         """Stop the DMA if it may be at work, free the buffers, leave the board to others; views of results end here."""
         self._ready = False
         try:

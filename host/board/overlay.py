@@ -1,11 +1,14 @@
 """Which board this is, and the overlay that lies in `bitstreams/<board>/` for it: .bit, .hwh and manifest.json."""
 
+from __future__ import annotations
+
 import hashlib
 import importlib.util
 import json
 import os
 import pathlib
 import re
+from typing import IO
 
 from hls.design.boards import list_boards
 from hls.design.load import load_config
@@ -16,7 +19,7 @@ OVERLAYS = ROOT / "bitstreams"
 DEVICE_TREE = pathlib.Path("/proc/device-tree/chosen/pynq_board")  # where PYNQ's images take $BOARD from
 
 
-def board_name():
+def board_name() -> str | None:
     """Return the board this runs on, as in `hls/boards`, or None.
 
     PYNQ's images set $BOARD ("Pynq-Z2", "KV260"). `sudo` drops it; the device tree, where there is one, still knows.
@@ -35,7 +38,7 @@ def _said_board():
     return name
 
 
-def find_overlay(network):
+def find_overlay(network: str) -> pathlib.Path:
     """Return the folder of this board's overlay.
 
     Parameters
@@ -62,7 +65,7 @@ def find_overlay(network):
     return OVERLAYS / board
 
 
-def lock_overlay(folder):
+def lock_overlay(folder: pathlib.Path) -> IO:
     """Let nobody else use the board until the returned file is closed: two drivers would load each other's overlay away.
 
     Raises
@@ -77,7 +80,7 @@ def lock_overlay(folder):
     return file
 
 
-def read_manifest(folder):
+def read_manifest(folder: pathlib.Path) -> dict:
     """Read and check what lies in an overlay folder.
 
     Returns

@@ -3,10 +3,13 @@
 A folder is taken with all its sub-folders, and the output folder gets the same ones.
 """
 
+from __future__ import annotations
+
 import collections
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 
 from model.base.errors import UserError
 
@@ -49,17 +52,17 @@ class Work:
     others: list
 
 
-def is_video(path):
+def is_video(path: pathlib.Path) -> bool:
     """Tell whether a file is a video, by its extension."""
     return path.suffix.lower() in VIDEOS
 
 
-def result_name(source, upscale, suffix, whole_name=False):
+def result_name(source: pathlib.Path, upscale: int, suffix: str, whole_name: bool = False) -> str:
     """Return the usual name of a result: img.bmp -> img_x3.png (or img.bmp_x3.png); videos become mp4."""
     return f"{source.name if whole_name else source.stem}_x{upscale}{VIDEO_SUFFIX if is_video(source) else suffix}"
 
 
-def collect(inputs, folder, upscale, suffix=".png"):
+def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, suffix: str = ".png") -> Work:
     """List the work of a run.
 
     Parameters

@@ -1,22 +1,30 @@
 """What a run has finished is recorded in the output folder, so that the next run goes on where this one ended."""
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import errno
 import hashlib
 import json
 import os
+import pathlib
 import re
+from typing import TYPE_CHECKING
 
 from model.base.errors import UserError
 from model.base.paths import take_lock
+
+if TYPE_CHECKING:
+    from host.jobs.collect import Job
+    from model.graph.weights import QuantModel
 
 RECORD = ".run_pynq.jsonl"
 _TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.base.paths.atomic_write` names them
 _FORMAT = 1  # of the record; and of how settings become a digest
 
 
-def settings_digest(model, **settings):
+def settings_digest(model: QuantModel, **settings: object) -> str:
     """Return a short text that changes when anything changes that decides the bits of a result.
 
     Parameters
@@ -50,7 +58,7 @@ class Record:
         Another run has the folder, or it cannot be written.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: pathlib.Path) -> None:
         self.folder = output_folder(folder)
         self._lines = {}
         try:
@@ -66,7 +74,7 @@ class Record:
                 entry = json.loads(line)
                 self._lines[entry["output"]] = entry
 
-    def finished(self, job, settings):
+    def finished(self, job: Job, settings: str) -> bool:
         """Tell whether a job's files are there, made from this input with these settings, and untouched since."""
         entry = self._lines.get(self._name(job.output))
         try:
@@ -76,7 +84,7 @@ class Record:
         except (OSError, KeyError, TypeError, AttributeError):
             return False
 
-    def add(self, job, settings, source_stamp, files):
+    def add(self, job: Job, settings: str, source_stamp: list[int], files: list[pathlib.Path]) -> None:
         """Record a finished job.
 
         Parameters
@@ -110,7 +118,7 @@ class Record:
             self._file.close()
 
 
-def output_folder(path):
+def output_folder(path: pathlib.Path) -> pathlib.Path:
     """Make a folder for results, and its parents; raise `UserError` if that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -119,13 +127,13 @@ def output_folder(path):
     return path
 
 
-def stamp(path):
+def stamp(path: str | pathlib.Path) -> list[int]:
     """Return [size, time of the last change] of a file: what tells that it is still the same one."""
     status = os.stat(path)
     return [status.st_size, status.st_mtime_ns]
 
 
-def remove_leftovers(jobs):
+def remove_leftovers(jobs: list[Job]) -> None:
     """Remove what a run that was killed left of these outputs: temporary files, which nobody else knows.
 
     Parameters
@@ -144,7 +152,7 @@ def remove_leftovers(jobs):
                     path.unlink()
 
 
-def is_full(error):
+def is_full(error: UserError) -> bool:
     """Tell whether an error comes, through whatever others, from a full disk: then the next file would fail as well."""
     while error is not None:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):

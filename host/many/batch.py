@@ -1,9 +1,14 @@
 """A run over many pictures and videos: what fails is left out and reported, what is finished stays, the next run goes on."""
 
+from __future__ import annotations
+
 import dataclasses
 import itertools
+import pathlib
 import sys
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -14,6 +19,10 @@ from host.show import before_after
 from host.video import video
 from model.base.errors import UserError
 from model.imaging import files as picture_files
+
+if TYPE_CHECKING:
+    from host.jobs.collect import Work
+    from host.picture.backends import Backend
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130  # the shells' convention for Ctrl-C
@@ -45,7 +54,9 @@ class Options:
     again: bool = False
 
 
-def run(work, folder, backend, options, say=print, quiet=False):
+def run(
+    work: Work, folder: pathlib.Path, backend: Backend, options: Options, say: Callable = print, quiet: bool = False
+) -> int:
     """Do the jobs of a run.
 
     Parameters

@@ -4,6 +4,8 @@ A task carries its input, so that whatever a worker that died had taken on is co
 as every backend gives the same bits, so does every cluster. Small pictures and frames travel whole, larger ones in tiles.
 """
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import dataclasses
@@ -12,10 +14,13 @@ import hashlib
 import importlib
 import logging
 import os
+import pathlib
 import re
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -24,6 +29,10 @@ from host.jobs.record import settings_digest
 from host.picture import backends, pipeline, tiling
 from model.base.errors import UserError
 from model.base.paths import ROOT
+
+if TYPE_CHECKING:
+    from model.graph.weights import QuantModel
+    from model.imaging.files import Picture
 
 LOCAL = "local"
 LARGE_PIXELS = 1 << 24   # results beyond travel in tiles: one picture keeps all workers busy, and none runs out of memory
@@ -79,7 +88,9 @@ class ClusterBackend(backends.Backend):
     name = "dask"
     usual_pixels = 1 << 19
 
-    def __init__(self, model, backend, address, workers=None, threads=None):
+    def __init__(
+        self, model: QuantModel, backend: str, address: str, workers: int | None = None, threads: int | None = None
+    ) -> None:
         super().__init__(model)
         if address != LOCAL and not _ADDRESS.fullmatch(address):
             raise UserError(f"{address!r} is no address of a Dask scheduler; give tcp://host:8786, or local")
@@ -111,18 +122,24 @@ class ClusterBackend(backends.Backend):
             self._closing = stack.pop_all()
         self._alone_since = None  # when it was noticed that there is no worker
 
-    def workers(self):
+    def workers(self) -> tuple[int, int]:
         """Return the number of workers, and of threads of all of them."""
         known = self.client.scheduler_info(n_workers=-1)["workers"].values()
         return len(known), sum(worker["nthreads"] for worker in known)
 
-    def infer(self, tiles, clock=backends.untimed):
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable = backends.untimed) -> Iterator[np.ndarray]:
         for _, compute in self._in_order((None, self._submit(_compute_tile, np.ascontiguousarray(tile))) for tile in tiles):
             with clock("compute"):
                 result = compute()
             yield result
 
-    def upscale_many(self, pictures, tile=None, clock=None, progress=None):
+    def upscale_many(
+        self,
+        pictures: Iterable[tuple[object, Picture]],
+        tile: tuple[int, int] | None = None,
+        clock: Callable | None = None,
+        progress: Callable | None = None,
+    ) -> Iterator[tuple[object, Callable]]:
         clock = clock or pipeline.Clock()
 
         def start():
@@ -141,7 +158,7 @@ class ClusterBackend(backends.Backend):
 
         return self._in_order(start())
 
-    def close(self):
+    def close(self) -> None:
         self._closing.close()
 
     def _submit(self, function, *arguments):
@@ -189,7 +206,7 @@ class ClusterBackend(backends.Backend):
             raise UserError(f"all Dask workers are gone, for {PATIENCE_S:.0f} s; start some, with `dask worker`")
 
 
-def code_files(root=ROOT):
+def code_files(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
     """Return what decides the bits: Python, C++ and descriptions of `host`, `model` and `hls`, at any depth.
 
     Weights travel with the tasks. Other kinds of file compute nothing (notebooks, figures, checksums), and an installation
@@ -209,7 +226,7 @@ def code_files(root=ROOT):
     return {path.relative_to(root).as_posix(): path for path in sorted(found)}
 
 
-def digest_of(files):
+def digest_of(files: dict[str, pathlib.Path]) -> str:
     """Return a digest of files, their names and contents, from what `code_files` returns."""
     digest = hashlib.sha256()
     for name, path in files.items():
@@ -218,7 +235,7 @@ def digest_of(files):
 
 
 @functools.cache
-def code_digest():
+def code_digest() -> str:
     """Return the digest of the code that runs here."""
     return digest_of(code_files())
 

@@ -5,10 +5,13 @@ The accelerator's rates beside them are modelled (hls/report/spec.py, clocks of 
 To add one, write a function that makes it and put it into `CONTENDERS`.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import statistics
 import time
 import typing
+from collections.abc import Callable
 
 import click
 import numpy as np
@@ -44,14 +47,14 @@ class Contender:
     most_runs: int | None = None
 
 
-def tensorflow_float(network, upscale):
+def tensorflow_float(network: str, upscale: int) -> Contender:
     """The float reference, as the project uses it."""
     from model.train.keras_model import from_float_model, infer_float
     model = from_float_model(load_float(weight_path(network, upscale), network))
     return Contender("TensorFlow float", lambda y: infer_float(model, y))
 
 
-def tensorflow_compiled(network, upscale):
+def tensorflow_compiled(network: str, upscale: int) -> Contender:
     """The same with Keras's compiled prediction: TensorFlow at its best, without padding and conversion."""
     from model.train.keras_model import from_float_model
     model = from_float_model(load_float(weight_path(network, upscale), network))
@@ -66,19 +69,19 @@ def tensorflow_compiled(network, upscale):
     return Contender("TensorFlow float, compiled", run)
 
 
-def golden_model(network, upscale):
+def golden_model(network: str, upscale: int) -> Contender:
     """The integer numpy model, on all cores."""
     model = load_quant(weight_path(network, upscale, quantised=True), network)
     return Contender("golden", lambda y: golden.infer(model, y))
 
 
-def golden_one_worker(network, upscale):
+def golden_one_worker(network: str, upscale: int) -> Contender:
     """The integer numpy model, on one core."""
     model = load_quant(weight_path(network, upscale, quantised=True), network)
     return Contender("golden, 1 core", lambda y: golden.infer(model, y, workers=1))
 
 
-def csim(network, upscale):
+def csim(network: str, upscale: int) -> Contender:
     """The C++ kernels as a shared library, on one core."""
     from host.picture.backends import CsimBackend
     from host.picture.pipeline import infer_luma
@@ -89,7 +92,7 @@ def csim(network, upscale):
 CONTENDERS = (tensorflow_float, tensorflow_compiled, golden_model, golden_one_worker, csim)
 
 
-def bench(contenders, picture, runs, progress=None):
+def bench(contenders: list[Contender], picture: np.ndarray, runs: int, progress: Callable | None = None) -> list[dict]:
     """Time contenders in turns.
 
     Parameters
@@ -124,7 +127,7 @@ def bench(contenders, picture, runs, progress=None):
     return rows
 
 
-def modelled(network, size):
+def modelled(network: str, size: int) -> list[dict]:
     """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was made."""
     from hls.design.boards import list_boards
     from hls.design.cycles import frame_rate
@@ -140,7 +143,7 @@ def modelled(network, size):
 @click.option("--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture.")
 @click.option("--runs", type=click.IntRange(1), default=15, show_default=True)
 @report_user_errors
-def main(network, upscale, size, runs):
+def main(network: str, upscale: str, size: int, runs: int) -> None:
     """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled rate."""
     contenders = []
     for make in CONTENDERS:

@@ -4,10 +4,14 @@ A table and `build/reports/dask.json`. Every worker computes with the golden mod
 workers is the only difference.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import statistics
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -21,11 +25,16 @@ from model.base.errors import report_user_errors
 from model.graph.network import DEFAULT_NETWORK
 from model.imaging.files import Picture
 
+if TYPE_CHECKING:
+    from host.picture.backends import Backend
+
 UPSCALE = 3
 SIZE = (320, 180)  # of a picture; its result is 960x540
 
 
-def measure(backends, pictures, rounds, progress):
+def measure(
+    backends: dict[str, Backend], pictures: list[Picture], rounds: int, progress: Callable
+) -> dict[str, list[tuple[float, float]]]:
     """Run all pictures through each backend, in turns, so that a busy machine is busy for all of them.
 
     Parameters
@@ -67,7 +76,7 @@ def _worked(backend):
 @click.option("--workers", type=click.IntRange(min=2), default=2, show_default=True, help="To compare with one.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="The median counts.")
 @report_user_errors
-def main(pictures, workers, rounds):
+def main(pictures: int, workers: int, rounds: int) -> None:
     """Measure pictures per second with local Dask workers."""
     model, rng = pipeline.load_model(DEFAULT_NETWORK, UPSCALE), np.random.default_rng(1)
     batch = [Picture(rng.integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)) for _ in range(pictures)]

@@ -6,11 +6,15 @@ Runs take turns. The table has the median, the best, which on a machine with oth
 needs, and the processor time, which other work hardly changes.
 """
 
+from __future__ import annotations
+
 import contextlib
 import pathlib
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 import cv2
@@ -30,6 +34,10 @@ from model.imaging import files as picture_files, strips
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from model.imaging.files import Picture
+
 HOST_STEPS = ("colour", "bicubic", "pack", "unpack", "merge")  # what no accelerator takes over; reading and writing depend on the format
 BACKENDS = ("golden", "csim", "pynq")
 TILES = (None, 128, 64)  # sides of the tiles that are packed; None: as the driver chooses for the picture
@@ -44,7 +52,7 @@ class NoNetwork(Backend):
 
     name = "host"
 
-    def infer(self, tiles, clock=None):
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable | None = None) -> Iterator[np.ndarray]:
         halo = self.model.network.halo
         for tile in tiles:
             yield tile[halo:-halo, halo:-halo]
@@ -58,7 +66,7 @@ class BothClocks(pipeline.Clock):
     cpu : dict of {str: float}
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.cpu = {}
 
@@ -69,20 +77,22 @@ class BothClocks(pipeline.Clock):
             yield
         self.cpu[step] = self.cpu.get(step, 0.0) + time.process_time() - begin
 
-    def steps(self, names, together):
+    def steps(self, names: tuple[str, ...], together: str) -> dict[str, tuple[float, float]]:
         """Return (wall, processor) seconds of these steps, 0 for those that there were not, and of all of them under a name."""
         times = {step: (self.seconds.get(step, 0.0), self.cpu.get(step, 0.0)) for step in names}
         return {**times, together: tuple(map(sum, zip(*times.values())))}
 
 
-def make_picture(height, width):
+def make_picture(height: int, width: int) -> np.ndarray:
     """Return an RGB picture of this size with soft shapes in all colours, and a little noise."""
     rng = np.random.default_rng(SEED)
     coarse = rng.integers(0, 250, (-(-height // 4), -(-width // 4), 3)).astype(np.uint8)
     return upscale_bicubic(coarse, 4)[:height, :width] // 2 + rng.integers(0, 4, (height, width, 3)).astype(np.uint8)
 
 
-def time_steps(source, output, backend):
+def time_steps(
+    source: pathlib.Path, output: pathlib.Path, backend: Backend
+) -> tuple[dict[str, tuple[float, float]], np.ndarray]:
     """Upscale one file into another.
 
     Returns
@@ -100,7 +110,7 @@ def time_steps(source, output, backend):
     return clock.steps(pipeline.STEPS, "all steps"), result.pixels
 
 
-def time_host(picture, backend, threads):
+def time_host(picture: Picture, backend: Backend, threads: int) -> dict[str, tuple[float, float]]:
     """Upscale a picture without a network; return the times of `HOST_STEPS` and "together", see `BothClocks.steps`."""
     clock, usual = BothClocks(), (strips.THREADS, cv2.getNumThreads())
     strips.THREADS = threads
@@ -124,7 +134,7 @@ class Packing:
         Of the tiles; None: as large as line buffers and picture allow.
     """
 
-    def __init__(self, config, y, side):
+    def __init__(self, config: Config, y: np.ndarray, side: int | None) -> None:
         halo = config.network.halo
         columns = tiling.even(y.shape[1], min(y.shape[1], side or config.tile_width))
         self.config, self.y = config, y
@@ -135,7 +145,7 @@ class Packing:
         self._answers = self._answer()
         self._out = np.empty_like(y)
 
-    def run(self):
+    def run(self) -> dict[str, tuple[float, float]]:
         """Pack, unpack, and check both.
 
         Returns
@@ -175,7 +185,14 @@ class Packing:
         return np.concatenate(words)
 
 
-def bench(backends, source, folder, config, runs, progress=lambda what: None):
+def bench(
+    backends: list[Backend],
+    source: str | pathlib.Path,
+    folder: pathlib.Path,
+    config: Config,
+    runs: int,
+    progress: Callable = lambda what: None,
+) -> list[dict]:
     """Time everything in turns.
 
     Parameters
@@ -246,7 +263,7 @@ def _row(what, size, mpixel, runs):
 @click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Per backend (csim: 1); the host's steps five times as many.")
 @click.option("--backend", "names", type=click.Choice(BACKENDS), multiple=True, help="Only these.  [default: all that work here]")
 @report_user_errors
-def main(network, upscale, size, runs, names):
+def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tuple[str, ...]) -> None:
     """Measure every step from file to file on every backend, the host's own steps, and the packets' packing and unpacking."""
     upscale, width, height = int(upscale), size[0] // int(upscale), size[1] // int(upscale)
     model, backends = pipeline.load_model(network, upscale), []

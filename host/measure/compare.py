@@ -3,7 +3,11 @@
 Each picture is taken as the truth, degraded and restored, on both protocols. A table and `build/reports/compare.json`.
 """
 
+from __future__ import annotations
+
 import pathlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
@@ -19,8 +23,18 @@ from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
 from model.imaging.files import read_picture
 from model.quality.protocols import PROTOCOLS, measure, prepare
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def compare(pictures, network, upscale, names=METHODS, protocols=PROTOCOLS, on_case=None):
+
+def compare(
+    pictures: list[tuple[str, np.ndarray]],
+    network: str,
+    upscale: int,
+    names: Sequence[str] = METHODS,
+    protocols: Sequence[str] = PROTOCOLS,
+    on_case: Callable | None = None,
+) -> list[dict]:
     """Measure methods on pictures.
 
     Parameters
@@ -69,7 +83,7 @@ def _mean(measured, names):
     return rows
 
 
-def print_rows(rows, echo=print):
+def print_rows(rows: list[dict], echo: Callable = print) -> None:
     """Print one block per picture and protocol."""
     blocks = {}
     for row in rows:
@@ -85,7 +99,7 @@ def print_rows(rows, echo=print):
         echo(report.table(lines))
 
 
-def find_pictures(paths):
+def find_pictures(paths: tuple[str, ...]) -> list[pathlib.Path]:
     """Return the picture files named by paths; a folder stands for its pictures."""
     files = []
     for path in map(pathlib.Path, paths):
@@ -106,7 +120,9 @@ def find_pictures(paths):
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Both by default.")
 @click.option("--figures", "with_figures", is_flag=True, help="Draw a figure per picture into build/figures.")
 @report_user_errors
-def main(paths, upscale, network, methods, protocol, with_figures):
+def main(
+    paths: tuple[str, ...], upscale: str, network: str, methods: str, protocol: str | None, with_figures: bool
+) -> None:
     """Compare all methods on pictures, each taken as the truth, degraded and restored."""
     names, upscale = parse_methods(methods), int(upscale)
     files = find_pictures(paths)

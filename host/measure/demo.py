@@ -1,5 +1,7 @@
 """`make demo`: a picture of scikit-image made three times smaller, and large again by the C++ kernels."""
 
+from __future__ import annotations
+
 import pathlib
 import subprocess
 import sys
@@ -23,7 +25,7 @@ UPSCALE = 3
 @click.command()
 @click.option("--picture", type=click.Choice(["astronaut", "chelsea", "coffee"]), default="astronaut", show_default=True)
 @report_user_errors
-def main(picture):
+def main(picture: str) -> None:
     """Upscale a picture with the C++ kernels, compare it with bicubic and TensorFlow, draw the comparison."""
     folder = BUILD / "demo"
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,13 @@
 `--check` compares with the committed results, `--update-docs` (`make results`) makes the committed ones anew.
 """
 
+from __future__ import annotations
+
 import math
+import pathlib
 import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
@@ -20,6 +25,9 @@ from model.graph.weights import weight_path
 from model.quality import charts, results
 from model.quality.protocols import PROTOCOLS, measure, prepare
 
+if TYPE_CHECKING:
+    from model.quality.results import Results
+
 METRICS = ("psnr", "ssim", "mse")
 SETS = ("Set5", "Set14")
 MEASURED = ("bilinear", "bicubic", "float", "golden")  # what the committed results hold
@@ -27,7 +35,12 @@ COMPARED = (("Set5", "butterfly_GT", 3), ("Set14", "monarch", 3), ("Set14", "zeb
 SHOWN_DIFFERENCES = 10
 
 
-def evaluate(combinations, datasets, names, progress=None):
+def evaluate(
+    combinations: list[tuple[str, int, str]],
+    datasets: Sequence[str],
+    names: Sequence[str],
+    progress: Callable | None = None,
+) -> list[dict]:
     """Measure methods on every picture of data sets.
 
     Parameters
@@ -69,7 +82,7 @@ def evaluate(combinations, datasets, names, progress=None):
     return rows
 
 
-def mean_rows(measured, names):
+def mean_rows(measured: list[dict], names: tuple[str, ...]) -> list[dict]:
     """Return one row per method with the mean of each metric over its rows, image "mean"."""
     rows = []
     for method in names:
@@ -79,7 +92,7 @@ def mean_rows(measured, names):
     return rows
 
 
-def pivot(rows, metric, markdown=False):
+def pivot(rows: list[dict], metric: str, markdown: bool = False) -> str:
     """Return a table with one line per picture (or mean) and one column per method."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = {}
@@ -92,7 +105,7 @@ def pivot(rows, metric, markdown=False):
     return report.table(list(lines.values()), columns, "github" if markdown else "simple", ".2f" if metric == "psnr" else ".4f")
 
 
-def committed():
+def committed() -> list[tuple[str, int]]:
     """Return (network, factor) of all weights that are there in both formats."""
     return [(network, upscale) for network in list_networks() for upscale in UPSCALES
             if weight_path(network, upscale).is_file() and weight_path(network, upscale, quantised=True).is_file()]
@@ -109,7 +122,17 @@ def committed():
 @click.option("--check", is_flag=True, help="Compare with the committed results; exit code 1 if anything differs.")
 @click.option("--update-docs", is_flag=True, help="Write the committed results, tables, pages and figures anew.")
 @report_user_errors
-def main(network, upscale, protocol, dataset, methods, images, markdown, check, update_docs):
+def main(
+    network: str | None,
+    upscale: str | None,
+    protocol: str | None,
+    dataset: tuple[str, ...],
+    methods: str,
+    images: bool,
+    markdown: bool,
+    check: bool,
+    update_docs: bool,
+) -> None:
     """Measure bilinear, bicubic, the float reference and fixed point on data sets."""
     names = parse_methods(methods)
     pairs = [(n, u) for n, u in committed() if network in (None, n) and upscale in (None, str(u))]
@@ -142,7 +165,7 @@ def main(network, upscale, protocol, dataset, methods, images, markdown, check, 
         report_differences(rows, reference)
 
 
-def load_current():
+def load_current() -> Results:
     """Return the committed results. Raises UserError if they are of other weights than those that are there."""
     reference = results.load()
     problem = results.stale(reference)
@@ -151,7 +174,7 @@ def load_current():
     return reference
 
 
-def report_differences(rows, reference):
+def report_differences(rows: list[dict], reference: Results) -> None:
     """Print the first differences between a measurement and the committed results and exit with code 1, or say that there are none."""
     found = results.differences(rows, reference)
     if not found:
@@ -163,7 +186,7 @@ def report_differences(rows, reference):
     sys.exit(1)
 
 
-def draw_figures(measured, folder):
+def draw_figures(measured: Results, folder: pathlib.Path) -> list[pathlib.Path]:
     """Draw the charts and the comparison pictures of the test sets into a folder; return the files."""
     files = charts.draw_charts(measured, folder)
     for dataset, image, upscale in COMPARED:
@@ -176,7 +199,7 @@ def draw_figures(measured, folder):
     return files
 
 
-def update_documents(rows):
+def update_documents(rows: list[dict]) -> None:
     """Write the committed results and everything in README.md and docs/ that is made from them."""
     measured = results.Results(results.weight_hashes(), rows)
     results.save(measured)

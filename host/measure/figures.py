@@ -1,8 +1,11 @@
 """The comparison figure: ground truth, bicubic, SRCNN in float and in fixed point, each with an enlarged crop."""
 
+from __future__ import annotations
+
 import hashlib
 import pathlib
 import re
+from typing import TYPE_CHECKING
 
 import click
 import cv2
@@ -19,6 +22,9 @@ from model.quality import charts
 from model.quality.pages import COMPARED
 from model.quality.protocols import finish, measure, prepare
 
+if TYPE_CHECKING:
+    from model.quality.protocols import Case
+
 TITLES = {"truth": "ground truth", "bilinear": "bilinear", "bicubic": "bicubic", "float": "SRCNN, TensorFlow float",
           "golden": "SRCNN, 8-bit fixed point", "csim": "SRCNN, C++ kernels"}
 SHOWN = ("bicubic", "float", "golden")
@@ -29,7 +35,15 @@ _FRAME = "#ff5a36"
 _PANEL = 3.1  # inches
 
 
-def draw(picture, case, results, path, crop=None, title=None, comment=None):
+def draw(
+    picture: np.ndarray,
+    case: Case,
+    results: dict[str, np.ndarray],
+    path: str | pathlib.Path,
+    crop: tuple[int, int, int, int] | None = None,
+    title: str | None = None,
+    comment: str | None = None,
+) -> tuple[int, int, int, int]:
     """Draw the figure.
 
     Parameters
@@ -113,7 +127,7 @@ def draw(picture, case, results, path, crop=None, title=None, comment=None):
     return crop
 
 
-def choose_crop(case, results):
+def choose_crop(case: Case, results: dict[str, np.ndarray]) -> tuple[int, int, int, int]:
     """Return the square (left, top, width, height) where the other results differ most from bicubic."""
     others = [y for name, y in results.items() if name not in ("bilinear", "bicubic")] or list(results.values())
     height, width = case.truth.shape
@@ -142,7 +156,7 @@ def _colour(y, chroma):
     return np.repeat(y[:, :, None], 3, axis=2) if chroma is None else ycbcr_to_rgb(np.dstack([y, chroma]))
 
 
-def parse_crop(text):
+def parse_crop(text: str) -> tuple[int, int, int, int]:
     """Read "left,top,width,height"."""
     if text is None:
         return None
@@ -151,12 +165,12 @@ def parse_crop(text):
     return tuple(int(number) for number in text.split(","))
 
 
-def comparison_weights(upscale, network=DEFAULT_NETWORK):
+def comparison_weights(upscale: int, network: str = DEFAULT_NETWORK) -> str:
     """Return the digest of the two weight files that a comparison picture of the documents was made with."""
     return charts.digest([hashlib.sha256(weight_path(network, upscale, quantised=q).read_bytes()).hexdigest() for q in (False, True)])
 
 
-def draw_comparisons(folder):
+def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
     """Draw the documents' comparison pictures as JPEG; return the files."""
     import skimage.data
 
@@ -176,7 +190,7 @@ def draw_comparisons(folder):
 @click.option("--crop", help="left,top,width,height in pixels; where the methods differ most by default.")
 @click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), help="[default: build/figures/PICTURE_xN.png]")
 @report_user_errors
-def main(picture, upscale, network, crop, output):
+def main(picture: pathlib.Path, upscale: str, network: str, crop: str | None, output: pathlib.Path | None) -> None:
     """Draw ground truth, bicubic, SRCNN float and fixed point of PICTURE, degraded on the standard protocol."""
     from model.imaging.files import read_picture
     upscale, crop = int(upscale), parse_crop(crop)

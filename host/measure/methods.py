@@ -1,8 +1,18 @@
 """The methods that are compared, by name, each a function from the degraded picture to a result."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 from model.base.errors import UserError
 from model.graph.weights import load_float, load_quant, weight_path
 from model.integer import golden
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from model.quality.protocols import Case
 
 METHODS = ("bilinear", "bicubic", "float", "golden", "csim")
 LEARNED = ("float", "golden", "csim")
@@ -31,7 +41,9 @@ class Methods:
         Unknown name; missing weights; kernels that can't be built here.
     """
 
-    def __init__(self, network, upscale, names=METHODS[:4], degradation="standard"):
+    def __init__(
+        self, network: str, upscale: int, names: Sequence[str] = METHODS[:4], degradation: str = "standard"
+    ) -> None:
         self.names, self.weights = checked(names), None
         self._float, self._quant, self._backend = None, None, None
         if not set(names) & set(LEARNED):
@@ -46,7 +58,7 @@ class Methods:
             from host.picture.backends import CsimBackend
             self._backend = CsimBackend(self._quant)
 
-    def run(self, name, case):
+    def run(self, name: str, case: Case) -> np.ndarray:
         """Return a method's result for a `model.quality.protocols.Case`: (H, W), uint8 or (float) real numbers of 0..255."""
         if name in ("bilinear", "bicubic"):
             return getattr(case, name)
@@ -58,7 +70,7 @@ class Methods:
         from host.picture.pipeline import infer_luma
         return infer_luma(case.bicubic, self._backend)
 
-    def run_all(self, case):
+    def run_all(self, case: Case) -> dict[str, np.ndarray]:
         """Return {name: result}; raises if golden and csim, where both run, differ in any bit."""
         results = {name: self.run(name, case) for name in self.names}
         if "golden" in results and "csim" in results:
@@ -70,12 +82,12 @@ class Methods:
         return results
 
 
-def parse_methods(text):
+def parse_methods(text: str) -> tuple[str, ...]:
     """Split a command line's comma-separated list. Raises UserError at an unknown name, before anything else is looked for."""
     return checked(name.strip() for name in text.split(",") if name.strip())
 
 
-def checked(names):
+def checked(names: Iterable[str]) -> tuple[str, ...]:
     """Return names of methods as a tuple; raise `UserError` at an unknown name, or if there is none."""
     names = tuple(names)
     unknown = [name for name in names if name not in METHODS]

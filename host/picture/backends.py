@@ -1,13 +1,24 @@
 """What computes the network: golden model, C++ kernels or board, behind one small interface. All give the same bits."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import math
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from host.picture import tiling
 from model.base.errors import UserError
 from model.graph.network import require_picture
 from model.integer import golden
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from model.graph.weights import QuantModel
+    from model.imaging.files import Picture
 
 NAMES = ("auto", "pynq", "csim", "golden")
 
@@ -16,7 +27,7 @@ class ComputeError(UserError):
     """The backend failed, and again at the second try: the next picture would fare no better."""
 
 
-def insist(compute):
+def insist(compute: Callable) -> Picture:
     """Call what `Backend.upscale_many` yields, twice if need be: after an error a board starts afresh."""
     try:
         return compute()
@@ -28,7 +39,7 @@ def insist(compute):
         raise ComputeError(str(error)) from error
 
 
-def untimed(step):
+def untimed(step: str) -> contextlib.AbstractContextManager:
     """Stand in for a `host.picture.pipeline.Clock` where nobody asks for times."""
     return contextlib.nullcontext()
 
@@ -52,11 +63,11 @@ class Backend:
     largest_tile = (math.inf, math.inf)
     usual_pixels = 1 << 20
 
-    def __init__(self, model):
+    def __init__(self, model: QuantModel) -> None:
         require_picture(model.network)
         self.model = model
 
-    def infer(self, tiles, clock=untimed):
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
         """Compute tiles in order.
 
         Parameters
@@ -72,7 +83,13 @@ class Backend:
         """
         raise NotImplementedError
 
-    def upscale_many(self, pictures, tile=None, clock=None, progress=None):
+    def upscale_many(
+        self,
+        pictures: Iterable[tuple[object, Picture]],
+        tile: tuple[int, int] | None = None,
+        clock: Callable | None = None,
+        progress: Callable | None = None,
+    ) -> Iterator[tuple[object, Callable]]:
         """Upscale pictures in order.
 
         Parameters
@@ -91,19 +108,19 @@ class Backend:
         for which, picture in pictures:
             yield which, functools.partial(upscale_picture, picture, self, tile, clock, progress)
 
-    def default_tile(self, height, width):
+    def default_tile(self, height: int, width: int) -> tuple[int, int]:
         """Return rows and columns of the tiles for a picture: few, of one size, within `largest_tile`."""
         columns = tiling.even(width, min(width, self.largest_tile[1]))
         rows = min(height, self.largest_tile[0], max(1, self.usual_pixels // columns))
         return tiling.even(height, rows), columns
 
-    def check_tile(self, rows, columns):
+    def check_tile(self, rows: int, columns: int) -> None:
         """Raise `UserError` if tiles of this size (output pixels) do not fit."""
         most_rows, most_columns = self.largest_tile
         if rows > most_rows or columns > most_columns:
             raise UserError(f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a smaller --tile")
 
-    def close(self):
+    def close(self) -> None:
         """Give back what the backend holds."""
 
     def __enter__(self):
@@ -125,7 +142,7 @@ class GoldenBackend(Backend):
     name = "golden"
     threads = None
 
-    def infer(self, tiles, clock=untimed):
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
         for tile in tiles:
             with clock("compute"):
                 result = golden.infer_valid(self.model, tile, self.threads)
@@ -138,7 +155,7 @@ class CsimBackend(Backend):
     name = "csim"
     usual_pixels = 1 << 18  # a few seconds
 
-    def __init__(self, model, board=None):
+    def __init__(self, model: QuantModel, board: str | None = None) -> None:
         super().__init__(model)
         from hls.design.boards import DEFAULT_BOARD
         from hls.design.load import load_config
@@ -150,7 +167,7 @@ class CsimBackend(Backend):
         self.largest_tile = (config.tile_height, config.tile_width)
         self._top = CsimTop(config)
 
-    def infer(self, tiles, clock=untimed):
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
         for tile in tiles:
             with clock("compute"):
                 result = self._top.infer_valid(self.model, tile)
@@ -163,20 +180,20 @@ class PynqBackend(Backend):
     name = "pynq"
     usual_pixels = 1 << 22  # a band of about 4 MB per transfer
 
-    def __init__(self, model, folder):
+    def __init__(self, model: QuantModel, folder: pathlib.Path) -> None:
         super().__init__(model)
         from host.board.driver import Driver
         self._driver = Driver(folder, model)
         self.largest_tile = self._driver.largest_tile
 
-    def infer(self, tiles, clock=untimed):
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
         return self._driver.infer(tiles, clock)
 
-    def close(self):
+    def close(self) -> None:
         self._driver.close()
 
 
-def open_backend(name, model):
+def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
     """Open a backend.
 
     Parameters

@@ -8,10 +8,15 @@
     merge     Y with bicubic Cb, Cr -> RGB
 """
 
+from __future__ import annotations
+
 import collections
 import contextlib
 import functools
+import pathlib
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +26,11 @@ from model.base.errors import UserError
 from model.graph.network import UPSCALES
 from model.graph.weights import load_quant, weight_path
 from model.integer import golden
+
+if TYPE_CHECKING:
+    from host.picture.backends import Backend
+    from model.graph.weights import QuantModel
+    from model.imaging.files import Picture
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
 MAX_MPIXEL = 64.0
@@ -38,7 +48,7 @@ class Clock:
     seconds : dict of {str: float}
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = {}
 
     @contextlib.contextmanager
@@ -49,13 +59,13 @@ class Clock:
         finally:
             self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - begin
 
-    def line(self):
+    def line(self) -> str:
         """Say the time of each step, in the order of the steps."""
         times = [(step, self.seconds[step]) for step in STEPS if step in self.seconds]
         return ", ".join(f"{step} {_duration(seconds)}" for step, seconds in times)
 
 
-def load_model(network, upscale, weights=None):
+def load_model(network: str | None, upscale: int | None, weights: pathlib.Path | None = None) -> QuantModel:
     """Load the integer weights of a network, the committed ones or the user's.
 
     Parameters
@@ -81,7 +91,7 @@ def load_model(network, upscale, weights=None):
     return model
 
 
-def check_size(width, height, upscale, max_mpixel=MAX_MPIXEL):
+def check_size(width: int, height: int, upscale: int, max_mpixel: float = MAX_MPIXEL) -> None:
     """Raise `UserError` if the result of a width x height picture is too large for the limit or the memory."""
     pixels = width * height * upscale**2
     if not pixels <= max_mpixel * 1e6:  # the other way round, NaN would mean no limit
@@ -93,7 +103,13 @@ def check_size(width, height, upscale, max_mpixel=MAX_MPIXEL):
                         "cut the picture into parts")
 
 
-def upscale_picture(picture, backend, tile=None, clock=None, progress=None):
+def upscale_picture(
+    picture: Picture,
+    backend: Backend,
+    tile: tuple[int, int] | None = None,
+    clock: Callable | None = None,
+    progress: Callable | None = None,
+) -> Picture:
     """Upscale a picture by its backend's weights.
 
     Parameters
@@ -120,7 +136,13 @@ def upscale_picture(picture, backend, tile=None, clock=None, progress=None):
     return work.result()
 
 
-def upscale_many(pictures, backend, tile=None, clock=None, progress=None):
+def upscale_many(
+    pictures: Iterable[tuple[object, Picture]],
+    backend: Backend,
+    tile: tuple[int, int] | None = None,
+    clock: Callable | None = None,
+    progress: Callable | None = None,
+) -> Iterator[tuple[object, Callable]]:
     """Upscale pictures in order, all in one stream of tiles.
 
     A board's driver asks for tiles while a transfer is under way and packs several pictures' tiles into one: the next
@@ -178,7 +200,13 @@ def upscale_many(pictures, backend, tile=None, clock=None, progress=None):
         raise ended[0]
 
 
-def infer_luma(y, backend, tile=None, clock=None, progress=None):
+def infer_luma(
+    y: np.ndarray,
+    backend: Backend,
+    tile: tuple[int, int] | None = None,
+    clock: Callable | None = None,
+    progress: Callable | None = None,
+) -> np.ndarray:
     """Run the network on an upscaled Y, tile by tile; parameters as for `upscale_picture`.
 
     Returns

@@ -10,7 +10,13 @@ its own window and on nothing else: any tiling gives exactly the bits of the who
     |  |  view of tile 0     |         |--------+-------|
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Tile(NamedTuple):
@@ -22,7 +28,7 @@ class Tile(NamedTuple):
     width: int
 
 
-def cut(height, width, tile_height, tile_width):
+def cut(height: int, width: int, tile_height: int, tile_width: int) -> list[Tile]:
     """Cut a picture into tiles, row by row; the last ones of a row or column may be smaller.
 
     Parameters
@@ -41,12 +47,12 @@ def cut(height, width, tile_height, tile_width):
             for top in range(0, height, tile_height) for left in range(0, width, tile_width)]
 
 
-def even(side, limit):
+def even(side: int, limit: int) -> int:
     """Return the smallest tile side that cuts `side` into as few parts as `limit` allows: 2000, 1920 -> 1000."""
     return -(-side // -(-side // limit))
 
 
-def views(padded, tiles, halo):
+def views(padded: np.ndarray, tiles: Iterable[Tile], halo: int) -> Iterator[np.ndarray]:
     """Yield each tile's input, halo included: views into the padded picture, nothing is copied.
 
     Parameters
@@ -63,7 +69,7 @@ def views(padded, tiles, halo):
         yield padded[top:top + height + 2 * halo, left:left + width + 2 * halo]
 
 
-def put(out, tile, pixels):
+def put(out: np.ndarray, tile: Tile, pixels: np.ndarray) -> None:
     """Write a tile's output where it belongs.
 
     Parameters

@@ -6,6 +6,11 @@ So on a board the host's steps overlap with the overlay's, which computes one tr
 are asked for and the outputs of the last are merged.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
@@ -13,6 +18,9 @@ from host.picture import tiling
 from model.imaging import color
 from model.imaging.files import Picture
 from model.imaging.resize import upscale_bicubic
+
+if TYPE_CHECKING:
+    from host.picture.backends import Backend
 
 
 class Upscaling:
@@ -34,7 +42,7 @@ class Upscaling:
         If the backend does not take tiles of this size.
     """
 
-    def __init__(self, picture, backend, tile, clock):
+    def __init__(self, picture: Picture, backend: Backend, tile: tuple[int, int], clock: Callable) -> None:
         self._picture, self._clock = picture, clock
         self._upscale, self._halo = backend.model.upscale, backend.model.network.halo
         self._height, self._width = (side * self._upscale for side in picture.pixels.shape[:2])
@@ -54,17 +62,17 @@ class Upscaling:
         self._alpha = None if picture.alpha is None else np.empty_like(self._y)
 
     @property
-    def done(self):
+    def done(self) -> bool:
         """Whether all outputs are there."""
         return self._put == len(self._places)
 
-    def tiles(self):
+    def tiles(self) -> Iterator[np.ndarray]:
         """Yield the input of each tile, halo included, as `host.picture.backends.Backend.infer` takes it."""
         for place in self._places:
             self._prepare(place.top + place.height + self._halo)
             yield from tiling.views(self._padded, [place], self._halo)
 
-    def put(self, pixels):
+    def put(self, pixels: np.ndarray) -> None:
         """Take the output of the next tile, uint8 (H, W); it may be overwritten afterwards."""
         place = self._places[self._put]
         with self._clock("unpack"):
@@ -73,7 +81,7 @@ class Upscaling:
         if place.left + place.width == self._width:
             self._merge(place.top + place.height)
 
-    def result(self):
+    def result(self) -> Picture:
         """Return the upscaled `Picture`."""
         assert self.done
         return Picture(self._pixels, self._alpha, self._picture.icc, self._picture.notes)

@@ -3,6 +3,8 @@
 Drawn with Pillow and OpenCV, which are on a board; figures for papers come from `host/measure/figures.py`.
 """
 
+from __future__ import annotations
+
 import pathlib
 
 import cv2
@@ -22,7 +24,7 @@ _MARGIN, _LINE, _FONT = 12, 30, 22
 _FRAME = (255, 90, 54)
 
 
-def draw(picture, result, path, truth=None):
+def draw(picture: Picture, result: Picture, path: str | pathlib.Path, truth: Picture | None = None) -> pathlib.Path:
     """Draw the figure.
 
     Parameters
@@ -63,12 +65,12 @@ def draw(picture, result, path, truth=None):
     return pathlib.Path(path)
 
 
-def figure_path(output):
+def figure_path(output: pathlib.Path) -> pathlib.Path:
     """Return where the figure of a result belongs: img_x3.png -> img_x3_compare.png."""
     return output.with_name(f"{output.stem}_compare.png")
 
 
-def fit_truth(truth, size, upscale):
+def fit_truth(truth: Picture, size: tuple[int, int], upscale: int) -> np.ndarray:
     """Return the pixels of the original that a picture of this size was made from.
 
     Parameters
@@ -97,7 +99,7 @@ def fit_truth(truth, size, upscale):
     return truth.pixels[:height, :width]
 
 
-def choose_crop(bicubic, result):
+def choose_crop(bicubic: np.ndarray, result: np.ndarray) -> tuple[int, int, int]:
     """Return left, top and side of the square where two pictures, uint8 (H, W), differ most."""
     height, width = bicubic.shape
     side = min(height, width, max(LEAST_CROP, min(height, width) // CROP_SHARE))

@@ -1,6 +1,9 @@
 """What `host/srcnn.ipynb` shows of the network's inside, with numpy alone, so that it runs on a board as well."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -8,8 +11,11 @@ import numpy as np
 from model.imaging.files import read_picture
 from model.integer import golden
 
+if TYPE_CHECKING:
+    from model.graph.weights import QuantModel
 
-def sample_photo():
+
+def sample_photo() -> tuple[np.ndarray, str]:
     """Return a photo that comes with an installed package: RGB uint8 (H, W, 3), and its name.
 
     scikit-image's astronaut, else matplotlib's sample photo, else a drawn picture.
@@ -29,7 +35,7 @@ def sample_photo():
     return draw_picture(), "a drawing"
 
 
-def draw_picture(side=384):
+def draw_picture(side: int = 384) -> np.ndarray:
     """Return a picture with edges in all directions, fine lines and soft shades, RGB uint8 (side, side, 3)."""
     rows, columns = np.mgrid[:side, :side] / side
     picture = np.stack([90 + 120 * rows, 120 + 90 * columns, 200 - 120 * rows * columns], axis=2).astype(np.uint8)
@@ -44,7 +50,7 @@ def draw_picture(side=384):
     return picture
 
 
-def feature_maps(model, padded):
+def feature_maps(model: QuantModel, padded: np.ndarray) -> list[np.ndarray]:
     """Run the golden model layer by layer and keep everything.
 
     Parameters
@@ -63,12 +69,12 @@ def feature_maps(model, padded):
     return maps[1:]
 
 
-def brighten(maps):
+def brighten(maps: np.ndarray) -> np.ndarray:
     """Scale each channel of (H, W, C) so that its largest value is 255; uint8 in and out."""
     return (maps.astype(np.uint16) * 255 // np.maximum(1, maps.max(axis=(0, 1)).astype(np.uint16))).astype(np.uint8)
 
 
-def mosaic(maps, columns=8, gap=2):
+def mosaic(maps: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     """Put the channels of (H, W, C) side by side, with white gaps; uint8 in and out, (H', W')."""
     height, width, count = maps.shape
     rows = -(-count // columns)

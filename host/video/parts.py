@@ -10,18 +10,31 @@ With `--crf 0` the frames are the same everywhere.
     file     | all packets, and the source's audio, by time |
 """
 
+from __future__ import annotations
+
 import contextlib
 import heapq
 import io
 import json
 import operator
+import pathlib
 import shutil
+import types
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from host.jobs.record import output_folder
 from model.base.errors import UserError
 from model.base.paths import atomic_write, take_lock
+
+if TYPE_CHECKING:
+    from av.container.output import OutputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from fractions import Fraction
 
 PART_FRAMES = 100
 _ABOUT = "about.json"
@@ -48,7 +61,7 @@ class Parts:
         Another run makes this video, or the folder cannot be made.
     """
 
-    def __init__(self, output, about):
+    def __init__(self, output: pathlib.Path, about: list[object]) -> None:
         self._folder = output_folder(output.with_name(f".{output.name}.parts"))
         self._lock = open(self._folder / _ABOUT, "a+", encoding="ascii", errors="replace")
         if not take_lock(self._lock):
@@ -69,11 +82,11 @@ class Parts:
             self._lock.flush()
 
     @property
-    def frames(self):
+    def frames(self) -> int:
         """Frames in the complete parts."""
         return self.count * PART_FRAMES
 
-    def add(self, packets):
+    def add(self, packets: list[Packet]) -> None:
         """Store the packets of the next part.
 
         Parameters
@@ -89,7 +102,7 @@ class Parts:
             temporary.write_bytes(encoded.getbuffer())
         self.count += 1
 
-    def packets(self):
+    def packets(self) -> Iterator[tuple[int, int, int, bool, bytes]]:
         """Yield all packets: (pts, dts, duration, is a key frame, bytes)."""
         last = None
         for index in range(self.count):
@@ -102,7 +115,7 @@ class Parts:
                 yield pts, last, duration, key, data[at:at + size]
                 at += size
 
-    def remove(self):
+    def remove(self) -> None:
         """Throw the parts away: the video is complete, or cannot be."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -136,11 +149,11 @@ class Encoder:
         Returns a new encoder, an open `av.VideoCodecContext`.
     """
 
-    def __init__(self, parts, open_context):
+    def __init__(self, parts: Parts, open_context: Callable) -> None:
         self._parts, self._open_context = parts, open_context
         self._context, self._packets, self._frames = None, [], 0
 
-    def write(self, frame):
+    def write(self, frame: VideoFrame) -> None:
         """Encode an `av.VideoFrame`."""
         if self._context is None:
             self._context = self._open_context()
@@ -149,7 +162,7 @@ class Encoder:
         if self._frames == PART_FRAMES:
             self.finish()
 
-    def finish(self):
+    def finish(self) -> None:
         """Complete the part that has been begun."""
         if self._context is not None:
             self._packets += self._context.encode(None)
@@ -157,7 +170,14 @@ class Encoder:
         self._context, self._packets, self._frames = None, [], 0
 
 
-def interleave(av, container, stream, packets, time_base, sound):
+def interleave(
+    av: types.ModuleType,
+    container: OutputContainer,
+    stream: VideoStream,
+    packets: Iterable[tuple],
+    time_base: Fraction,
+    sound: Iterable[Packet],
+) -> None:
     """Write video and audio packets in the order of time.
 
     Parameters

@@ -1,15 +1,24 @@
 """Video files in, frame by frame, through PyAV (FFmpeg's libraries)."""
 
+from __future__ import annotations
+
 import dataclasses
 import fractions
 import importlib
 import os
+import pathlib
+import types
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from host.picture.backends import untimed
 from model.base.errors import UserError
 from model.imaging.files import Picture
+
+if TYPE_CHECKING:
+    from av.video.reformatter import Interpolation
 
 _BT709, _SMPTE170M = 1, 6
 MATRICES = {_BT709: "ITU709", 4: "FCC", 5: "ITU601", _SMPTE170M: "ITU601", 7: "SMPTE240M", 9: "BT2020", 10: "BT2020"}  # H.273 -> swscale
@@ -75,7 +84,7 @@ class Source:
         Missing, empty, damaged, no video in it, or PyAV is not installed.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | pathlib.Path) -> None:
         self.path, self.notes, self.av = path, [], import_av()
         try:
             empty = os.stat(path).st_size == 0
@@ -102,7 +111,9 @@ class Source:
         self.stream = streams[0]
         self.stream.thread_type = "AUTO"
 
-    def read(self, clock=untimed, skip=0, skipped=None):
+    def read(
+        self, clock: Callable = untimed, skip: int = 0, skipped: Callable | None = None
+    ) -> Iterator[tuple[int, Picture]]:
         """Yield the frames in order.
 
         Parameters
@@ -208,7 +219,7 @@ def _moving(container):
     return [stream for stream in container.streams.video if not stream.disposition & stream.disposition.attached_pic]
 
 
-def import_av():
+def import_av() -> types.ModuleType:
     """Return the package `av`, which only videos need."""
     try:
         return importlib.import_module("av")
@@ -216,12 +227,12 @@ def import_av():
         raise UserError(f"videos need the package av, which cannot be imported here ({error}); install it: pip install av") from error
 
 
-def scaling(av):
+def scaling(av: types.ModuleType) -> Interpolation:
     """How FFmpeg converts between Y, Cb, Cr and RGB: the same bits on every machine."""
     kinds = av.video.reformatter.Interpolation
     return kinds.BICUBIC | kinds.ACCURATE_RND | kinds.FULL_CHR_H_INT | kinds.BITEXACT
 
 
-def reason(error):
+def reason(error: OSError) -> str:
     """Say what an error is about."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -4,6 +4,8 @@ A frame becomes RGB, goes through the same steps as a picture, and is encoded. F
 without decoding it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math
@@ -11,6 +13,8 @@ import os
 import pathlib
 import re
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +26,10 @@ from host.video.source import MATRICES, DamagedError, Source, reason, scaling
 from model.base.errors import UserError
 from model.base.paths import atomic_write
 from model.imaging import files as picture_files
+
+if TYPE_CHECKING:
+    from host.picture.backends import Backend
+    from host.video.source import Info
 
 CRF = 17                # x264's constant rate factor: visually lossless
 LOSSLESS = 0
@@ -56,7 +64,7 @@ class Result:
     notes: tuple
 
 
-def probe(path):
+def probe(path: pathlib.Path) -> Info:
     """Look at a video: its header and first frame.
 
     Returns
@@ -72,7 +80,7 @@ def probe(path):
         return source.info
 
 
-def check_output(path, source):
+def check_output(path: pathlib.Path, source: pathlib.Path) -> None:
     """Raise `UserError` unless a video can be written to `path` later."""
     path = pathlib.Path(path)
     if path.suffix.lower() not in WRITABLE:
@@ -80,7 +88,16 @@ def check_output(path, source):
     picture_files.check_place(path, source)
 
 
-def upscale_video(source_path, output, backend, tile=None, crf=CRF, clock=None, check_size=None, progress=None):
+def upscale_video(
+    source_path: str | pathlib.Path,
+    output: pathlib.Path,
+    backend: Backend,
+    tile: tuple[int, int] | None = None,
+    crf: int = CRF,
+    clock: Callable | None = None,
+    check_size: Callable | None = None,
+    progress: Callable | None = None,
+) -> Result:
     """Upscale a video file; the result appears under its name when it is complete.
 
     A run that ends early, by whatever means, leaves what it has encoded in a hidden folder beside the result, and the
