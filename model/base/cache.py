@@ -1,10 +1,13 @@
 """What is built once per content: a folder named after a digest of all that goes in is found again, never overwritten."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import hashlib
 import pathlib
 import shutil
+from collections.abc import Callable, Iterable, Iterator
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, make_folder
@@ -12,7 +15,7 @@ from model.base.paths import BUILD, make_folder
 DIGITS = 12
 
 
-def digest(recipe, files=(), root=None):
+def digest(recipe: object, files: Iterable[str | pathlib.Path] = (), root: str | pathlib.Path | None = None) -> str:
     """Return the hexadecimal digits that stand for a content.
 
     Parameters
@@ -32,14 +35,14 @@ def digest(recipe, files=(), root=None):
 
 
 @contextlib.contextmanager
-def build_lock(name):
+def build_lock(name: str) -> Iterator[None]:
     """Let one process build what `name` stands for, while others that want the same wait for it."""
     with open(make_folder(BUILD / "locks") / name, "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def built(folder, make):
+def built(folder: pathlib.Path, make: Callable) -> pathlib.Path:
     """Return a folder that `make` has filled; it does so once, and a folder that is there is complete.
 
     Parameters

@@ -1,10 +1,13 @@
 """The exceptions a user may meet, how a command line shows them, and that every command hears Ctrl-C."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 
 EXIT_BAD_INPUT = 2
 
@@ -24,14 +27,14 @@ class Refused(UserError):
         `file:line` of the kernel.
     """
 
-    def __init__(self, what, where=""):
+    def __init__(self, what: str, where: str = "") -> None:
         super().__init__(f"{where}: {what}" if where else what)
         self.what = what
         self.where = where
 
 
 @contextlib.contextmanager
-def hear_interrupts():
+def hear_interrupts() -> Iterator[None]:
     """While a command runs, let SIGINT (Ctrl-C, `kill -INT`) raise KeyboardInterrupt even if the process was started deaf to it.
 
     A shell without job control starts what it puts into the background with SIGINT ignored. Child processes inherit that,
@@ -47,7 +50,7 @@ def hear_interrupts():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def report_user_errors(command):
+def report_user_errors(command: Callable) -> Callable:
     """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also `hear_interrupts`.
 
     Parameters

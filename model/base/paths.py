@@ -1,10 +1,14 @@
 """Where things lie: the repository, its build folder, the data sets, the committed weights."""
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
+from typing import IO
 
 from model.base.errors import UserError
 
@@ -15,7 +19,7 @@ NETWORKS = ROOT / "model" / "networks"
 DATASETS = ("T91", "Set5", "Set14")
 
 
-def data_dir():
+def data_dir() -> pathlib.Path | None:
     """Return the folder that holds T91, Set5 and Set14, or None.
 
     Looked for in this order: `$SRCNN_DATA`, `build/data` (where `make download` unpacks the authors'
@@ -30,7 +34,7 @@ def data_dir():
     return None
 
 
-def dataset_files(name):
+def dataset_files(name: str) -> list[pathlib.Path]:
     """Return the sorted image files of a data set.
 
     Parameters
@@ -52,7 +56,7 @@ def dataset_files(name):
     return files
 
 
-def make_folder(path):
+def make_folder(path: str | pathlib.Path) -> pathlib.Path:
     """Make a folder and its parents; raise `UserError` if that is not possible."""
     path = pathlib.Path(path)
     try:
@@ -62,7 +66,7 @@ def make_folder(path):
     return path
 
 
-def take_lock(file):
+def take_lock(file: IO) -> bool:
     """Lock an open file until it is closed.
 
     Returns
@@ -80,7 +84,7 @@ def take_lock(file):
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
 
     The temporary name keeps the suffix, since image and array writers choose their format by it.

@@ -1,13 +1,16 @@
 """Reports: a table for people, `build/reports/<name>.json` (a list of flat rows) for scripts."""
 
+from __future__ import annotations
+
 import json
+import pathlib
 
 from tabulate import tabulate
 
 from model.base.paths import BUILD, atomic_write
 
 
-def write_report(name, rows):
+def write_report(name: str, rows: list[dict]) -> pathlib.Path:
     """Write `build/reports/<name>.json`.
 
     Parameters
@@ -27,7 +30,7 @@ def write_report(name, rows):
     return path
 
 
-def table(rows, columns=None, style="simple", floatfmt=".4g"):
+def table(rows: list[dict], columns: list[str] | None = None, style: str = "simple", floatfmt: str = ".4g") -> str:
     """Format rows as text; `style` is a tabulate format ("simple", "github" for markdown)."""
     columns = columns or (list(rows[0]) if rows else [])
     return tabulate([[row.get(c) for c in columns] for row in rows], headers=columns, tablefmt=style, floatfmt=floatfmt)

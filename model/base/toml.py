@@ -1,5 +1,8 @@
 """Description files in TOML, and the names they give."""
 
+from __future__ import annotations
+
+import pathlib
 import re
 import sys
 
@@ -11,7 +14,7 @@ else:
     import tomli as tomllib
 
 
-def load_toml(path, example):
+def load_toml(path: pathlib.Path, example: str) -> dict:
     """Read a description file; anything unreadable is a `UserError` that names `example` to compare with."""
     try:
         with open(path, "rb") as file:
@@ -22,7 +25,7 @@ def load_toml(path, example):
         raise UserError(f"{path} is not valid TOML ({error}); compare it with {example}") from error
 
 
-def check_name(name, what):
+def check_name(name: str, what: str) -> None:
     """Names become file names and C++ identifiers: a letter, then letters, digits and underscores."""
     if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,40}", name)):
         raise UserError(f"{name!r} can't name {what}; use a letter, then up to 40 letters, digits and underscores")

@@ -1,5 +1,7 @@
 """Other programs: their versions, and running one with its output in a log."""
 
+from __future__ import annotations
+
 import importlib.metadata
 import os
 import pathlib
@@ -12,7 +14,7 @@ from model.base.errors import UserError
 _ERROR = re.compile(r"\s*(ERROR|FATAL|FAIL|error)\b|.*: ERROR:")
 
 
-def tool_version(package):
+def tool_version(package: str) -> str:
     """Return "<package> <version>" of a tool that pip installs.
 
     Raises
@@ -26,7 +28,9 @@ def tool_version(package):
         raise UserError(f"the package {package} is not installed; run `make setup`") from error
 
 
-def run_tool(command, folder, log, complaint, environment=None):
+def run_tool(
+    command: list[str], folder: pathlib.Path, log: str, complaint: str, environment: dict[str, str] | None = None
+) -> None:
     """Run a program in `folder` and keep what it says in a log there.
 
     Parameters
@@ -53,7 +57,7 @@ def run_tool(command, folder, log, complaint, environment=None):
         raise UserError(f"{complaint}: {first_error(log) or _ending(log, code)}; the log is {log}")
 
 
-def first_error(log):
+def first_error(log: str | pathlib.Path) -> str | None:
     """Return the first line of a log that tells of an error, without its repeated blanks, or None."""
     for line in pathlib.Path(log).read_text(encoding="utf-8", errors="replace").splitlines():
         if _ERROR.match(line):

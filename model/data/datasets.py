@@ -5,10 +5,14 @@ batch of a step is a function of the seed and the step's number, so a resumed tr
 batches it would have seen.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
+import pathlib
 import zipfile
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -40,18 +44,18 @@ class Pairs:
     shapes: np.ndarray
 
     @property
-    def offsets(self):
+    def offsets(self) -> np.ndarray:
         """Where each picture starts, int64 (pictures,)."""
         return np.concatenate([[0], np.cumsum(self.shapes.prod(1))[:-1]])
 
-    def pictures(self):
+    def pictures(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (low, high) of each picture, uint8 (H, W)."""
         for start, (height, width) in zip(self.offsets, self.shapes):
             part = slice(start, start + height * width)
             yield self.low[part].reshape(height, width), self.high[part].reshape(height, width)
 
 
-def read_picture(path):
+def read_picture(path: pathlib.Path) -> np.ndarray:
     """Read an 8-bit picture as RGB (H, W, 3) or grey (H, W). Raises UserError if it isn't one."""
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if picture is None or picture.dtype != np.uint8:
@@ -61,7 +65,7 @@ def read_picture(path):
     return picture.reshape(picture.shape[:2])
 
 
-def picture_files(folder):
+def picture_files(folder: pathlib.Path) -> list[pathlib.Path]:
     """Return the sorted pictures of a folder. Raises UserError if there is none."""
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
@@ -72,7 +76,7 @@ def picture_files(folder):
     return files
 
 
-def degrade(picture, upscale, degradation="standard"):
+def degrade(picture: np.ndarray, upscale: int, degradation: str = "standard") -> tuple[np.ndarray, np.ndarray]:
     """Make a pair from a true picture.
 
     Parameters
@@ -101,7 +105,7 @@ def degrade(picture, upscale, degradation="standard"):
     return rgb_to_ycrcb_full(back)[:, :, 0], rgb_to_ycrcb_full(picture)[:, :, 0]
 
 
-def split(files):
+def split(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """Drop pictures that occur twice (T91 has such) and take every `HOLDOUT`th for validation: (train, validation)."""
     unique = {hashlib.sha256(path.read_bytes()).digest(): path for path in reversed(files)}
     files = [path for path in files if path in set(unique.values())]
@@ -110,7 +114,9 @@ def split(files):
     return train, validation
 
 
-def load_pairs(files, upscale, degradation="standard", rescales=(1.0,)):
+def load_pairs(
+    files: list[pathlib.Path], upscale: int, degradation: str = "standard", rescales: Sequence[float] = (1.0,)
+) -> Pairs:
     """Return the pairs of pictures and of their rescaled copies, from the cache if they are there.
 
     Parameters
@@ -173,7 +179,17 @@ class Patches:
         Flips and quarter turns.
     """
 
-    def __init__(self, pairs, size, border=0, order="random", stride=14, batch=64, seed=0, augment=True):
+    def __init__(
+        self,
+        pairs: Pairs,
+        size: int,
+        border: int = 0,
+        order: str = "random",
+        stride: int = 14,
+        batch: int = 64,
+        seed: int = 0,
+        augment: bool = True,
+    ) -> None:
         if border:
             padded = [[np.pad(picture, border, mode="edge") for picture in pair] for pair in pairs.pictures()]
             pairs = Pairs(np.concatenate([low.ravel() for low, _ in padded]), np.concatenate([high.ravel() for _, high in padded]),
@@ -190,7 +206,7 @@ class Patches:
         self._permutation = (None, None)
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """Batches that show every ordered position once; for random patches, as many pixels as the pictures have."""
         if self._ordered:
             return max(1, int(self._ends[-1]) // self.batch)

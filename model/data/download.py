@@ -7,6 +7,8 @@ alone, wherever they lie in an archive and whatever they are called there, and a
 our list; a name in an archive never becomes a path. The data sets appear whole and checked, or not at all.
 """
 
+from __future__ import annotations
+
 import hashlib
 import http.client
 import pathlib
@@ -32,19 +34,19 @@ TIMEOUT = 30  # seconds without a byte
 _PICTURE_LIMIT = 16 << 20  # bytes unpacked; the largest picture has 1.2 MB, a zip bomb has more
 
 
-def read_sums(path=SUMS):
+def read_sums(path: pathlib.Path = SUMS) -> dict[str, str]:
     """Return {"T91/t1.bmp": sha256 of its pixels, ...}."""
     return {name: digest for digest, name in (line.split() for line in path.read_text().splitlines())}
 
 
-def pixel_sum(picture):
+def pixel_sum(picture: np.ndarray) -> str:
     """Return the sha256 of a picture's pixels, row-major, RGB or grey; `picture` as OpenCV decodes it (BGR or grey)."""
     if picture.ndim == 3:
         picture = picture[:, :, ::-1]
     return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
 
 
-def fetch(url, path):
+def fetch(url: str, path: pathlib.Path) -> None:
     """Download `url` to `path`, which appears only when complete.
 
     Raises
@@ -66,7 +68,7 @@ def fetch(url, path):
         raise UserError(f"cannot download {url} ({getattr(error, 'reason', None) or error}); {remedy}") from error
 
 
-def find_pictures(archive, sums):
+def find_pictures(archive: pathlib.Path, sums: dict[str, str]) -> dict[str, bytes]:
     """Return the pictures of `sums` that an archive holds.
 
     Parameters
@@ -104,7 +106,7 @@ def find_pictures(archive, sums):
     return found
 
 
-def install(pictures, sums, folder):
+def install(pictures: dict[str, bytes], sums: dict[str, str], folder: pathlib.Path) -> None:
     """Write the pictures as `folder`/<set>/<name>; the folder appears, or is replaced, only when complete.
 
     Raises
@@ -130,7 +132,7 @@ def install(pictures, sums, folder):
         raise UserError(f"cannot write {folder}: {error.strerror}; free or unlock the place, or set SRCNN_BUILD to another") from error
 
 
-def is_complete(folder, sums):
+def is_complete(folder: pathlib.Path, sums: dict[str, str]) -> bool:
     """Tell whether every picture is in the folder with the right pixels."""
     for name, digest in sums.items():
         picture = cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) if (folder / name).is_file() else None
@@ -143,7 +145,7 @@ def is_complete(folder, sums):
 @click.option("--from", "archives", type=click.Path(path_type=pathlib.Path), multiple=True,
               help="An archive already on disk, instead of a download; may be given twice.")
 @report_user_errors
-def main(archives):
+def main(archives: tuple[pathlib.Path, ...]) -> None:
     """Fetch T91, Set5 and Set14 into build/data."""
     sums, folder = read_sums(), BUILD / "data"
     if not archives and is_complete(folder, sums):

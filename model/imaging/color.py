@@ -3,6 +3,8 @@
 Pictures are uint8 (H, W, 3) in RGB order, or (H, W) grey.
 """
 
+from __future__ import annotations
+
 import cv2
 import numpy as np
 
@@ -24,7 +26,7 @@ _BACK = np.column_stack([_YCBCR_TO_RGB, -np.dot(_YCBCR_TO_RGB, _OFFSET)])
 _STRIP_PIXELS = 1 << 16  # at a time: temporaries stay in the caches
 
 
-def rgb_to_ycbcr(rgb):
+def rgb_to_ycbcr(rgb: np.ndarray) -> np.ndarray:
     """RGB -> YCbCr, studio range, rounded to the nearest, halves up, exactly.
 
     Parameters
@@ -40,7 +42,7 @@ def rgb_to_ycbcr(rgb):
     return _transform(rgb, _FORWARD)
 
 
-def rgb_to_y(picture):
+def rgb_to_y(picture: np.ndarray) -> np.ndarray:
     """The Y of `rgb_to_ycbcr`: uint8 (H, W, 3) -> (H, W). A grey (H, W) picture is returned as it is."""
     if picture.ndim == 2:
         return picture
@@ -48,19 +50,19 @@ def rgb_to_y(picture):
     return _transform(picture, _FORWARD[:1])[:, :, 0]
 
 
-def ycbcr_to_rgb(ycbcr, out=None):
+def ycbcr_to_rgb(ycbcr: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out, into `out` if given."""
     _check(ycbcr)
     return _transform(ycbcr, _BACK, clip=True, out=out)
 
 
-def rgb_to_ycrcb_full(rgb):
+def rgb_to_ycrcb_full(rgb: np.ndarray) -> np.ndarray:
     """RGB -> OpenCV's full-range YCrCb (note the order: Y, Cr, Cb); uint8 (H, W, 3) in and out."""
     _check(rgb)
     return cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2YCrCb)
 
 
-def ycrcb_full_to_rgb(ycrcb):
+def ycrcb_full_to_rgb(ycrcb: np.ndarray) -> np.ndarray:
     """OpenCV's full-range YCrCb -> RGB; uint8 (H, W, 3) in and out."""
     _check(ycrcb)
     return cv2.cvtColor(np.ascontiguousarray(ycrcb), cv2.COLOR_YCrCb2RGB)

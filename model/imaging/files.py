@@ -3,6 +3,8 @@
 Pillow reads and writes the files: it knows a picture's size before decoding it, and says when one is cut short.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import io
 import os
@@ -10,6 +12,7 @@ import pathlib
 import stat
 import tempfile
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -59,12 +62,12 @@ class Picture:
     notes: tuple = ()
 
     @property
-    def size(self):
+    def size(self) -> tuple[int, int]:
         """(width, height), as people say it."""
         return self.pixels.shape[1], self.pixels.shape[0]
 
 
-def read_picture(path, check_size=None):
+def read_picture(path: str | pathlib.Path, check_size: Callable | None = None) -> Picture:
     """Read a picture file.
 
     Parameters
@@ -101,7 +104,7 @@ def read_picture(path, check_size=None):
             raise UserError(f"{path} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}); copy it again from its source") from error
 
 
-def check_output(path, source, size=None):
+def check_output(path: str | pathlib.Path, source: str | pathlib.Path, size: tuple[int, int] | None = None) -> None:
     """Raise `UserError` unless a picture can be written to `path` later, before hours are spent on it.
 
     Parameters
@@ -120,7 +123,7 @@ def check_output(path, source, size=None):
     check_place(path, source)
 
 
-def check_place(path, source):
+def check_place(path: str | pathlib.Path, source: str | pathlib.Path) -> None:
     """Raise `UserError` unless a file of any kind can be written to `path`, without replacing `source`."""
     path = pathlib.Path(path)
     try:
@@ -138,7 +141,7 @@ def check_place(path, source):
         raise UserError(f"cannot write {path}: {_reason(error)}; choose another output") from error
 
 
-def write_picture(path, picture):
+def write_picture(path: str | pathlib.Path, picture: Picture) -> tuple[str, ...]:
     """Write a picture in the format of its extension; the file appears only when it is complete.
 
     Parameters

@@ -4,6 +4,8 @@ Both picture in and picture out may be any size from 1x1 up. All sums of `imresi
 multiplications and additions, and `upscale_bicubic` is exact, so that every machine gives the same bits.
 """
 
+from __future__ import annotations
+
 import fractions
 import functools
 import math
@@ -20,7 +22,7 @@ _UPSCALE_STRIP_BYTES = 1 << 19  # more, to make up for the calls
 _REACH = 2  # input pixels that an upscaled pixel sees on each side
 
 
-def imresize(image, scale_or_size):
+def imresize(image: np.ndarray, scale_or_size: float | tuple[int, int]) -> np.ndarray:
     """Resize as MATLAB's `imresize(image, ..., "bicubic")`: a = -0.5, antialiased when shrinking, symmetric edges.
 
     Parameters
@@ -59,7 +61,7 @@ def imresize(image, scale_or_size):
     return image
 
 
-def upscale_bicubic(image, upscale, rows=None):
+def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | None = None) -> np.ndarray:
     """Upscale an 8-bit picture: `imresize`, rounded half up and clipped, exactly.
 
     The kernel's weights at multiples of 1 / (2 * upscale) are fractions with one small denominator.
@@ -112,7 +114,7 @@ def upscale_bicubic(image, upscale, rows=None):
     return out.reshape(upscale * height, upscale * width)[begin - upscale * start:end - upscale * start]
 
 
-def opencv_resize(image, size, interpolation=cv2.INTER_CUBIC):
+def opencv_resize(image: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
     """Resize with OpenCV, without antialiasing: the original project's way down and up.
 
     Parameters
@@ -127,7 +129,7 @@ def opencv_resize(image, size, interpolation=cv2.INTER_CUBIC):
     return out.reshape(height, width, *image.shape[2:])  # OpenCV drops a last axis of 1
 
 
-def modcrop(image, upscale):
+def modcrop(image: np.ndarray, upscale: int) -> np.ndarray:
     """Cut rows and columns at the end so that both sides are multiples of `upscale`.
 
     Raises
@@ -141,7 +143,7 @@ def modcrop(image, upscale):
     return image[:height, :width]
 
 
-def to_uint8(image):
+def to_uint8(image: np.ndarray) -> np.ndarray:
     """Round half up, clip to 0..255 and convert to uint8."""
     return np.clip(np.floor(np.asarray(image) + 0.5), 0, 255).astype(np.uint8)
 

@@ -1,13 +1,16 @@
 """Work on pictures in strips of rows: small enough for the caches, spread over the cores."""
 
+from __future__ import annotations
+
 import concurrent.futures
 import os
+from collections.abc import Callable
 
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 LEAST_PIXELS = 1 << 18  # per thread; less is not worth starting one
 
 
-def each_strip(work, height, width, rows, threads=None):
+def each_strip(work: Callable, height: int, width: int, rows: int, threads: int | None = None) -> None:
     """Call `work(strips)` once per thread; all strips together are the picture.
 
     Parameters

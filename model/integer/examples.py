@@ -1,12 +1,19 @@
 """Random models and pictures that use the whole range of the formats, for tests and test vectors."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.weights import QuantLayer, QuantModel
 
+if TYPE_CHECKING:
+    from model.graph.network import Network
 
-def random_model(network, rng, extreme=False, upscale=3):
+
+def random_model(network: Network, rng: np.random.Generator, extreme: bool = False, upscale: int = 3) -> QuantModel:
     """Return a model with random integers that use the whole range of the formats.
 
     Parameters
@@ -39,7 +46,7 @@ def random_model(network, rng, extreme=False, upscale=3):
     return QuantModel(network, upscale, tuple(layers))
 
 
-def random_picture(rng, height, width):
+def random_picture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Return an (H, W) uint8 picture with smooth parts, edges and extremes, so that no output is constant."""
     y, x = np.mgrid[:height, :width]
     smooth = 127 + 100 * np.sin(x / rng.uniform(2, 9)) * np.cos(y / rng.uniform(2, 9))

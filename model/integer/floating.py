@@ -1,11 +1,18 @@
 """The float network in numpy: what quantisation approximates, and what shows a picture's way through it where there is no TensorFlow."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from model.graph.weights import FloatModel
 
 MOST_WINDOWS = 4096  # multiplied at once: 13 MB where a layer has 800 taps
 
 
-def float_layers(model, pictures):
+def float_layers(model: FloatModel, pictures: np.ndarray) -> list[np.ndarray]:
     """Run the network on pictures of one size that are padded already.
 
     Parameters
@@ -33,7 +40,7 @@ def float_layers(model, pictures):
     return outputs
 
 
-def infer(model, padded):
+def infer(model: FloatModel, padded: np.ndarray) -> np.ndarray:
     """Run the network on one picture.
 
     Parameters
@@ -49,7 +56,7 @@ def infer(model, padded):
     return float_layers(model, padded[None])[-1][0, :, :, 0] * np.float32(255)
 
 
-def windows(x, k):
+def windows(x: np.ndarray, k: int) -> np.ndarray:
     """(H, W, I) -> float32 (pixels, k * k * I), taps in weight order."""
     view = np.lib.stride_tricks.sliding_window_view(x.astype(np.float32), (k, k), axis=(0, 1))
     return view.transpose(0, 1, 3, 4, 2).reshape(-1, k * k * x.shape[2])

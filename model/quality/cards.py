@@ -4,10 +4,13 @@ One card is for a float file and its integer partner. Everything in it is read f
 results, or computed from them; nothing is measured here.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import pathlib
 import shlex
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -17,6 +20,9 @@ from model.base.paths import ROOT, WEIGHTS, atomic_write
 from model.graph.weights import DEGRADATIONS, FloatModel, QuantModel, load_float, load_quant
 from model.quality import pages, results as committed
 from model.quality.pages import markdown, name_of, number, title
+
+if TYPE_CHECKING:
+    from model.quality.results import Results
 
 FOLDER = ROOT / "docs" / "models"
 INDEX = FOLDER / "README.md"
@@ -49,17 +55,17 @@ class Pair:
     fixed: QuantModel | None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Stem of the float file."""
         return self.path.stem
 
     @property
-    def degradation(self):
+    def degradation(self) -> str:
         """What it was trained for, as its name says."""
         return next((d for d in DEGRADATIONS if self.name.endswith(f"_{d}")), DEGRADATIONS[0])
 
 
-def pairs(folder=WEIGHTS):
+def pairs(folder: pathlib.Path = WEIGHTS) -> list[Pair]:
     """Return the pairs of weight files of a folder, sorted by name."""
     found = []
     for path in sorted(folder.glob("*.npz")):
@@ -69,7 +75,7 @@ def pairs(folder=WEIGHTS):
     return found
 
 
-def command_of(text):
+def command_of(text: str) -> str:
     """Return a recorded command without the options that only say where files go, paths shortened to names."""
     words, out = shlex.split(text), []
     while words:
@@ -81,18 +87,18 @@ def command_of(text):
     return shlex.join(out)
 
 
-def shortened(value):
+def shortened(value: object) -> str:
     """Return a value as text, an absolute path as its last name: machines differ."""
     return pathlib.PurePath(value).name if str(value).startswith("/") else str(value)
 
 
-def minutes(seconds):
+def minutes(seconds: float) -> str:
     """Return seconds as text: minutes, or hours and minutes."""
     whole = round(seconds / 60)
     return f"{whole // 60} h {whole % 60} min" if whole >= 60 else f"{whole} min"
 
 
-def training(pair):
+def training(pair: Pair) -> str:
     """Return the section on the training."""
     meta, network = pair.real.meta, pair.real.network
     config = meta.get("config", {})
@@ -123,13 +129,13 @@ def training(pair):
     return markdown(["", ""], rows)
 
 
-def count_of(pair):
+def count_of(pair: Pair) -> str:
     """Return how many pictures it was trained on, in words; the calibration set is the training's part of T91."""
     files = pair.fixed.meta.get("calibration_files", []) if pair.fixed else []
     return f"{len(files)} pictures" if files else "the pictures without validation's"
 
 
-def quality(pair, results):
+def quality(pair: Pair, results: Results) -> str:
     """Return the section on quality: means and extremes per protocol and set that were measured with these weights."""
     network, upscale = pair.real.network.name, pair.real.upscale
     protocols = [p for p in DEGRADATIONS if p == pair.degradation or (pair.degradation == "standard" and (network, upscale) not in results.combinations(p))]
@@ -153,7 +159,7 @@ def quality(pair, results):
     return f"Y-PSNR in dB (SSIM), mean of the set; then the picture where fixed point gains least over bicubic and the one where it loses most to float.\n\n{text}"
 
 
-def fixed_point(pair):
+def fixed_point(pair: Pair) -> str:
     """Return the section on the integer file."""
     if pair.fixed is None:
         return "There is no integer file of these weights."
@@ -176,7 +182,7 @@ def fixed_point(pair):
     return "\n".join(lines)
 
 
-def mismatch(pair, results):
+def mismatch(pair: Pair, results: Results) -> str:
     """Return a sentence on pictures of the other degradation."""
     found = pages.mismatch(results)
     if pair.degradation != DEGRADATIONS[0] or found is None:
@@ -185,12 +191,12 @@ def mismatch(pair, results):
             f"were measured so: by {found[0]:.1f} to {found[1]:.1f} dB in the mean of Set5 ([results](../results.md#the-original-projects-protocol)).")
 
 
-def digest(path):
+def digest(path: pathlib.Path) -> str:
     """Return the sha256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def card(pair, results):
+def card(pair: Pair, results: Results) -> str:
     """Return the card of a pair of weight files as markdown."""
     network, parameters = pair.real.network, sum(array.size for array in (*pair.real.weights, *pair.real.biases))
     files = [[f"`model/weights/{path.name}`", kind, f"{path.stat().st_size:,}", f"`{digest(path)}`"]
@@ -224,7 +230,7 @@ SRCNN {title(network.name)}, x{pair.real.upscale}, {pair.degradation} degradatio
 """
 
 
-def index(found, results):
+def index(found: list[Pair], results: Results) -> str:
     """Return the index of all cards."""
     rows = []
     for pair in found:
@@ -235,13 +241,13 @@ def index(found, results):
     return f"# Model cards\n\n{NOTE}\nY-PSNR in dB, mean of Set5 on the protocol of the weights' degradation.\n\n{table}\n"
 
 
-def documents(results):
+def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of the index and of every card."""
     found = pairs()
     return {INDEX: index(found, results)} | {FOLDER / f"{pair.name}.md": card(pair, results) for pair in found}
 
 
-def write(results):
+def write(results: Results) -> list[pathlib.Path]:
     """Bring the cards up to date, remove those of weights that are no more; return the files that changed."""
     wanted, changed = documents(results), []
     for path in sorted(FOLDER.glob("*.md")):
@@ -258,7 +264,7 @@ def write(results):
 
 @click.command()
 @report_user_errors
-def main():
+def main() -> None:
     """Write the model cards from the committed weights and results."""
     changed = write(committed.load())
     print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all cards are up to date")

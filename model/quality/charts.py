@@ -1,12 +1,21 @@
 """Charts of the documents: quality against cost, training curves."""
 
+from __future__ import annotations
+
 import hashlib
 import json
+import pathlib
+from typing import TYPE_CHECKING
 
 from model.base.paths import ROOT, atomic_write
 from model.graph.network import UPSCALES, load_network
 from model.quality.pages import PAPER, title
-from model.quality.results import histories
+from model.quality.results import Results, histories
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from matplotlib.figure import Figure
 
 IMAGES = ROOT / "docs" / "images"
 COST, CURVES = "quality_cost.svg", "training_curves.svg"
@@ -14,7 +23,7 @@ COLOURS = {"srcnn915": "#c9803a", "srcnn935": "#5a9e6f", "srcnn955": "#4878a8"}
 _OTHER = "#7a5a9e"
 
 
-def figure(panels, size):
+def figure(panels: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
     """Return a figure that needs no display, and its axes in one row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -23,7 +32,7 @@ def figure(panels, size):
     return drawn, drawn.subplots(1, panels, squeeze=False)[0]
 
 
-def save(drawn, path, shown):
+def save(drawn: Figure, path: pathlib.Path, shown: object) -> pathlib.Path:
     """Write a figure; an SVG says in its description what data it shows, see `digest`."""
     import matplotlib
     metadata = {"Date": None, "Description": digest(shown)} if path.suffix == ".svg" else {}
@@ -32,12 +41,12 @@ def save(drawn, path, shown):
     return path
 
 
-def digest(shown):
+def digest(shown: object) -> str:
     """Return what tells one set of data (JSON-serialisable) from another: a committed figure that lacks it is out of date."""
     return "data " + hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
-def cost_points(results):
+def cost_points(results: Results) -> list[dict]:
     """Return what the chart of quality against cost shows.
 
     Returns
@@ -66,7 +75,7 @@ def cost_points(results):
     return points
 
 
-def draw_cost(points, path):
+def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
     """Draw `cost_points`: one panel per factor."""
     upscales = sorted({point["upscale"] for point in points})
     drawn, panels = figure(max(1, len(upscales)), (3.6 * max(1, len(upscales)), 3.6))
@@ -97,7 +106,7 @@ def draw_cost(points, path):
     return save(drawn, path, points)
 
 
-def draw_curves(curves, path):
+def draw_curves(curves: dict[str, list[list[float]]], path: pathlib.Path) -> pathlib.Path:
     """Draw `model.quality.results.histories`: a panel per factor and degradation, as PSNR differs by them; the uppermost decibel."""
     groups = {}
     for name, curve in curves.items():
@@ -117,7 +126,7 @@ def draw_curves(curves, path):
     return save(drawn, path, curves)
 
 
-def draw_charts(results, folder):
+def draw_charts(results: Results, folder: pathlib.Path) -> list[pathlib.Path]:
     """Draw both charts into a folder; return the files. Without any history there are no curves."""
     files = [draw_cost(cost_points(results), folder / COST)]
     curves = histories()

@@ -1,5 +1,7 @@
 """Quality of a picture against the true one: MSE, PSNR (peak 255) and the two SSIMs of the two protocols."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -9,19 +11,19 @@ MOST_PSNR = 100.0  # dB, reported for results without any error: means and JSON 
 SSIM_WINDOW = 11  # pixels a side: 2 * round(3.5 * sigma) + 1 with sigma 1.5
 
 
-def mse(truth, result):
+def mse(truth: np.ndarray, result: np.ndarray) -> float:
     """Return the mean squared error of two pictures of the same shape (any numeric dtype, 0..255), in grey levels squared."""
     difference = np.asarray(truth, np.float64) - np.asarray(result, np.float64)
     return float(np.mean(difference * difference))
 
 
-def psnr(truth, result):
+def psnr(truth: np.ndarray, result: np.ndarray) -> float:
     """Return the peak signal-to-noise ratio in dB; infinite for equal pictures."""
     error = mse(truth, result)
     return math.inf if error == 0 else 10 * math.log10(PEAK**2 / error)
 
 
-def ssim(truth, result):
+def ssim(truth: np.ndarray, result: np.ndarray) -> float:
     """Return the mean SSIM as the papers measure it: Gaussian 11x11 window, sigma 1.5, only whole windows.
 
     Parameters
@@ -34,7 +36,7 @@ def ssim(truth, result):
                                        use_sample_covariance=False))
 
 
-def ssim_global(truth, result):
+def ssim_global(truth: np.ndarray, result: np.ndarray) -> float:
     """Return the SSIM of the original project: one window, as large as the picture."""
     truth, result = np.asarray(truth, np.float64), np.asarray(result, np.float64)
     mean_t, mean_r = truth.mean(), result.mean()

@@ -4,7 +4,12 @@
 between `<!-- begin NAME -->` and `<!-- end NAME -->`; `host/measure/pages.py` fills those that need more than results.
 """
 
+from __future__ import annotations
+
+import pathlib
 import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +17,9 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, load_network
 from model.quality import results as committed
+
+if TYPE_CHECKING:
+    from model.quality.results import Results
 
 PAGE = ROOT / "docs" / "results.md"
 LEARNED = {"float": "float", "golden": "fixed point"}  # methods of the tables, and their headings
@@ -23,13 +31,13 @@ ORIGINAL = {("Set5", "butterfly_GT"): 23.483, ("Set14", "monarch"): 28.331}
 COMPARED = (("astronaut", 3), ("coffee", 2), ("chelsea", 4))
 
 
-def markdown(header, rows):
+def markdown(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     """Return a markdown table; cells are str or numbers, None is left empty."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join("" if cell is None else str(cell) for cell in line) + " |" for line in lines)
 
 
-def replace_region(text, name, body):
+def replace_region(text: str, name: str, body: str) -> str:
     """Put `body` between the markers of a region. Raises UserError if the text has no such region."""
     pattern = re.compile(rf"(<!-- begin {name} [^\n]*-->\n).*?(<!-- end {name} -->)", re.S)
     if not pattern.search(text):
@@ -37,27 +45,27 @@ def replace_region(text, name, body):
     return pattern.sub(lambda match: match[1] + body.rstrip("\n") + "\n" + match[2], text, count=1)
 
 
-def title(network):
+def title(network: str) -> str:
     """Return how the paper calls a network, from its filters: 9-1-5."""
     return "-".join(str(layer.k) for layer in load_network(network).layers)
 
 
-def name_of(image):
+def name_of(image: str) -> str:
     """Return a picture's name as the tables show it."""
     return image.removesuffix("_GT")
 
 
-def number(row, metric="psnr"):
+def number(row: dict | None, metric: str = "psnr") -> str | None:
     """Return a cell, or None where nothing was measured."""
     return None if row is None else f"{row[metric]:{'.2f' if metric == 'psnr' else '.4f'}}"
 
 
-def both(row):
+def both(row: dict) -> str:
     """Return PSNR (SSIM), or None."""
     return None if row is None else f"{number(row)} ({number(row, 'ssim')})"
 
 
-def headline(results):
+def headline(results: Results) -> str:
     """Return the first table that a reader sees: Set5 on the standard protocol, default network, and the largest one there is."""
     def line(network, method):
         return [number(results.find(network, upscale, "standard", "Set5", "mean", method)) for upscale in UPSCALES]
@@ -75,7 +83,7 @@ def headline(results):
     return markdown(["Y-PSNR on Set5, standard protocol (measured: `make evaluate`)", *[f"x{upscale}" for upscale in UPSCALES]], rows)
 
 
-def standard_table(results, network=DEFAULT_NETWORK):
+def standard_table(results: Results, network: str = DEFAULT_NETWORK) -> str:
     """Return PSNR (SSIM) of every set and factor."""
     rows = []
     for dataset in results.datasets():
@@ -86,7 +94,7 @@ def standard_table(results, network=DEFAULT_NETWORK):
     return markdown([f"{title(network)}, standard protocol", "bilinear", "bicubic", "TensorFlow float", "8-bit fixed point"], rows)
 
 
-def networks_table(results):
+def networks_table(results: Results) -> str:
     """Return mean PSNR of every network, float and fixed point, beside what a pixel costs."""
     places = [(dataset, upscale) for dataset in results.datasets() for upscale in UPSCALES]
     rows = []
@@ -97,7 +105,7 @@ def networks_table(results):
     return markdown(["network", "", "products per pixel", *[f"{dataset} x{upscale}" for dataset, upscale in places]], rows)
 
 
-def opencv_table(results):
+def opencv_table(results: Results) -> str:
     """Return means and the original project's two pictures, for the weights trained for the opencv degradation."""
     rows = []
     for network, upscale in results.combinations("opencv"):
@@ -111,7 +119,7 @@ def opencv_table(results):
     return markdown(["opencv protocol, weights trained for its degradation", "bicubic", "TensorFlow float", "8-bit fixed point", "the original project"], rows)
 
 
-def margins(results):
+def margins(results: Results) -> list[dict]:
     """Return per network, factor and protocol how far fixed point is from float and from bicubic.
 
     Returns
@@ -137,14 +145,14 @@ def margins(results):
     return found
 
 
-def margins_table(results):
+def margins_table(results: Results) -> str:
     """Return `margins` as a table."""
     return markdown(["", "fixed - float, worst mean", "worst picture", "fixed - bicubic, worst picture"],
                     [[f"{title(m['network'])} x{m['upscale']}, {m['protocol']}", f"{-m['loss_mean']:+.3f}",
                       f"{-m['loss_picture']:+.3f} ({name_of(m['loss_image'])})", f"{m['gain_picture']:+.3f} ({name_of(m['gain_image'])})"] for m in margins(results)])
 
 
-def margins_sentence(results):
+def margins_sentence(results: Results) -> str:
     """Return how far fixed point is from float and from bicubic at worst, over all networks, factors and both protocols."""
     found = margins(results)
     loss, picture, gain = (f(found, key=lambda m: m[key]) for f, key in ((max, "loss_mean"), (max, "loss_picture"), (min, "gain_picture")))
@@ -153,7 +161,7 @@ def margins_sentence(results):
             f"picture of {' and '.join(results.datasets())} gains over bicubic, the least {gain['gain_picture']:.2f} dB ({name_of(gain['gain_image'])}).")
 
 
-def mismatch(results):
+def mismatch(results: Results) -> tuple[float, float] | None:
     """Return (least, most): dB below bicubic of standard weights on the opencv protocol, fixed point, mean of Set5; None if not measured."""
     foreign = set(results.combinations("opencv", own=False)) - set(results.combinations("opencv"))
     rows = [[results.find(*pair, "opencv", "Set5", "mean", method) for method in ("bicubic", "golden")] for pair in sorted(foreign)]
@@ -161,16 +169,16 @@ def mismatch(results):
     return (min(losses), max(losses)) if losses else None
 
 
-def mismatch_sentence(results):
+def mismatch_sentence(results: Results) -> str:
     """Return what weights of one degradation are worth on the other, or "" if that was not measured."""
-    if not mismatch(results):
+    if not mismatch(results: Results) -> str:
         return ""
     least, most = mismatch(results)
     return (f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
             f"those trained for the standard one end {least:.1f} to {most:.1f} dB below bicubic (means of Set5).")
 
 
-def pictures_table(results, protocol, upscale):
+def pictures_table(results: Results, protocol: str, upscale: int) -> str:
     """Return PSNR of every picture: bicubic, then every network in float and fixed point."""
     networks = [network for network, factor in results.combinations(protocol) if factor == upscale]
     rows = []
@@ -184,7 +192,7 @@ def pictures_table(results, protocol, upscale):
     return markdown([f"{protocol}, x{upscale}", "bicubic", *header], rows)
 
 
-def foreign_table(results):
+def foreign_table(results: Results) -> str:
     """Return means on the opencv protocol with weights trained for the standard degradation: what a mismatch costs."""
     rows = []
     for network, upscale in results.combinations("opencv", own=False):
@@ -244,7 +252,7 @@ The pictures are scikit-image's, free of rights of others; `make evaluate` draws
 """
 
 
-def page(results, has_curves):
+def page(results: Results, has_curves: bool) -> str:
     """Return docs/results.md."""
     opencv = opencv_table(results) if results.combinations("opencv") else "No weights were trained for its degradation."
     foreign = foreign_table(results)
@@ -259,17 +267,17 @@ def page(results, has_curves):
                             curves=curves, pictures=shown)
 
 
-def documents(results):
+def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of every document that is written from the results alone."""
     return {PAGE: page(results, bool(committed.histories()))}
 
 
-def write(results):
+def write(results: Results) -> list[pathlib.Path]:
     """Bring the documents up to date; return those that changed."""
     return write_changed(documents(results))
 
 
-def write_changed(wanted):
+def write_changed(wanted: dict[pathlib.Path, str]) -> list[pathlib.Path]:
     """Write {path: text} where a file has another text or is missing; return the paths written."""
     changed = []
     for path, text in wanted.items():
@@ -282,7 +290,7 @@ def write_changed(wanted):
 
 @click.command()
 @report_user_errors
-def main():
+def main() -> None:
     """Write docs/results.md from the committed results, without measuring anything."""
     changed = write(committed.load())
     print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all pages are up to date")

@@ -8,6 +8,8 @@ network's output truncated, every result stored as JPEG of quality 95 and read b
 one window.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import cv2
@@ -48,12 +50,12 @@ class Case:
     chroma: np.ndarray | None = None
 
     @property
-    def shave(self):
+    def shave(self) -> int:
         """Pixels left out of the comparison on each side."""
         return self.upscale if self.protocol == "standard" else OPENCV_SHAVE
 
 
-def prepare(picture, upscale, protocol="standard"):
+def prepare(picture: np.ndarray, upscale: int, protocol: str = "standard") -> Case:
     """Degrade a true picture.
 
     Parameters
@@ -83,7 +85,7 @@ def prepare(picture, upscale, protocol="standard"):
     return _standard(picture, upscale) if protocol == "standard" else _opencv(picture, upscale)
 
 
-def finish(case, y):
+def finish(case: Case, y: np.ndarray) -> np.ndarray:
     """Return a result as the protocol compares it.
 
     Parameters
@@ -105,7 +107,7 @@ def finish(case, y):
     return rgb_to_ycrcb_full(read[:, :, ::-1])[:, :, 0]
 
 
-def measure(case, y):
+def measure(case: Case, y: np.ndarray) -> dict[str, float]:
     """Compare a result with the truth.
 
     Parameters

@@ -4,8 +4,11 @@
 file they were measured with. Tables of quality in README.md and docs/ are written from it and nothing else.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
+import pathlib
 
 from model.base.errors import UserError
 from model.base.paths import ROOT, WEIGHTS, atomic_write
@@ -31,34 +34,34 @@ class Results:
         As `host.measure.evaluate.evaluate` returns them.
     """
 
-    def __init__(self, weights, rows):
+    def __init__(self, weights: dict[str, str], rows: list[dict]) -> None:
         self.weights, self.rows = weights, rows
         self._index = {tuple(row[name] for name in KEY): row for row in rows}
 
-    def find(self, *key):
+    def find(self, *key: int | str) -> dict | None:
         """Return the row of (network, upscale, protocol, dataset, image, method), or None."""
         return self._index.get(key)
 
-    def combinations(self, protocol, own=True):
+    def combinations(self, protocol: str, own: bool = True) -> list[tuple[str, int]]:
         """Return [(network, upscale)] measured on a protocol; `own`: only those with weights trained for its degradation."""
         found = dict.fromkeys((row["network"], row["upscale"]) for row in self.rows if row["protocol"] == protocol)
         return [pair for pair in sorted(found) if not own or weight_path(*pair, protocol).name in self.weights]
 
-    def images(self, dataset):
+    def images(self, dataset: str) -> list[str]:
         """Return the names of a set's pictures, sorted."""
         return sorted({row["image"] for row in self.rows if row["dataset"] == dataset} - {"mean"})
 
-    def datasets(self):
+    def datasets(self) -> list[str]:
         """Return the names of the sets."""
         return list(dict.fromkeys(row["dataset"] for row in self.rows))
 
 
-def weight_hashes():
+def weight_hashes() -> dict[str, str]:
     """Return {name: sha256} of the committed weight files."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(WEIGHTS.glob("*.npz"))}
 
 
-def histories():
+def histories() -> dict[str, list[list[float]]]:
     """Return {name: [[step, PSNR], ...]} of the committed float weights whose file holds a history of its training."""
     found = {}
     for path in sorted(WEIGHTS.glob("*.npz")):
@@ -69,7 +72,7 @@ def histories():
     return found
 
 
-def save(results, path=RESULTS):
+def save(results: Results, path: pathlib.Path = RESULTS) -> None:
     """Write results; the file appears only when it is complete."""
     lines = []
     for row in results.rows:
@@ -80,7 +83,7 @@ def save(results, path=RESULTS):
         temporary.write_text(f'{text},\n "rows": [\n' + ",\n".join(lines) + "\n]}\n")
 
 
-def load(path=RESULTS):
+def load(path: pathlib.Path = RESULTS) -> Results:
     """Read results.
 
     Raises
@@ -98,7 +101,7 @@ def load(path=RESULTS):
         raise UserError(f"{path} is damaged; {REMEDY}") from error
 
 
-def stale(results):
+def stale(results: Results) -> str | None:
     """Return a sentence on the first weight file that is not the measured one, or None."""
     now = weight_hashes()
     for name in sorted(now.keys() | results.weights.keys()):
@@ -108,12 +111,12 @@ def stale(results):
     return None
 
 
-def exact(row):
+def exact(row: dict) -> bool:
     """Tell whether a row has to be found again in every bit: integers all the way, from the picture to the squared error."""
     return row["protocol"] == "standard" and row["method"] in ("bicubic", "golden", "csim")
 
 
-def differences(rows, results):
+def differences(rows: list[dict], results: Results) -> list[str]:
     """Compare a measurement with results.
 
     Parameters

@@ -1,5 +1,7 @@
 """Quantise a trained network: `python -m model.quantise --network srcnn915 --upscale 3`."""
 
+from __future__ import annotations
+
 import time
 
 import click
@@ -19,7 +21,7 @@ from model.quantise.search import calibration_pictures, provenance, quantise
 @click.option("-o", "--output", help="Where to write the integer weights; beside the committed ones by default.")
 @click.option("--seed", default=0, show_default=True, help="Of the choice of calibration crops.")
 @report_user_errors
-def main(network, upscale, degradation, source, output, seed):
+def main(network: str, upscale: int, degradation: str, source: str, output: str, seed: int) -> None:
     """Quantise trained weights to int8 and report each layer's formats."""
     source = source or weight_path(network, upscale, degradation)
     float_model = load_float(source, network)

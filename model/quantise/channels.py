@@ -12,9 +12,16 @@ layer's largest weight to half. The place is a dead channel's, or that of a chan
 layer making up for it as well as it can) costs less than the split gains.
 """
 
+from __future__ import annotations
+
 import typing
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from model.graph.kinds import Layer
+    from model.graph.weights import FloatModel
 
 ACT_MAX = 255
 MOST_PRUNED = 4  # channels of a layer that may give way
@@ -31,12 +38,12 @@ class Part(typing.NamedTuple):
     cap: float
 
 
-def whole_channels(layer):
+def whole_channels(layer: Layer) -> list[Part]:
     """Return one `Part` per channel: nothing split, nothing dropped."""
     return [Part(channel, 0.0, np.inf) for channel in range(layer.out_ch)]
 
 
-def noise_gains(model, acts):
+def noise_gains(model: FloatModel, acts: list[np.ndarray]) -> list[np.ndarray]:
     """Return, per layer and channel, the output's squared error per squared error of the channel.
 
     For white noise, with each ReLU replaced by the share of pixels where it is active.
@@ -66,7 +73,9 @@ def noise_gains(model, acts):
     return gains[::-1]
 
 
-def plan_parts(largest, gain, covariance, filters, next_gain):
+def plan_parts(
+    largest: np.ndarray, gain: np.ndarray, covariance: np.ndarray, filters: np.ndarray, next_gain: np.ndarray
+) -> list[Part]:
     """Decide what the integer channels of a hidden layer hold.
 
     Parameters

@@ -1,10 +1,17 @@
 """What quantisation sees: crops of the calibration pictures, statistics of windows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from model.integer import golden
 from model.integer.floating import windows
 from model.quantise.layer import Fit, Inputs
+
+if TYPE_CHECKING:
+    from model.graph.kinds import Layer
 
 CROP = 48  # output pixels a side of a calibration crop
 CROPS = 110  # a quarter of a million pixels
@@ -13,7 +20,7 @@ OUTSIDE_WEIGHT = 0.03  # of pixels where a channel is inactive or saturated: the
 _CENTRE = 128  # subtracted from stored values: float32 sums of squares stay accurate
 
 
-def cut_crops(pictures, halo, seed):
+def cut_crops(pictures: list[np.ndarray], halo: int, seed: int) -> np.ndarray:
     """Cut CROPS random squares, halo included, from the padded pictures.
 
     Parameters
@@ -37,7 +44,7 @@ def cut_crops(pictures, halo, seed):
     return np.stack(crops)
 
 
-def covariance(acts, k):
+def covariance(acts: np.ndarray, k: int) -> np.ndarray:
     """Return the covariance of windows over activations (N, H, W, I), float64 (K, K)."""
     total, mean, count = 0, 0, 0
     for act in acts:
@@ -48,7 +55,7 @@ def covariance(acts, k):
     return total / count - np.outer(mean / count, mean / count)
 
 
-def gather_fits(layer, stored, target, cap):
+def gather_fits(layer: Layer, stored: np.ndarray, target: np.ndarray, cap: np.ndarray) -> list[Fit]:
     """Collect the statistics a layer is fitted with.
 
     Parameters

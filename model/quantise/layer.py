@@ -7,6 +7,8 @@ remaining ones take up each error (the idea of Optimal Brain Surgeon and GPTQ), 
 by one while that helps. Everything is float64 numpy, and the same on every run.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 
@@ -34,13 +36,13 @@ class Inputs:
     covariance: np.ndarray
 
     @functools.cached_property
-    def damped(self):
+    def damped(self) -> np.ndarray:
         """The covariance with its diagonal raised a little: invertible, and wary of the unseen."""
         size = len(self.covariance)
         return self.covariance + (DAMPING * np.trace(self.covariance) / size + _FLOOR) * np.eye(size)
 
     @functools.cached_property
-    def elimination(self):
+    def elimination(self) -> tuple[np.ndarray, np.ndarray]:
         """(order, factor): weights in the order of rounding, and how each error is best passed on to the later ones."""
         order = np.argsort(-np.diag(self.damped), kind="stable")  # strongest inputs first, while all others can help
         inverse = np.linalg.inv(self.damped[np.ix_(order, order)])
@@ -65,16 +67,16 @@ class Fit:
     target: float
     cross: np.ndarray
 
-    def solve(self, original):
+    def solve(self, original: np.ndarray) -> np.ndarray:
         """Return the real filter that best makes the target from the inputs, drawn towards `original` (K,), the trained one."""
         return original + np.linalg.solve(self.inputs.damped, self.cross - self.inputs.covariance @ original)
 
-    def bias(self, filter_):
+    def bias(self, filter_: np.ndarray) -> float:
         """Return the bias that removes the mean error of `filter_` (K,), in the target's unit."""
         return self.target - filter_ @ self.inputs.mean
 
 
-def round_with_feedback(filters, inputs):
+def round_with_feedback(filters: np.ndarray, inputs: Inputs) -> np.ndarray:
     """Round filters to int8, one weight after the other, each error passed on to the weights still free.
 
     Parameters
@@ -100,7 +102,7 @@ def round_with_feedback(filters, inputs):
     return rounded
 
 
-def polish(rounded, filters, inputs):
+def polish(rounded: np.ndarray, filters: np.ndarray, inputs: Inputs) -> np.ndarray:
     """Move single weights by one while that lowers the error; same arrays as in `round_with_feedback`."""
     rounded, covariance = rounded.copy(), inputs.damped
     diagonal = np.diag(covariance)
@@ -121,7 +123,7 @@ def polish(rounded, filters, inputs):
     return rounded
 
 
-def error(rounded, filters, inputs):
+def error(rounded: np.ndarray, filters: np.ndarray, inputs: Inputs) -> np.ndarray:
     """Return each filter's mean squared output error, in units of its integer accumulator, shape (N,)."""
     difference = rounded - filters
     return np.einsum("nk,nk->n", difference @ inputs.damped, difference)

@@ -11,6 +11,8 @@ filter in stored units is W * step_in / step_out, and its integer filter that ti
 4. round with error feedback, polish (`model.quantise.layer`); the bias takes up the mean error last.
 """
 
+from __future__ import annotations
+
 import hashlib
 import pathlib
 
@@ -21,7 +23,7 @@ from model.base.errors import UserError
 from model.base.paths import dataset_files
 from model.data.datasets import degrade, picture_files, read_picture, split
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
-from model.graph.weights import QuantLayer, QuantModel
+from model.graph.weights import FloatModel, QuantLayer, QuantModel
 from model.integer import golden
 from model.integer.floating import float_layers
 from model.quantise.channels import noise_gains, plan_parts, whole_channels
@@ -38,7 +40,7 @@ WEIGHT_CLIPPING = 1.2  # a filter may be tried whose largest weight is this much
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # thousands of small products: threads would only wait for each other
-def quantise(float_model, pictures, seed=0):
+def quantise(float_model: FloatModel, pictures: list[np.ndarray], seed: int = 0) -> tuple[QuantModel, list[dict]]:
     """Quantise a trained network.
 
     Parameters
@@ -157,13 +159,15 @@ def _report_row(layer, q, parts, stored, exact, step):
     }
 
 
-def calibration_pictures(upscale, degradation="standard", data=""):
+def calibration_pictures(
+    upscale: int, degradation: str = "standard", data: str = ""
+) -> tuple[list[np.ndarray], list[pathlib.Path]]:
     """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder), degraded."""
     files = split(picture_files(pathlib.Path(data)) if data else dataset_files(CALIBRATION_SET))[0]
     return [degrade(read_picture(path), upscale, degradation)[0] for path in files], files
 
 
-def provenance(config, source, files, seed):
+def provenance(config: dict, source: str | pathlib.Path, files: list[pathlib.Path], seed: int) -> dict:
     """Return where integer weights come from: command, calibration files, degradation, digest of the float weights."""
     command = f"python -m model.quantise --network {config['network']} --upscale {config['upscale']}"
     command += f" --degradation {config['degradation']}" * (config["degradation"] != "standard") + f" --seed {seed}" * (seed != 0)

@@ -3,6 +3,8 @@
 Resumable, see `model.train.loop`; what isn't said by an option is said by `model/train/recipes.toml`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import pathlib
 
@@ -30,7 +32,9 @@ from model.train.loop import command_line, prepare_data, run_folder
 @click.option("--init", type=click.Path(), show_default="the recipe's",
               help="Weight file to start from, of this network or of one with smaller filters; '' for none.")
 @report_user_errors
-def main(run_name, restart, out, epochs, rescales, plain, **config):
+def main(
+    run_name: str, restart: bool, out: str, epochs: int | None, rescales: str, plain: bool, **config: object
+) -> None:
     """Train a network; given again after an interruption, go on where it stopped."""
     if config["steps"] and epochs:
         raise UserError("--steps and --epochs both set the length of the training; give one of them")

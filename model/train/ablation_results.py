@@ -1,8 +1,13 @@
 """What the ablations of `model.train.ablations` measured: rows, what is beyond chance, table, figure, committed copy."""
 
+from __future__ import annotations
+
 import json
 import math
+import pathlib
 import statistics
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import t
@@ -11,10 +16,13 @@ from model.base.errors import UserError
 from model.base.paths import ROOT, atomic_write, dataset_files
 from model.data.datasets import read_picture
 from model.graph.network import load_network
-from model.graph.weights import load_float
+from model.graph.weights import FloatModel, load_float
 from model.quality import charts, pages
 from model.quality.metrics import psnr
-from model.quality.protocols import finish, prepare
+from model.quality.protocols import Case, finish, prepare
+
+if TYPE_CHECKING:
+    from model.train.ablations import Run
 
 TEST_SETS = ("Set5", "Set14")
 RESULTS = ROOT / "docs" / "results" / "ablations.json"
@@ -32,7 +40,7 @@ def _ring(width, shape):
 class AsTrained:
     """A network with "same" convolutions as its training saw it: mid-grey around the picture, zeros around the features."""
 
-    def __init__(self, model):
+    def __init__(self, model: FloatModel) -> None:
         from model.train import keras_model
         self._keras, self._numpy = keras_model.build_trainable(model.network, "same"), keras_model.keras.ops.convert_to_numpy
         keras_model.start_from(self._keras, model.weights, model.biases, np.eye(model.network.layers[0].taps))  # no whitening: plain weights
@@ -46,7 +54,7 @@ class AsTrained:
 class AsProduct:
     """A network as the product runs it: valid convolutions over the replicate-padded picture."""
 
-    def __init__(self, model):
+    def __init__(self, model: FloatModel) -> None:
         from model.train import keras_model
         self._keras, self._infer = keras_model.from_float_model(model), keras_model.infer_float
 
@@ -54,7 +62,7 @@ class AsProduct:
         return self._infer(self._keras, y)
 
 
-def quality(infer, cases, halo):
+def quality(infer: Callable, cases: dict[str, list[Case]], halo: int) -> dict[str, float]:
     """Return {set: mean PSNR, set + "_border": mean PSNR of the outer `halo` pixels, which the protocol partly leaves out}."""
     result = {}
     for name, pictures in cases.items():
@@ -69,7 +77,7 @@ def quality(infer, cases, halo):
     return result
 
 
-def measure(runs, progress=None):
+def measure(runs: list[Run], progress: Callable | None = None) -> list[dict]:
     """Measure finished runs on the test sets, standard protocol.
 
     Parameters
@@ -99,7 +107,7 @@ def measure(runs, progress=None):
     return rows
 
 
-def chance(rows, key):
+def chance(rows: list[dict], key: str) -> tuple[float, float, float]:
     """Return what the seeds say about a column: (mean, deviation, how far a new run may lie from the mean by chance).
 
     The last is Student's 95 % interval for one more run, from so few seeds: t * s * sqrt(1 + 1 / n). With one seed alone
@@ -114,7 +122,7 @@ def chance(rows, key):
     return statistics.fmean(values), deviation, float(t.ppf(0.975, len(values) - 1)) * deviation * (1 + 1 / len(values)) ** 0.5
 
 
-def compared(rows):
+def compared(rows: list[dict]) -> list[dict]:
     """Return the rows with set5_change and set14_change against the mean of the base runs, in dB, and `counts`: what is beyond chance."""
     limits = {key: chance(rows, key) for key in ("set5", "set14")}
     out = []
@@ -125,7 +133,7 @@ def compared(rows):
     return out
 
 
-def table_rows(rows):
+def table_rows(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the table for people."""
     header = ["", "difference from the base", "Set5", "change", "Set14", "change", "edge of Set5", "validation", "beyond chance"]
     lines = []
@@ -136,7 +144,7 @@ def table_rows(rows):
     return header, lines
 
 
-def summary(stored):
+def summary(stored: dict) -> str:
     """Return the region `ablations` of docs/ablations.md."""
     rows = stored["rows"]
     seeds = [row for row in rows if row["topic"] == "base"]
@@ -151,7 +159,7 @@ def summary(stored):
     return "\n\n".join(parts)
 
 
-def draw(stored, path):
+def draw(stored: dict, path: pathlib.Path) -> pathlib.Path:
     """Draw what `docs/results/ablations.json` holds: changes on the test sets against chance, and validation curves."""
     rows, curves = compared(stored["rows"]), stored["curves"]
     drawn, (left, right) = charts.figure(2, (11, 0.27 * len(rows) + 1.6))
@@ -181,7 +189,7 @@ def draw(stored, path):
     return charts.save(drawn, path, stored)
 
 
-def load(path=RESULTS):
+def load(path: pathlib.Path = RESULTS) -> dict:
     """Read the committed copy: base (configuration), missing (labels of runs not trained), rows (see `measure`), curves (name -> [[step, PSNR], ...])."""
     try:
         stored = json.loads(path.read_text())
@@ -192,7 +200,7 @@ def load(path=RESULTS):
         raise UserError(f"{path} is damaged; make it with `make ablations ARGS=--update-docs`") from error
 
 
-def update(stored):
+def update(stored: dict) -> list[pathlib.Path]:
     """Write the committed copy, the table of docs/ablations.md and its figure; return the files."""
     text = pages.replace_region(PAGE.read_text(), "ablations", summary(stored))
     parts = {name: json.dumps(stored[name]) for name in ("base", "missing", "curves")}

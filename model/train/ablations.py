@@ -6,9 +6,12 @@ and a difference counts only if it is larger than what seeds alone do. Runs are 
 A table, `build/reports/ablations.json` and, with --update-docs, the committed copies in docs/.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -40,28 +43,28 @@ class Run:
     plain: bool = False
 
     @property
-    def config(self):
+    def config(self) -> dict:
         """All options of the training."""
         return BASE | self.changes
 
     @property
-    def folder(self):
+    def folder(self) -> str:
         """Below `build/train`; another configuration never meets the checkpoint of this one."""
         digest = hashlib.sha256(json.dumps([self.config, self.plain], sort_keys=True).encode()).hexdigest()[:8]
         return f"ablations/{self.name}-{digest}"
 
     @property
-    def weights(self):
+    def weights(self) -> pathlib.Path:
         """Where the finished training's weights lie."""
         return BUILD / "train" / self.folder / "weights.npz"
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether the training is complete: only then its weight file appears."""
         return self.weights.is_file()
 
     @property
-    def command(self):
+    def command(self) -> list[str]:
         """Module and options that train it."""
         words = ["model.train"] + ["--plain"] * self.plain
         for name, value in self.config.items():
@@ -72,7 +75,7 @@ class Run:
                 words += [option, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
         return words + ["--run", self.folder, "--out", str(self.weights)]
 
-    def history(self):
+    def history(self) -> list[list[float]]:
         """Return [[step, validation PSNR], ...] of a finished run."""
         stored = json.loads((self.weights.parent / "history.json").read_text())
         return [[row["step"], round(row["psnr"], 4)] for row in stored["history"]]
@@ -93,7 +96,7 @@ RUNS = (
 )
 
 
-def train(run):
+def train(run: Run) -> int:
     """Train a run, or go on with it; return its exit code, 0 if the training is complete. Raises KeyboardInterrupt if it is interrupted."""
     code = subprocess.run([sys.executable, "-m", *run.command], cwd=ROOT).returncode
     if code == 130:
@@ -106,7 +109,7 @@ def train(run):
 @click.option("--report-only", is_flag=True, help="Train nothing; report what is finished.")
 @click.option("--update-docs", is_flag=True, help="Write docs/results/ablations.json, the table of docs/ablations.md and its figure anew.")
 @report_user_errors
-def main(only, report_only, update_docs):
+def main(only: tuple[str, ...], report_only: bool, update_docs: bool) -> None:
     """Train what is not trained yet, measure all finished runs, print the table."""
     todo = [run for run in RUNS if not report_only and not run.finished and (not only or run.name in only)]
     failed = []

@@ -6,8 +6,11 @@ Validation runs the golden model itself; what quantisation alone gave is step 0,
 Resumable, see `model.train.loop`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import pathlib
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -18,6 +21,9 @@ from model.integer import golden
 from model.quantise.search import calibration_pictures, provenance, quantise
 from model.train import recipes
 from model.train.loop import Training, command_line, prepare_data, run_folder, seed_everything
+
+if TYPE_CHECKING:
+    from model.data.datasets import Pairs, Patches
 
 
 class IntegerTraining(Training):
@@ -30,7 +36,9 @@ class IntegerTraining(Training):
     start : QuantModel
     """
 
-    def __init__(self, config, folder, data, start):
+    def __init__(
+        self, config: dict, folder: pathlib.Path, data: tuple[Patches, Pairs, list[pathlib.Path]], start: QuantModel
+    ) -> None:
         seed_everything(config["seed"])
         from model.train import keras_integer  # here, so that `--help` and bad options don't wait for TensorFlow
 
@@ -53,7 +61,7 @@ class IntegerTraining(Training):
             raise UserError(f"convolutions on this device are not exact ({different} of {exact.size} pixels differ from the golden model); "
                             "run the fine-tuning on the CPU: CUDA_VISIBLE_DEVICES= and the same command")
 
-    def candidate(self):
+    def candidate(self) -> list[np.ndarray]:
         """Return weight, bias and shift of every layer."""
         model = self.lib.to_quant_model(self.model, self.start.network, self.start.upscale)
         try:
@@ -62,16 +70,16 @@ class IntegerTraining(Training):
             raise self._diverged(str(error).split(";", maxsplit=1)[0]) from error
         return [array for q in model.layers for array in (q.weight, q.bias, q.shift)]
 
-    def quant_model(self, weights, meta=None):
+    def quant_model(self, weights: list[np.ndarray], meta: dict | None = None) -> QuantModel:
         """Return a candidate as a `QuantModel`."""
         layers = tuple(QuantLayer(*weights[i:i + 3]) for i in range(0, len(weights), 3))
         return QuantModel(self.start.network, self.start.upscale, layers, meta or {})
 
-    def infer(self, weights, low):
+    def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
         """Return the golden model's output."""
         return golden.infer(self.quant_model(weights), low)
 
-    def export(self, command):
+    def export(self, command: str) -> QuantModel:
         """Return the best integers by validation as a `QuantModel`, with what quantisation says of them and the fine-tuning."""
         tuned = self.provenance(command) | {"validation_psnr_before": round(self.start_psnr, 4)}
         quantised = {key: value for key, value in self.start.meta.items() if key != "command"}  # that alone would not make this file
@@ -82,7 +90,7 @@ class IntegerTraining(Training):
 @recipes.options
 @click.option("--weights", "source", default="", help="Float weights to quantise  [default: model/weights/...].")
 @report_user_errors
-def main(run_name, restart, out, source, **config):
+def main(run_name: str, restart: bool, out: str, source: str, **config: object) -> None:
     """Quantise a network and fine-tune its integers; given again after an interruption, go on where it stopped."""
     config = recipes.complete("finetune", config) | {"padding": "valid", "patches": "random", "stride": 1, "metric": "mse",
                                                      "rescales": [1.0], "augment": True}

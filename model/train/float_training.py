@@ -1,14 +1,20 @@
 """The training of a float network, see `model.train.loop`; the command is `python -m model.train`."""
 
+from __future__ import annotations
+
 import math
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.base.paths import ROOT
 from model.graph.network import load_network
-from model.graph.weights import load_float, widen
+from model.graph.weights import FloatModel, load_float, widen
 from model.train.loop import Training, seed_everything
+
+if TYPE_CHECKING:
+    from model.data.datasets import Pairs, Patches
 
 WHITENING_BATCHES = 40  # enough patches for the statistics of the first layer's window
 
@@ -23,7 +29,7 @@ class FloatTraining(Training):
         it is; the collapse to plain weights then changes nothing but the centring of the pixels.
     """
 
-    def __init__(self, config, folder, data):
+    def __init__(self, config: dict, folder: pathlib.Path, data: tuple[Patches, Pairs, list[pathlib.Path]]) -> None:
         seed_everything(config["seed"])
         from model.train import keras_model  # here, so that `--help` and bad options don't wait for TensorFlow
 
@@ -38,24 +44,24 @@ class FloatTraining(Training):
         self.inference = keras_model.build(self.network)  # valid, whatever the training's padding
         super().__init__(config, folder, trainable, _loss(config["metric"]), data)
 
-    def candidate(self):
+    def candidate(self) -> list[np.ndarray]:
         """Return the collapsed weights as the inference model's `get_weights` gives them."""
         self.lib.set_weights(self.inference, *self.lib.collapse(self.model))
         return self.inference.get_weights()
 
-    def infer(self, weights, low):
+    def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
         """Return the float network's output, rounded to uint8."""
         self.inference.set_weights(weights)
         return np.clip(np.round(self.lib.infer_float(self.inference, low)), 0, 255).astype(np.uint8)
 
-    def export(self, command):
+    def export(self, command: str) -> FloatModel:
         """Return the best weights by validation as a `FloatModel`."""
         meta = self.provenance(command)
         self.inference.set_weights(self.best["weights"])
         return self.lib.to_float_model(self.inference, self.network, self.config["upscale"], meta)
 
 
-def init_path(config):
+def init_path(config: dict) -> pathlib.Path:
     """Return the file to start from; a recipe names it relative to the repository."""
     path = pathlib.Path(config["init"])
     return path if path.is_file() else ROOT / path

@@ -7,6 +7,11 @@ rounded value passes its gradient straight through (Bengio et al. 2013), and sat
 Float pixels come from whole numbers of 1/255, to which they are rounded first.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from model.base.errors import UserError
@@ -15,12 +20,16 @@ from model.graph.weights import QuantLayer, QuantModel
 from model.integer.golden import FLOAT32_EXACT
 from model.train.keras_model import keras, transpose_kernel
 
+if TYPE_CHECKING:
+    from model.graph.kinds import Layer
+    from model.graph.network import Network
+
 ACT_MAX = 2**ACT_BITS - 1
 WEIGHT_MAX = 2 ** (WEIGHT_BITS - 1) - 1
 BIAS_MAX = 2 ** (BIAS_BITS - 1) - 1
 
 
-def straight_through(function, x):
+def straight_through(function: Callable, x: keras.KerasTensor) -> keras.KerasTensor:
     """Return function(x) with the derivative of x.
 
     Exact for round and floor of 0 <= |x| < 2^23: the difference of a number and its neighbouring whole one is
@@ -32,7 +41,7 @@ def straight_through(function, x):
 class WholeNumbers(keras.layers.Layer):
     """Pixels in [0, 1] -> the uint8 values they stand for, as floats."""
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Same shape; exact for multiples of 1/255, however those were rounded."""
         return keras.ops.round(x * ACT_MAX)
 
@@ -51,18 +60,18 @@ class IntegerConv2D(keras.layers.Layer):
     units of the output, rounded to whole accumulator units. `unit` (O,) is 2^shift: the binary points stay as searched.
     """
 
-    def __init__(self, layer, **options):
+    def __init__(self, layer: Layer, **options: object) -> None:
         super().__init__(**options)
         self.kernel_shape = (layer.k, layer.k, layer.in_ch, layer.out_ch)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables; see `start_from`."""
         out_ch = self.kernel_shape[-1]
         self.kernel = self.add_weight(name="kernel", shape=self.kernel_shape, initializer="zeros", constraint=WithinInt8())
         self.offset = self.add_weight(name="offset", shape=(out_ch,), initializer="zeros")
         self.unit = self.add_weight(name="unit", shape=(out_ch,), initializer="ones", trainable=False)
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """(N, H, W, I) whole numbers in 0..255 -> (N, H - k + 1, W - k + 1, O) likewise."""
         ops = keras.ops
         bias = ops.clip(straight_through(ops.round, self.offset * self.unit), -BIAS_MAX, BIAS_MAX)
@@ -73,7 +82,7 @@ class IntegerConv2D(keras.layers.Layer):
         return straight_through(ops.floor, ops.clip(scaled, 0, ACT_MAX))
 
 
-def build(network):
+def build(network: Network) -> keras.Model:
     """Return the integer network as a Keras model: pixels in [0, 1] (multiples of 1/255), (N, H, W, 1) -> (N, H', W', 1)."""
     pixels = keras.Input((None, None, 1), name="y")
     x = WholeNumbers(name="levels")(pixels)
@@ -82,7 +91,7 @@ def build(network):
     return keras.Model(pixels, keras.layers.Rescaling(1 / ACT_MAX)(x), name=f"{network.name}_integer")
 
 
-def start_from(keras_model, model):
+def start_from(keras_model: keras.Model, model: QuantModel) -> None:
     """Put a `QuantModel` into a model made by `build`."""
     for layer, q in zip(_layers(keras_model), model.layers):
         layer.kernel.assign(transpose_kernel(q.weight, "tensorflow").astype(np.float32))
@@ -90,7 +99,7 @@ def start_from(keras_model, model):
         layer.unit.assign(np.ldexp(np.float32(1), q.shift.astype(np.int32)))
 
 
-def to_quant_model(keras_model, network, upscale, meta=None):
+def to_quant_model(keras_model: keras.Model, network: Network, upscale: int, meta: dict | None = None) -> QuantModel:
     """Return the integers of the forward pass as a `QuantModel`. Raises UserError if one is NaN or the sums may overflow."""
     layers = []
     for layer in _layers(keras_model):
@@ -104,7 +113,7 @@ def to_quant_model(keras_model, network, upscale, meta=None):
     return QuantModel(network, upscale, tuple(layers), meta or {})
 
 
-def check_exact(model):
+def check_exact(model: QuantModel) -> None:
     """Raise UserError if a layer's sums could leave what float32 holds exactly."""
     for layer, q in zip(model.network.layers, model.layers):
         if q.worst_accumulator >= FLOAT32_EXACT:
@@ -112,7 +121,7 @@ def check_exact(model):
                             f"exact below {FLOAT32_EXACT}; lower --lr, or take the weights of `make quantise` as they are")
 
 
-def infer_valid(keras_model, x):
+def infer_valid(keras_model: keras.Model, x: np.ndarray) -> np.ndarray:
     """Return what the forward pass, compiled as in training, gives for a batch of padded pictures.
 
     Parameters

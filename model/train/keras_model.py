@@ -1,9 +1,12 @@
 """SRCNN in Keras 3: the float reference. Nothing here names a backend; TensorFlow is the one tested."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 
 
 @contextlib.contextmanager
@@ -35,6 +38,7 @@ with _quiet():
 import numpy as np
 
 from model.base.errors import UserError
+from model.graph.network import Network
 from model.graph.weights import FloatModel
 
 CENTRE = 0.5  # of the pixels' range, subtracted inside a model that is being trained
@@ -42,7 +46,7 @@ WHITENING_FLOOR = 0.01  # of the mean eigenvalue: bounds the gain of directions 
 _BAND_PIXELS = 1 << 20  # larger pictures go through in bands of rows: 64 float maps of a 1 Mpixel band are 256 MiB
 
 
-def build(network, padding="valid"):
+def build(network: Network, padding: str = "valid") -> keras.Model:
     """Return the network as a Keras model from (N, H, W, 1) to (N, H', W', 1), pixels in [0, 1], any size.
 
     Parameters
@@ -72,18 +76,18 @@ class WhitenedConv2D(keras.layers.Conv2D):
     that: with it, 4,000 steps at x3 reach what 60,000 steps reach without.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         super().build(input_shape)
         taps = self.kernel_size[0] * self.kernel_size[1] * input_shape[-1]
         self.whitening = self.add_weight(name="whitening", shape=(taps, taps), initializer="zeros", trainable=False)
 
-    def call(self, x):
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         kernel = keras.ops.matmul(self.whitening, keras.ops.reshape(self.kernel, (-1, self.filters)))
         kernel = keras.ops.reshape(kernel, self.kernel.shape)
         return self.activation(keras.ops.conv(x, kernel, padding=self.padding, data_format="channels_last") + self.bias)
 
 
-def build_trainable(network, padding="valid"):
+def build_trainable(network: Network, padding: str = "valid") -> keras.Model:
     """Return the network as it is trained: first layer whitened, pixels centred around 0 inside; see `collapse`.
 
     "same" convolutions therefore pad the picture with mid-grey.
@@ -96,7 +100,7 @@ def build_trainable(network, padding="valid"):
     return keras.Model(pixels, keras.layers.Rescaling(1.0, CENTRE)(x), name=f"{network.name}_trainable")
 
 
-def collapse(trainable):
+def collapse(trainable: keras.Model) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return the plain weights that compute what a model made by `build_trainable` computes: (weights, biases)."""
     layers = [layer for layer in trainable.layers if isinstance(layer, keras.layers.Conv2D)]
     kernels = [keras.ops.convert_to_numpy(layer.kernel).astype(np.float64) for layer in layers]
@@ -109,7 +113,9 @@ def collapse(trainable):
             tuple(bias.astype(np.float32) for bias in biases))
 
 
-def start_from(trainable, weights, biases, whitening):
+def start_from(
+    trainable: keras.Model, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], whitening: np.ndarray
+) -> None:
     """Put plain weights in project order into a model made by `build_trainable`: the inverse of `collapse`.
 
     Parameters
@@ -131,7 +137,7 @@ def start_from(trainable, weights, biases, whitening):
         layer.bias.assign(bias.astype(np.float32))
 
 
-def whitening_of(pictures, k):
+def whitening_of(pictures: np.ndarray, k: int) -> np.ndarray:
     """Return the whitening of k x k windows, symmetric, of gain 1 on average.
 
     Parameters
@@ -153,7 +159,9 @@ def whitening_of(pictures, k):
     return (vectors * np.sqrt(mean / (values + WHITENING_FLOOR * mean))) @ vectors.T
 
 
-def initial_weights(network, seed, whitening=None):
+def initial_weights(
+    network: Network, seed: int, whitening: np.ndarray | None = None
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return weights to start a training from.
 
     He-normal (the first layer's in whitened coordinates), except for one path through the network that carries
@@ -187,7 +195,7 @@ def initial_weights(network, seed, whitening=None):
     return tuple(weights), tuple(biases)
 
 
-def transpose_kernel(kernel, to):
+def transpose_kernel(kernel: np.ndarray, to: str) -> np.ndarray:
     """Change a kernel's axis order: the one place where TensorFlow's H, W, I, O meets the project's O, Kh, Kw, I.
 
     Parameters
@@ -199,7 +207,7 @@ def transpose_kernel(kernel, to):
     return np.ascontiguousarray(np.transpose(kernel, {"project": (3, 0, 1, 2), "tensorflow": (1, 2, 3, 0)}[to]))
 
 
-def set_weights(keras_model, weights, biases):
+def set_weights(keras_model: keras.Model, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> None:
     """Put weights in project order into a model made by `build`."""
     arrays = []
     for weight, bias in zip(weights, biases):
@@ -207,26 +215,26 @@ def set_weights(keras_model, weights, biases):
     keras_model.set_weights(arrays)
 
 
-def get_weights(keras_model):
+def get_weights(keras_model: keras.Model) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return the weights of a model made by `build`, in project order: (weights, biases)."""
     arrays = keras_model.get_weights()
     return (tuple(transpose_kernel(kernel, "project").astype(np.float32) for kernel in arrays[::2]),
             tuple(bias.astype(np.float32) for bias in arrays[1::2]))
 
 
-def to_float_model(keras_model, network, upscale, meta=None):
+def to_float_model(keras_model: keras.Model, network: Network, upscale: int, meta: dict | None = None) -> FloatModel:
     """Keras model -> `FloatModel`. Raises UserError if a weight is NaN or of the wrong shape."""
     return FloatModel(network, upscale, *get_weights(keras_model), meta or {})
 
 
-def from_float_model(float_model, padding="valid"):
+def from_float_model(float_model: FloatModel, padding: str = "valid") -> keras.Model:
     """`FloatModel` -> Keras model; see `build`."""
     keras_model = build(float_model.network, padding)
     set_weights(keras_model, float_model.weights, float_model.biases)
     return keras_model
 
 
-def infer_float(model, y):
+def infer_float(model: keras.Model | FloatModel, y: np.ndarray) -> np.ndarray:
     """Run the float reference on a whole picture: replicate-padded by the halo, then valid convolutions.
 
     Parameters

@@ -6,6 +6,8 @@ thread count): weights, optimizer state and moving average are in the checkpoint
 alone.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
@@ -13,15 +15,20 @@ import pathlib
 import shlex
 import sys
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
-from model.data.datasets import Patches, load_pairs, picture_files, split
+from model.data.datasets import Pairs, Patches, load_pairs, picture_files, split
 from model.graph.network import load_network, require_picture
 from model.quality.metrics import MOST_PSNR, psnr
+
+if TYPE_CHECKING:
+    import keras
 
 WARMUP_STEPS = 200
 
@@ -43,7 +50,14 @@ class Training:
         What `prepare_data` returns.
     """
 
-    def __init__(self, config, folder, model, loss, data):
+    def __init__(
+        self,
+        config: dict,
+        folder: pathlib.Path,
+        model: keras.Model,
+        loss: Callable,
+        data: tuple[Patches, Pairs, list[pathlib.Path]],
+    ) -> None:
         import keras  # here, so that `--help` and bad options don't wait for TensorFlow
 
         self.config, self.folder, self.model = config, folder, model
@@ -54,15 +68,15 @@ class Training:
         self.step, self.seconds, self.history = 0, 0.0, []
         self.best = {"psnr": -math.inf, "step": 0, "weights": None}
 
-    def candidate(self):
+    def candidate(self) -> list[np.ndarray]:
         """Return the weights as they would be exported now, a list of arrays; called while the averages are in the model."""
         raise NotImplementedError
 
-    def infer(self, weights, low):
+    def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
         """Return the network's output for a picture with the weights of a candidate, uint8 (H, W)."""
         raise NotImplementedError
 
-    def averaged(self):
+    def averaged(self) -> list[np.ndarray]:
         """Return the candidate of the weights' moving average. Raises UserError if weights are no longer numbers."""
         current = self.model.get_weights()
         if not all(np.isfinite(value).all() for value in current):
@@ -73,7 +87,7 @@ class Training:
         finally:
             self.model.set_weights(current)
 
-    def validate(self):
+    def validate(self) -> float:
         """Return the mean PSNR of the averaged weights over the validation pictures, in dB; remember the best."""
         average = self.averaged()
         if not all(np.isfinite(value).all() for value in average):
@@ -83,7 +97,7 @@ class Training:
             self.best = {"psnr": mean, "step": self.step, "weights": average}
         return mean
 
-    def mean_psnr(self, weights, pairs):
+    def mean_psnr(self, weights: list[np.ndarray], pairs: Pairs) -> float:
         """Return the mean PSNR in dB of a candidate over `Pairs`, as the standard protocol measures it (shave = scale)."""
         shave = self.config["upscale"]
         inner = (slice(shave, -shave), slice(shave, -shave))
@@ -92,7 +106,7 @@ class Training:
             values.append(min(psnr(high[inner], self.infer(weights, low)[inner]), MOST_PSNR))
         return float(np.mean(values))
 
-    def test_psnr(self):
+    def test_psnr(self) -> dict[str, float]:
         """Return the best weights' PSNR on the test sets, where they are found: for information, nothing is chosen by it."""
         results = {}
         for name in DATASETS[1:] if data_dir() else ():
@@ -100,7 +114,7 @@ class Training:
             results[name] = round(self.mean_psnr(self.best["weights"], pairs), 4)
         return results
 
-    def provenance(self, command):
+    def provenance(self, command: str) -> dict:
         """Return where the best weights come from: command, configuration, data, time, validation, history."""
         return {"command": command, "config": self.config, "data": self.config["data"] or "T91", "seed": self.config["seed"],
                 "validation_pictures": [path.name for path in self.validation_files],
@@ -113,7 +127,7 @@ class Training:
         return UserError(f"training diverged at step {self.step}: {what}; {kept} in {self.folder}, "
                          f"choose an --lr below {self.config['lr']:g} and another --run or --restart")
 
-    def save(self):
+    def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         arrays = {f"model_{i}": value for i, value in enumerate(self.model.get_weights())}
         arrays |= {f"optimizer_{i}": np.asarray(variable) for i, variable in enumerate(self.optimizer.variables)}
@@ -123,7 +137,7 @@ class Training:
         with atomic_write(self.folder / "checkpoint.npz") as temporary:
             np.savez(temporary, header=np.array(json.dumps(header)), **arrays)
 
-    def restore(self):
+    def restore(self) -> None:
         """Go on from the checkpoint of this folder, if there is one. Raises UserError if it is of another configuration."""
         path = self.folder / "checkpoint.npz"
         if not path.is_file():
@@ -146,7 +160,7 @@ class Training:
         best = sorted((name for name in arrays if name.startswith("best_")), key=lambda name: int(name[5:]))
         self.best = {"psnr": header["best"][0], "step": header["best"][1], "weights": [arrays[name] for name in best] or None}
 
-    def run_or_stop(self):
+    def run_or_stop(self) -> None:
         """Train to the last step; Ctrl-C ends the process with exit code 130 and one sentence."""
         try:
             self.run()
@@ -154,7 +168,7 @@ class Training:
             print(f"stopped at step {self.step}; the same command goes on from the last checkpoint", file=sys.stderr)
             sys.exit(130)
 
-    def run(self):
+    def run(self) -> None:
         """Train to the last step. Raises UserError when the loss is no longer a number."""
         steps, every = self.config["steps"], self.config["validate_every"]
         losses, before, started = [], self.seconds, time.monotonic()
@@ -175,7 +189,7 @@ class Training:
                     write_history(self.folder, self.history, self.config)
 
 
-def learning_rate(config):
+def learning_rate(config: dict) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return the schedule of a training: cosines that fall from `lr` to `lr_end`, each after a linear warm-up.
 
     `cycles` of them share the steps; each later one starts from half the rate (Loshchilov and Hutter 2017, SGDR).
@@ -198,7 +212,7 @@ def learning_rate(config):
     return Cosines()
 
 
-def command_line(module):
+def command_line(module: str) -> str:
     """Return the command that is running, without what only says where things lie on this machine."""
     words, kept = iter(sys.argv[1:]), []
     for word in words:
@@ -209,7 +223,7 @@ def command_line(module):
     return shlex.join(["python", "-m", module, *kept])
 
 
-def seed_everything(seed):
+def seed_everything(seed: int) -> None:
     """Seed the backend, and let it add in a fixed order (a CPU does so anyway, a GPU only if told)."""
     import keras
 
@@ -220,13 +234,13 @@ def seed_everything(seed):
         tensorflow.config.experimental.enable_op_determinism()
 
 
-def run_folder(config, run_name, prefix=""):
+def run_folder(config: dict, run_name: str, prefix: str = "") -> pathlib.Path:
     """Return the folder of a run, named after what it trains unless it has a name of its own."""
     name = pathlib.Path(config["network"]).stem
     return BUILD / "train" / (run_name or f"{prefix}{name}_x{config['upscale']}_{config['degradation']}")
 
 
-def prepare_data(config):
+def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
     """Return the training's `Patches`, the validation `Pairs` and their files, never those of a test set.
 
     What a resumption has to find unchanged beside the options is written into `config`: layers and pictures.
@@ -254,7 +268,7 @@ def _digest(pairs):
     return hashlib.sha256(pairs.low.tobytes() + pairs.high.tobytes()).hexdigest()
 
 
-def write_history(folder, history, config):
+def write_history(folder: pathlib.Path, history: list[dict], config: dict) -> None:
     """Write history.json and history.png (loss and validation PSNR over steps) into the run's folder."""
     import matplotlib
     matplotlib.use("Agg")

@@ -1,7 +1,10 @@
 """Recipes: how a network is trained unless options say otherwise, read from `model/train/recipes.toml`."""
 
+from __future__ import annotations
+
 import functools
 import pathlib
+from collections.abc import Callable
 
 import click
 
@@ -14,7 +17,7 @@ from model.graph.weights import DEGRADATIONS
 RECIPES = ROOT / "model" / "train" / "recipes.toml"
 
 
-def load_recipe(kind, network, upscale, degradation="standard"):
+def load_recipe(kind: str, network: str, upscale: int, degradation: str = "standard") -> dict:
     """Return the options of a training.
 
     Parameters
@@ -52,7 +55,7 @@ def _checked(recipes):
     return recipes
 
 
-def options(command):
+def options(command: Callable) -> Callable:
     """Add the options that every training has to a click command; those left out are None and come from the recipe."""
     recipe = {"default": None, "show_default": "the recipe's"}
     shared = [
@@ -77,7 +80,7 @@ def options(command):
     return functools.reduce(lambda wrapped, option: option(wrapped), reversed(shared), command)
 
 
-def complete(kind, config):
+def complete(kind: str, config: dict) -> dict:
     """Return the options with those left out (None) taken from the recipe, and the factor as a number."""
     config = config | {"upscale": int(config["upscale"])}
     recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"])
