@@ -4,6 +4,8 @@ Vivado runs `build.tcl` in `build/vivado/<config>-<rtl>/`. If timing is met, .bi
 in `bitstreams/<board>/`, all three at once; `host/board/overlay.py` reads them there.
 """
 
+from __future__ import annotations
+
 import hashlib
 import importlib.metadata
 import json
@@ -13,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import click
@@ -31,6 +34,9 @@ from model.base.report import table, write_report
 from model.base.tools import run_tool
 from model.graph.network import DEFAULT_NETWORK
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+
 HERE = pathlib.Path(__file__).resolve().parent
 NAME = "srcnn"            # of the overlay's files
 DMA = "axi_dma_0"         # of the DMA in the block design
@@ -43,7 +49,9 @@ _TIMING = ("wns_ns", "tns_ns", "tns_failing", "tns_total", "whs_ns", "ths_ns", "
            "wpws_ns", "tpws_ns", "tpws_failing", "tpws_total")
 
 
-def build_bitstream(config, rtl, *, jobs=2, progress=False):
+def build_bitstream(
+    config: Config, rtl: str, *, jobs: int = 2, progress: bool = False
+) -> tuple[pathlib.Path, dict[str, float]]:
     """Build an overlay and put it into `bitstreams/<board>/`.
 
     Parameters
@@ -105,7 +113,7 @@ def _build_kernel(config, rtl):
     return {"sources": (), "ip_repository": built.ip, "tools": {"vitis": built.version}}
 
 
-def settings_text(config, rtl, kernel, work, jobs):
+def settings_text(config: Config, rtl: str, kernel: dict, work: pathlib.Path, jobs: int) -> str:
     """Return the Tcl file that tells `build.tcl` what to build."""
     values = {
         "board": config.board, "part": config.part, "clock_mhz": f"{config.clock_mhz:g}", "rtl": rtl,
@@ -116,7 +124,7 @@ def settings_text(config, rtl, kernel, work, jobs):
     return "".join(f"set {name} {{{value}}}\n" for name, value in values.items())
 
 
-def read_timing(report):
+def read_timing(report: pathlib.Path) -> dict[str, float]:
     """Read Vivado's timing summary.
 
     Parameters
@@ -150,7 +158,7 @@ def read_timing(report):
     raise UserError(f"{os.path.relpath(report)} has no timing summary that is known; look into vivado.log beside it")
 
 
-def check_timing(report):
+def check_timing(report: pathlib.Path) -> dict[str, float]:
     """Return `read_timing` of a report; raise `UserError` if any slack is negative or nothing was timed."""
     timing = read_timing(report)
     late = [f"{what} by {-timing[slack]:.3f} ns at {timing[count]} of {timing[total]} endpoints" for what, slack, count, total in (
@@ -163,7 +171,7 @@ def check_timing(report):
     return timing
 
 
-def check_handoff(path):
+def check_handoff(path: pathlib.Path) -> None:
     """Raise `UserError` unless the .hwh has the DMA that the host drives, tied to the kernel both ways."""
     try:
         root = ElementTree.parse(path).getroot()
@@ -185,7 +193,7 @@ def check_handoff(path):
         raise UserError(f"the DMA and the kernel share {len(nets[0] & nets[1])} streams in {path}, not two; this is a bug")
 
 
-def make_manifest(config, rtl, tools, clock_hz, timing):
+def make_manifest(config: Config, rtl: str, tools: dict[str, str], clock_hz: int, timing: dict[str, float]) -> dict:
     """Return the manifest without its "files" (host/board/overlay.py says what is read of it)."""
     return {
         "network": config.network.name, "board": config.board, "config_id": f"{config.config_id:#010x}", "dma": DMA,
@@ -194,7 +202,7 @@ def make_manifest(config, rtl, tools, clock_hz, timing):
     }
 
 
-def git_revision():
+def git_revision() -> str:
     """Return the checkout's commit, with "-dirty" if files differ from it, or "unknown"."""
     git = shutil.which("git")
     if git is None:
@@ -206,7 +214,7 @@ def git_revision():
     return answers[0].stdout.strip() + ("-dirty" if answers[1].stdout.strip() else "")
 
 
-def install(work, folder, manifest):
+def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib.Path:
     """Put .bit and .hwh from `work` and the manifest into `folder`, all at once, and return it."""
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=make_folder(folder.parent)))
     try:
@@ -240,7 +248,7 @@ def install(work, folder, manifest):
               help="Where the kernel's Verilog comes from: Vitis HLS, or the open route, which needs Vivado alone.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs that Vivado starts at a time.")
 @report_user_errors
-def main(network, board, rtl, jobs):
+def main(network: str, board: str, rtl: str, jobs: int) -> None:
     """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/."""
     config = load_config(network, board)
     folder, timing = build_bitstream(config, rtl, jobs=jobs, progress=True)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from host.jobs.record import Record, is_full, output_folder, remove_leftovers, settings_digest, stamp
 from host.picture import pipeline
-from host.picture.backends import ComputeError, insist
+from host.picture.backends import Backend, ComputeError, insist
 from host.show import before_after
 from host.video import video
 from model.base.errors import UserError
@@ -22,7 +22,6 @@ from model.imaging import files as picture_files
 
 if TYPE_CHECKING:
     from host.jobs.collect import Work
-    from host.picture.backends import Backend
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130  # the shells' convention for Ctrl-C

@@ -11,7 +11,6 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -19,14 +18,11 @@ from tqdm import tqdm
 
 from host.many.cluster import LOCAL, ClusterBackend
 from host.picture import pipeline
-from host.picture.backends import GoldenBackend
+from host.picture.backends import Backend, GoldenBackend
 from model.base import report
 from model.base.errors import report_user_errors
 from model.graph.network import DEFAULT_NETWORK
 from model.imaging.files import Picture
-
-if TYPE_CHECKING:
-    from host.picture.backends import Backend
 
 UPSCALE = 3
 SIZE = (320, 180)  # of a picture; its result is 960x540

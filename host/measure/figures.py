@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import pathlib
 import re
-from typing import TYPE_CHECKING
 
 import click
 import cv2
@@ -20,10 +19,7 @@ from model.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from model.imaging.resize import imresize, modcrop, to_uint8
 from model.quality import charts
 from model.quality.pages import COMPARED
-from model.quality.protocols import finish, measure, prepare
-
-if TYPE_CHECKING:
-    from model.quality.protocols import Case
+from model.quality.protocols import Case, finish, measure, prepare
 
 TITLES = {"truth": "ground truth", "bilinear": "bilinear", "bicubic": "bicubic", "float": "SRCNN, TensorFlow float",
           "golden": "SRCNN, 8-bit fixed point", "csim": "SRCNN, C++ kernels"}

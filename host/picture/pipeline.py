@@ -24,12 +24,11 @@ from host.picture import tiling
 from host.picture.upscaling import Upscaling
 from model.base.errors import UserError
 from model.graph.network import UPSCALES
-from model.graph.weights import load_quant, weight_path
+from model.graph.weights import QuantModel, load_quant, weight_path
 from model.integer import golden
 
 if TYPE_CHECKING:
     from host.picture.backends import Backend
-    from model.graph.weights import QuantModel
     from model.imaging.files import Picture
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")

@@ -14,22 +14,17 @@ import pathlib
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from host.jobs import collect, record
-from host.picture.backends import insist
+from host.picture.backends import Backend, insist
 from host.picture.pipeline import Clock
 from host.video.parts import Encoder, Parts, interleave
-from host.video.source import MATRICES, DamagedError, Source, reason, scaling
+from host.video.source import MATRICES, DamagedError, Info, Source, reason, scaling
 from model.base.errors import UserError
 from model.base.paths import atomic_write
 from model.imaging import files as picture_files
-
-if TYPE_CHECKING:
-    from host.picture.backends import Backend
-    from host.video.source import Info
 
 CRF = 17                # x264's constant rate factor: visually lossless
 LOSSLESS = 0
