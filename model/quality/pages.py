@@ -171,7 +171,7 @@ def mismatch(results: Results) -> tuple[float, float] | None:
 
 def mismatch_sentence(results: Results) -> str:
     """Return what weights of one degradation are worth on the other, or "" if that was not measured."""
-    if not mismatch(results: Results) -> str:
+    if not mismatch(results):
         return ""
     least, most = mismatch(results)
     return (f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
