@@ -44,6 +44,17 @@ demo: $(READY)  ## upscale a picture with the C++ kernels, compare, draw a figur
 test: $(READY) $(ON_PYNQ)  ## all tests, or TESTS=tests/hls/test_rtl.py ARGS=-x
 	$(PY) -m pytest -n 2 --dist worksteal $(ARGS) $(TESTS)
 
+lint: $(READY)  ## ruff for Python, clang-format for C++, which way imports go
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m hls.vendor.format_cpp --check
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(READY)  ## what make lint asks for, as far as tools can do it
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	$(PY) -m hls.vendor.format_cpp
+
 conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
 	$(PY) -m pytest -v tests/boards/test_pynq.py
 

@@ -35,10 +35,10 @@ class Cost(typing.NamedTuple):
 
 
 # Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
-LUT = {"rotation": 0.768, "window": 0.0, "adders": 0.935, "accumulators": 2.433, "requantise": 8.46, "control": 356.819, "sum_stage": 0.0, "sum_chains": 0.796}
-FF = {"rotation": 1.399, "window": 0.594, "adders": 1.222, "accumulators": 2.672, "requantise": 5.888, "control": 115.047, "sum_stage": 0.0, "sum_chains": 1.637}
-PARSER = Cost(lut=1726, ff=1026)
-PACKER = Cost(lut=494, ff=426)
+LUT = {"rotation": 0.556, "window": 0.0, "adders": 0.924, "accumulators": 2.498, "requantise": 8.772, "control": 478.261, "sum_stage": 0.0, "sum_chains": 0.906}
+FF = {"rotation": 1.09, "window": 0.597, "adders": 1.2, "accumulators": 2.801, "requantise": 6.35, "control": 275.981, "sum_stage": 0.0, "sum_chains": 1.71}
+PARSER = Cost(lut=672, ff=555)
+PACKER = Cost(lut=454, ff=516)
 
 
 class Ram(typing.NamedTuple):
