@@ -1,5 +1,7 @@
 """The csim testbench, C simulation of the kernels against the golden model: `make csim`."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 
@@ -21,7 +23,7 @@ from model.graph.network import DEFAULT_NETWORK, list_networks
               help="AMD's simulation types with g++, the _BitInt types with clang, or both.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the test vectors.")
 @report_user_errors
-def main(network, board, types, seed):
+def main(network: str, board: str, types: str, seed: int) -> None:
     """Compare every kernel and whole transfers with the golden model; exit code 1 at the first mismatch."""
     for name in list_networks() if network == "all" else [network]:
         config = load_config(name, board)

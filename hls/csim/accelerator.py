@@ -1,6 +1,9 @@
 """C simulation of the kernels as an accelerator object for Python."""
 
+from __future__ import annotations
+
 import ctypes
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,10 @@ from hls.csim.build import library
 from hls.packets.packets import parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from model.base.errors import UserError
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from model.graph.weights import QuantModel
 
 
 class CsimTop:
@@ -23,7 +30,7 @@ class CsimTop:
         If the kernels cannot be compiled here.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: Config) -> None:
         self.config = config
         self._model = None
         self.cycles = 0
@@ -41,7 +48,9 @@ class CsimTop:
         if getattr(self, "_handle", None):
             self._library.srcnn_delete(self._handle)
 
-    def beats(self, data, keep=None, last=None, clocked=False):
+    def beats(
+        self, data: np.ndarray, keep: np.ndarray | None = None, last: np.ndarray | None = None, clocked: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Send beats, return all beats that come out.
 
         Parameters
@@ -69,14 +78,14 @@ class CsimTop:
             chunks.append((out[:count], out_last[:count]))
         return np.concatenate([c[0] for c in chunks]), np.concatenate([c[1] for c in chunks])
 
-    def transfer(self, words, clocked=False):
+    def transfer(self, words: np.ndarray, clocked: bool = False) -> np.ndarray:
         """Send one transfer, return the words of its answer (docs/architecture.md, "Packets")."""
         data, last = self.beats(words, clocked=clocked)
         if not len(last) or not last[-1] or last[:-1].any():
             raise UserError("the kernels' answer did not end with TLAST; this is a bug, please report it with the input")
         return data
 
-    def infer_valid(self, model, tile):
+    def infer_valid(self, model: QuantModel, tile: np.ndarray) -> np.ndarray:
         """Compute a tile: (H + 2 halo, W + 2 halo) uint8 -> (H, W) uint8, or (H, W, C) if the network gives C > 1.
 
         Parameters

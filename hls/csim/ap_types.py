@@ -4,6 +4,8 @@ The wheel is fetched through pip, its checksum compared, and the headers unpacke
 is committed.
 """
 
+from __future__ import annotations
+
 import hashlib
 import pathlib
 import shutil
@@ -21,7 +23,7 @@ SHA256 = "01bf1de2cd9bca56699b9fe3385cb1735026b022f9580fe1d73faf192dfb90f2"
 INSIDE = "hls4ml/templates/vivado/ap_types/"
 
 
-def ap_types_dir():
+def ap_types_dir() -> pathlib.Path:
     """Return the folder with `ap_int.h` and `hls_stream.h`, fetching it at the first call.
 
     Raises

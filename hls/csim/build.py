@@ -4,6 +4,8 @@ Outputs lie in `build/csim/<config>-<hash>/`, where the hash covers everything t
 build is found again, never overwritten.
 """
 
+from __future__ import annotations
+
 import functools
 import importlib.metadata
 import importlib.util
@@ -13,12 +15,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import TYPE_CHECKING
 
 from hls.csim.ap_types import ap_types_dir
 from hls.generate.cpp import sources as generated, write_sources
 from model.base.cache import built, digest
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 KERNELS = ROOT / "hls" / "kernels"
 CSIM = ROOT / "hls" / "csim" / "cpp"
@@ -35,7 +41,7 @@ def _gxx():
     return ["g++"]
 
 
-def compiler(types):
+def compiler(types: str) -> list[str]:
     """Return the command that compiles kernel sources with "amd" or "native" types into an object file."""
     if types == "amd":
         # C++14 is what Vitis HLS compiles by default. AMD's types leave their storage uninitialised by design.
@@ -49,7 +55,14 @@ def compiler(types):
 
 
 @functools.cache
-def build(config, types, output, sources, plain_sources=(), link_flags=()):
+def build(
+    config: Config,
+    types: str,
+    output: str,
+    sources: tuple[str | pathlib.Path, ...],
+    plain_sources: tuple[pathlib.Path, ...] = (),
+    link_flags: tuple[str, ...] = (),
+) -> pathlib.Path:
     """Compile one program or library.
 
     Parameters
@@ -113,11 +126,11 @@ def _run(command, complaint):
         raise UserError(f"{complaint}: {lines[0] if lines else 'no message'}; correct the source and run it again")
 
 
-def library(config):
+def library(config: Config) -> pathlib.Path:
     """Return the path of the kernels as a shared library, compiled natively."""
     return build(config, "native", "libsrcnn.so", (CSIM / "library.cpp",), link_flags=("-shared",))
 
 
-def testbench(config, types):
+def testbench(config: Config, types: str) -> pathlib.Path:
     """Return the path of the csim testbench."""
     return build(config, types, "testbench", (CSIM / "testbench.cpp", "srcnn_top.cpp"), (CSIM / "vectors.cpp",))

@@ -1,17 +1,26 @@
 """Test vectors of the csim testbench, from the golden model and a software model of the packets."""
 
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from hls.packets.packets import ANSWER, COMMANDS, ERROR_ANSWER, ERRORS, MAGIC, identify_packet, tile_packet
 from hls.packets.parameters import load_packet
 from model.base.paths import atomic_write, make_folder
 from model.graph.formats import MAX_SHIFT
-from model.graph.weights import QuantLayer
+from model.graph.weights import QuantLayer, QuantModel
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from hls.design.stage import Stage
 
-def requantise_vectors(rng, acc_bits):
+
+def requantise_vectors(rng: np.random.Generator, acc_bits: int) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Return accumulators, shifts and expected values: all shifts, the rounding edges, the extremes."""
     shift = np.repeat(np.arange(MAX_SHIFT + 1), 400)
     limit = 2 ** (acc_bits - 1)
@@ -23,7 +32,9 @@ def requantise_vectors(rng, acc_bits):
     return acc, shift, [golden.requantise(a, s) for a, s in zip(acc, shift)]
 
 
-def stage_vectors(rng, stage, layer, tile_shapes):
+def stage_vectors(
+    rng: np.random.Generator, stage: Stage, layer: QuantLayer, tile_shapes: list[tuple[int, int]]
+) -> dict[str, np.ndarray]:
     """Return the arrays of one stage: parameters, and per tile its input and expected output."""
     arrays = {f"{process.name}_params": process.param_words(layer).view(np.int64) for process in stage.processes}
     name = stage.layer.name
@@ -47,34 +58,34 @@ def stage_vectors(rng, stage, layer, tile_shapes):
 class PacketModel:
     """What `srcnn_top` answers, in Python: builds input beats and the answer they have to give."""
 
-    def __init__(self, config):
+    def __init__(self, config: Config) -> None:
         self.config = config
         self.input, self.expected = [], []
 
-    def transfer(self, words, answer, keep=None):
+    def transfer(self, words: np.ndarray, answer: list[int], keep: np.ndarray | None = None) -> None:
         """Add a transfer of `words` that has to be answered by `answer` (words)."""
         for beats, target, keeps in ((words, self.input, keep), (answer, self.expected, None)):
             for i, word in enumerate(beats):
                 target.append((int(word), 0xFF if keeps is None else int(keeps[i]), int(i + 1 == len(beats))))
 
-    def header(self, command, low, tag, status=0):
+    def header(self, command: str, low: int, tag: int, status: int = 0) -> list[int]:
         """Return the two header words of an answer."""
         code = ERROR_ANSWER if command == "error" else COMMANDS[command] | ANSWER
         return [MAGIC | code << 16 | status << 24 | self.config.config_id << 32, low | tag << 32]
 
-    def tile_answer(self, model, tile, tag):
+    def tile_answer(self, model: QuantModel, tile: np.ndarray, tag: int) -> list[int]:
         """Return the answer to a tile."""
         out = golden.infer_valid(model, tile)
         words = np.zeros(-(-out.size // 8), np.uint64)
         words.view(np.uint8)[:out.size] = out.ravel()
         return [*self.header("tile", out.shape[1] | out.shape[0] << 16, tag), *words]
 
-    def error(self, name, tag=0):
+    def error(self, name: str, tag: int = 0) -> list[int]:
         """Return an error answer."""
         return self.header("error", 0, tag, ERRORS[name])
 
 
-def cut_tile(tile, words):
+def cut_tile(tile: np.ndarray, words: int) -> np.ndarray:
     """Return what becomes of a tile whose packet ends after `words` words: zeros follow."""
     flat = np.zeros(tile.size, np.uint8)
     flat[:(words - 2) * 8] = tile.ravel()[:(words - 2) * 8]
@@ -84,7 +95,9 @@ def cut_tile(tile, words):
 TAG = 0x89ABCDEF  # of most tiles: every bit of a tag has to come back
 
 
-def top_beats(config, rng, short=False):
+def top_beats(
+    config: Config, rng: np.random.Generator, short: bool = False
+) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
     """Return input and expected beats of whole transfers: every packet, every error, and recovery from each.
 
     With `short`, only every packet, two errors and what follows them: for simulators that are slow.
@@ -158,7 +171,7 @@ def top_beats(config, rng, short=False):
     return top.input, top.expected
 
 
-def write_vectors(config, folder, seed, short=False):
+def write_vectors(config: Config, folder: pathlib.Path, seed: int, short: bool = False) -> pathlib.Path:
     """Write all vectors of a configuration into `folder` and return it; `short` as in `top_beats`."""
     rng = np.random.default_rng(seed)
     arrays = {}

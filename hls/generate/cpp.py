@@ -1,5 +1,10 @@
 """All C++ that is generated for a configuration: `python -m hls.generate.cpp --network srcnn915 --board pynq_z2`."""
 
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
 import click
 
 from hls.design.boards import DEFAULT_BOARD
@@ -10,13 +15,16 @@ from model.base.errors import report_user_errors
 from model.base.paths import BUILD, atomic_write
 from model.graph.network import DEFAULT_NETWORK
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
-def sources(config):
+
+def sources(config: Config) -> dict[str, str]:
     """Return {file name: text} of all that is generated for a configuration."""
     return {"srcnn_config.hpp": header_text(config), "srcnn_top.hpp": top_header(config), "srcnn_top.cpp": top_source(config)}
 
 
-def write_sources(config, folder=None):
+def write_sources(config: Config, folder: pathlib.Path | None = None) -> pathlib.Path:
     """Write the generated C++ of a configuration, each file only if it changed; return its folder."""
     folder = folder or BUILD / "gen" / config.name
     for name, text in sources(config).items():
@@ -31,7 +39,7 @@ def write_sources(config, folder=None):
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @report_user_errors
-def main(network, board):
+def main(network: str, board: str) -> None:
     """Write the C++ header and top of a network on a board and print where they are."""
     print(write_sources(load_config(network, board)))
 

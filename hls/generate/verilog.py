@@ -4,12 +4,15 @@ Outputs lie in `build/rtl/<config>-<hash>/`; the hash covers kernels, configurat
 that an up-to-date build is found again and never overwritten.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
 import pathlib
 import shutil
 import time
+from typing import TYPE_CHECKING
 
 import click
 from tqdm import tqdm
@@ -23,6 +26,10 @@ from model.base.paths import BUILD, ROOT
 from model.base.report import table
 from model.base.tools import tool_version
 from model.graph.network import DEFAULT_NETWORK
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from hls.open.pipeline.schedule import Timing
 
 KERNELS = ROOT / "hls" / "kernels"
 OPEN = ROOT / "hls" / "open"
@@ -71,7 +78,7 @@ class Rtl:
     stages: dict
 
 
-def build_rtl(config, progress=False):
+def build_rtl(config: Config, progress: bool = False) -> Rtl:
     """Return the Verilog of a configuration, building it if it is not there.
 
     Parameters
@@ -96,7 +103,7 @@ def build_rtl(config, progress=False):
     return Rtl(folder, tuple(folder / name for name in described["files"]), described["stages"])
 
 
-def timing_of(config):
+def timing_of(config: Config) -> Timing:
     """Return the `Timing` that a board's part and clock ask for."""
     from hls.open.pipeline.fabric import fabric_of
     from hls.open.pipeline.schedule import Timing
@@ -151,7 +158,7 @@ def _build(config, folder, progress):
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @report_user_errors
-def main(network, board):
+def main(network: str, board: str) -> None:
     """Build the Verilog of a network on a board, lint it, and print what it consists of."""
     from hls.open.verilator import lint
 

@@ -1,5 +1,7 @@
 """`python -m hls.open`: C++ step kernels to SystemVerilog."""
 
+from __future__ import annotations
+
 import click
 
 from hls.open.dataflow.feedback import longest_feedback
@@ -19,7 +21,15 @@ from model.base.paths import BUILD
 @click.option("--clock", default=150.0, show_default=True, type=click.FloatRange(1, 1000), help="In MHz.")
 @click.option("--feedback", is_flag=True, help="Name the longest paths that feed state back.")
 @report_user_errors
-def main(header, kernels, include, output, part, clock, feedback):
+def main(
+    header: str,
+    kernels: tuple[str, ...],
+    include: tuple[str, ...],
+    output: str,
+    part: str,
+    clock: float,
+    feedback: bool,
+) -> None:
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
     python -m hls.open hls/kernels/srcnn_top.hpp conv1=srcnn::conv1_stage -I hls/kernels -I build/gen/srcnn915-pynq_z2

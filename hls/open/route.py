@@ -1,7 +1,11 @@
 """The whole route for a set of kernels: C++ in, SystemVerilog files out."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hls.open.lower.lower import lower_kernel
 from hls.open.pipeline.netlist import write_stage
@@ -12,6 +16,9 @@ from hls.open.read.frontend import compile_cpp
 from hls.open.read.llvm_text import parse_module
 from hls.open.read.passes import optimise
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
+
 
 @dataclass
 class Built:
@@ -21,7 +28,13 @@ class Built:
     files: list
 
 
-def lower_source(source, kernels, include=(), directory="build/open", keep_unused=False):
+def lower_source(
+    source: str,
+    kernels: dict[str, str],
+    include: Sequence[str | Path] = (),
+    directory: str | Path = "build/open",
+    keep_unused: bool = False,
+) -> dict[str, Step]:
     """Return {name: Step} of the kernels that `source` (C++ text) defines.
 
     Parameters are those of `frontend.compile_cpp`; `keep_unused` is `lower_kernel`'s.
@@ -31,7 +44,14 @@ def lower_source(source, kernels, include=(), directory="build/open", keep_unuse
     return {name: lower_kernel(module, debug, name, keep_unused) for name in kernels}
 
 
-def build(source, kernels, include=(), directory="build/open", timing=Timing(), depths=None):
+def build(
+    source: str,
+    kernels: dict[str, str],
+    include: Sequence[str | Path] = (),
+    directory: str | Path = "build/open",
+    timing: Timing = Timing(),
+    depths: dict[tuple[str, str], int] | None = None,
+) -> dict[str, Built]:
     """Write the Verilog of kernels into `directory`; return {name: Built}.
 
     Parameters

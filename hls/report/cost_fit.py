@@ -4,8 +4,11 @@ Figures come from the reports of `make synth BOARD=` and from `hls/report/cost_f
 with the foldings they belong to, so that the fit and the tests need no Yosys.
 """
 
+from __future__ import annotations
+
 import json
 import pathlib
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -19,17 +22,20 @@ from model.base.paths import BUILD, atomic_write
 from model.base.report import table
 from model.graph.network import DEFAULT_NETWORK, load_network
 
+if TYPE_CHECKING:
+    from hls.design.cost import Cost
+
 FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
 KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")   # what a figure belongs to
 RESOURCES = cost.Cost._fields
 
 
-def recorded():
+def recorded() -> list[dict]:
     """Return the figures of `hls/report/cost_figures.json`: a list of dicts with `KEYS` and resources."""
     return json.loads(FIGURES.read_text())
 
 
-def reported(board):
+def reported(board: str) -> list[dict]:
     """Return the figures of `build/reports/synth_<board>.json`, with the foldings of the board file."""
     path = BUILD / "reports" / f"synth_{board}.json"
     if not path.is_file():
@@ -46,14 +52,14 @@ def reported(board):
     return figures
 
 
-def stage_of(figure):
+def stage_of(figure: dict) -> Stage | None:
     """Return the `Stage` a figure belongs to, or None for parser and packer."""
     name = figure["stage"].removesuffix("_sum")
     layer = next((layer for layer in load_network(figure["network"]).layers if layer.name == name), None)
     return layer and Stage(layer, figure["pe"], figure["simd"], layer.in_ch, figure["max_w"], figure["pack"])
 
 
-def modelled(figure):
+def modelled(figure: dict) -> Cost:
     """Return the modelled `Cost` of what a figure was measured on."""
     stage = stage_of(figure)
     if stage is None:
@@ -61,7 +67,7 @@ def modelled(figure):
     return cost.sum_cost(stage) if figure["stage"].endswith("_sum") else cost.mac_cost(stage)
 
 
-def compare(figures):
+def compare(figures: list[dict]) -> list[dict]:
     """Return rows of model, Yosys and their difference in per cent of Yosys, for each stage and each sum."""
     groups = {}
     for figure in figures:
@@ -84,14 +90,14 @@ def compare(figures):
     return rows
 
 
-def check():
+def check() -> str:
     """Return a table of the model against all known figures of all boards."""
     figures = [figure for name in list_boards() for figure in reported(name)]
     known = [tuple(figure[key] for key in KEYS) for figure in figures]
     return table(compare(figures + [figure for figure in recorded() if tuple(figure[key] for key in KEYS) not in known]), floatfmt=".10g")
 
 
-def fit():
+def fit() -> str:
     """Return the coefficients that fit the recorded figures best, as lines for hls/design/cost.py.
 
     The squares of relative errors are least; no coefficient is negative.
@@ -111,7 +117,7 @@ def fit():
     return "\n".join(lines)
 
 
-def record(network, board):
+def record(network: str, board: str) -> str:
     """Keep the figures of the last `make synth` of a network on a board; return a line that says so."""
     figures = reported(board)
     if not figures or figures[0]["network"] != network:
@@ -123,20 +129,20 @@ def record(network, board):
 
 
 @click.group()
-def main():
+def main() -> None:
     """Hold the cost model of the foldings against what Yosys reports."""
 
 
 @main.command("check")
 @report_user_errors
-def check_command():
+def check_command() -> None:
     """Compare the cost model with the figures of the reports and with those that are kept."""
     print(check())
 
 
 @main.command("fit")
 @report_user_errors
-def fit_command():
+def fit_command() -> None:
     """Fit the cost model's coefficients to the figures that are kept."""
     print(fit())
 
@@ -145,7 +151,7 @@ def fit_command():
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @report_user_errors
-def record_command(network, board):
+def record_command(network: str, board: str) -> None:
     """Keep the figures of the last `make synth BOARD= NETWORK=` for `check`, `fit` and the tests."""
     print(record(network, board))
 

@@ -1,5 +1,9 @@
 """The folding that the search proposes, its cycles and its cost: `make folding`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from hls.design.boards import DEFAULT_BOARD, read_board
@@ -10,8 +14,11 @@ from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
 from model.graph.network import DEFAULT_NETWORK, load_network
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
-def proposal_rows(config):
+
+def proposal_rows(config: Config) -> list[dict]:
     """Return the rows of `folding_<board>.json`: each stage with its folding, cycles and modelled cost, then the total."""
     rows = []
     for name, cost in config.costs.items():
@@ -23,7 +30,7 @@ def proposal_rows(config):
     return [row | {"lut": round(row["lut"]), "ff": round(row["ff"])} for row in rows]
 
 
-def proposal_toml(config, board_width):
+def proposal_toml(config: Config, board_width: int) -> str:
     """Return a proposal as lines of a board file."""
     lines = [f"[folding.{config.network.name}]"]
     if config.tile_width != board_width:
@@ -40,7 +47,7 @@ def proposal_toml(config, board_width):
 @click.option("--pack/--no-pack", default=None, help="Two products per DSP, or one.  [default: the board file's]")
 @click.option("--tile-width", type=click.IntRange(1), help="Output pixels of the widest tile.  [default: the board file's, or the widest that fits]")
 @report_user_errors
-def main(network, board, pack, tile_width):
+def main(network: str, board: str, pack: bool | None, tile_width: int | None) -> None:
     """Propose the folding of a network on a board."""
     described = read_board(board)
     config = search(load_network(network), described, tile_width, pack)

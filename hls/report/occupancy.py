@@ -5,6 +5,11 @@ products; by taps that are padded with zeros, because SIMD does not divide the t
 lacks; and by waiting, because another stage is slower. DSPs that no stage has are unused all the time.
 """
 
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
 import click
 
 from hls.design.boards import list_boards
@@ -15,12 +20,15 @@ from model.base.paths import ROOT, atomic_write
 from model.base.report import table, write_report
 from model.graph.network import list_networks
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+
 FIGURE = ROOT / "docs" / "images" / "folding.svg"
 SHARES = ("products", "padding", "odd_channel", "waiting", "unused")
 COLOURS = {"conv1": "#4878a8", "conv2": "#5a9e6f", "conv3": "#c9803a"}
 
 
-def occupancy_rows(config):
+def occupancy_rows(config: Config) -> list[dict]:
     """Return one row per stage and one for unused DSPs, then their sum.
 
     Keys: board, network, stage, pe, simd, dsp, cycles (of the stage, per pixel), and for each of `SHARES` the product
@@ -43,7 +51,7 @@ def occupancy_rows(config):
     return [{"board": config.board, "network": config.network.name} | {key: row[key] for key in order} for row in rows]
 
 
-def draw(configs, path):
+def draw(configs: list[list[Config]], path: str | pathlib.Path) -> None:
     """Draw DSPs over the cycles of one pixel: the filled area is products, the rest is what stands idle.
 
     Parameters
@@ -88,7 +96,7 @@ def _panel(axes, config):
 @click.command()
 @click.option("--output", default=FIGURE, show_default="docs/images/folding.svg", type=click.Path(dir_okay=False))
 @report_user_errors
-def main(output):
+def main(output: str) -> None:
     """Show where the product slots of all DSPs go, per stage, and draw it."""
     configs = [[load_config(network, board) for network in list_networks()] for board in list_boards()]
     rows = [row for line in configs for config in line for row in occupancy_rows(config)]

@@ -1,5 +1,9 @@
 """What a configuration will do, from data alone: `make spec`. All figures are modelled, the cycles by `hls.design.cycles`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from hls.design.boards import list_boards
@@ -9,17 +13,20 @@ from model.base.errors import report_user_errors
 from model.base.report import table, write_report
 from model.graph.network import list_networks
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 TILE = 128                                  # side of the tile whose cycles are told, edges included
 WIDTHS = (64, 128, 256, 512, 960, 1920)     # of the tiles whose halo overhead is told
 
 
-def halo_overhead(config, height, width):
+def halo_overhead(config: Config, height: int, width: int) -> float:
     """Cycles of a tile beyond the steady state of its output pixels, as a share: what edges and halo cost."""
     return tile_cycles(config, height, width) / (height * width * steady_cycles_per_pixel(config)) - 1
 
 
-def spec_rows(configs):
+def spec_rows(configs: list[Config]) -> list[dict]:
     """Return the rows of `spec.json`; `efficiency` is the share of the limit of the part's DSPs."""
     rows = []
     for config in configs:
@@ -38,7 +45,7 @@ def spec_rows(configs):
     return rows
 
 
-def halo_rows(configs):
+def halo_rows(configs: list[Config]) -> list[dict]:
     """Return the rows of `spec_halo.json`: halo overhead by tile width, of square tiles and of strips down a 1080p frame.
 
     `input_pixels` is the share of pixels that are sent beyond those of the result, for a strip.
@@ -58,7 +65,7 @@ def halo_rows(configs):
 
 @click.command()
 @report_user_errors
-def main():
+def main() -> None:
     """Print cycles and rates of every network on every board, and what the halo costs; write build/reports/spec.json."""
     configs = [load_config(network, board) for board in list_boards() for network in list_networks()]
     rows, halo = spec_rows(configs), halo_rows(configs)

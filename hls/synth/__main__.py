@@ -1,5 +1,7 @@
 """What a network takes on a board, by Yosys: `make synth`; how it is counted, `hls.synth.resources`."""
 
+from __future__ import annotations
+
 import time
 
 import click
@@ -21,7 +23,7 @@ from model.graph.network import DEFAULT_NETWORK
 @click.option("--jobs", type=click.IntRange(1), help="Stages at once.  [default: cores]")
 @click.option("--flat", is_flag=True, help="Also synthesise srcnn_top in one piece, to compare with the sum.")
 @report_user_errors
-def main(network, board, jobs, flat):
+def main(network: str, board: str, jobs: int | None, flat: bool) -> None:
     """Count DSPs, block RAMs, LUTs and flip-flops per stage; write build/reports/synth_<board>.json."""
     started = time.monotonic()
     config = load_config(network, board)

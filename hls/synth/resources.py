@@ -4,15 +4,23 @@ Each stage of `srcnn_top` (a pipeline with its RAMs and FIFOs) is synthesised by
 stages there are only wires, so the whole top is their sum. docs/synthesis.md says what is counted and what that means.
 """
 
+from __future__ import annotations
+
 import functools
 import json
+import pathlib
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hls.design.cost import LIMITS
 from hls.generate.verilog import build_rtl
 from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files
 from model.base.errors import UserError
 from model.base.tools import tool_version
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}   # beginning of the part -> Yosys' family
 # Cells -> what they take: a LUT is one LUT6, whatever it is used for. A RAMB18 is half a BRAM36.
@@ -40,7 +48,7 @@ DSP48E2_REGISTERS = (
 REGISTERS = {"input": ("AREG", "BREG", "ADREG", "DREG"), "product": ("MREG",), "output": ("PREG",)}
 
 
-def family(part):
+def family(part: str) -> str:
     """Return Yosys' name for a part's family."""
     for beginning, name in FAMILIES.items():
         if part.startswith(beginning):
@@ -48,7 +56,7 @@ def family(part):
     raise UserError(f"synthesis knows no part {part!r}; known are those that begin with {', '.join(FAMILIES)}")
 
 
-def script(files, top, family_name):
+def script(files: Sequence[str | pathlib.Path], top: str, family_name: str) -> list[str]:
     """Return the Yosys commands that synthesise a stage and write what is counted into the current folder.
 
     `multiplications.json` holds the cells before multiplications become DSPs, `in_luts.json` those right after: what is
@@ -72,7 +80,7 @@ def script(files, top, family_name):
     ]
 
 
-def synthesise(files, top, family_name):
+def synthesise(files: Sequence[pathlib.Path], top: str, family_name: str) -> dict:
     """Synthesise one module, or find the result of the same files.
 
     Parameters
@@ -122,7 +130,7 @@ def _number(value):
     return int(value, 2) if isinstance(value, str) and set(value) <= set("01") else value
 
 
-def count(cells):
+def count(cells: dict[str, int]) -> dict[str, float]:
     """Return {dsp, bram36, uram, lut, ff} of a netlist's cells (type -> number).
 
     Raises
@@ -140,7 +148,7 @@ def count(cells):
     return used
 
 
-def row(network, stage, found):
+def row(network: str, stage: str, found: dict) -> dict:
     """Return the row of one stage."""
     return {
         "network": network, "stage": stage, **count(found["cells"]),
@@ -149,13 +157,13 @@ def row(network, stage, found):
     }
 
 
-def total_row(rows, budget):
+def total_row(rows: list[dict], budget: dict[str, int]) -> dict:
     """Return the sum of all stages, with the budget of each resource beside it."""
     total = {key: sum(r[key] for r in rows) for key in rows[0] if key not in ("network", "stage")}
     return {"network": rows[0]["network"], "stage": "total", **total, **{f"{what}_budget": budget[what] for what in LIMITS}}
 
 
-def complaints(rows):
+def complaints(rows: list[dict]) -> list[str]:
     """Return what makes a design unfit, one phrase each: multiplications in LUTs, resources over their limit, the remedy."""
     found = [f"{r['multiplications_in_luts']} of the {r['multiplications']} multiplications of {r['stage']} are in LUTs; each has to be in a DSP"
              for r in rows[:-1] if r["multiplications_in_luts"]]
@@ -167,7 +175,7 @@ def complaints(rows):
     return found + over + ["choose a smaller folding or tile width"] * bool(over)
 
 
-def synth_rows(config, jobs=None, progress=False):
+def synth_rows(config: Config, jobs: int | None = None, progress: bool = False) -> list[dict]:
     """Return the rows of `synth_<board>.json`: every stage, then their sum.
 
     Parameters

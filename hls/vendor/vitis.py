@@ -4,6 +4,8 @@ The configuration file that Vitis takes is generated from the network and the bo
 outputs lie in `build/vitis/<config>-<hash>/`, where the hash covers all that goes in. Another version of Vitis builds anew.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import json
@@ -12,6 +14,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import click
@@ -30,6 +33,9 @@ from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
 from model.graph.network import DEFAULT_NETWORK
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 TOP = "srcnn_top"
 VENDOR, LIBRARY, VERSION = "xilinx.com", "hls", "1.0"   # with TOP the IP's name in Vivado's catalogue
@@ -67,7 +73,7 @@ class HlsBuild:
     rows: list
 
 
-def config_text(config, folder):
+def config_text(config: Config, folder: pathlib.Path) -> str:
     """Return the text of `hls_config.cfg` for a build in `folder` (absolute paths, so that it can be run from anywhere)."""
     # Also for sources of Vitis' own that include AMD's headers before types.hpp.
     widest = re.search(r"#define (AP_INT_MAX_W) (\d+)", (KERNELS / "types.hpp").read_text())
@@ -99,7 +105,7 @@ def config_text(config, folder):
     return "\n".join(lines) + "\n"
 
 
-def build_hls(config, *, cosim=True, progress=False):
+def build_hls(config: Config, *, cosim: bool = True, progress: bool = False) -> HlsBuild:
     """Return the IP of a configuration, building it if it is not there.
 
     Parameters
@@ -133,20 +139,20 @@ def build_hls(config, *, cosim=True, progress=False):
     return HlsBuild(folder, folder / done["ip"], done["version"], done["rows"])
 
 
-def build_folder(config):
+def build_folder(config: Config) -> pathlib.Path:
     """Return the folder that Vitis HLS builds a configuration in, one per content of what goes in; without Vitis, too."""
     recipe = sources(config), config_text(config, pathlib.Path("/"))
     files = sorted([*KERNELS.glob("*.*pp"), *CSIM.glob("*.*pp"), pathlib.Path(__file__).resolve(), ROOT / "hls" / "csim" / "vectors.py"])
     return BUILD / "vitis" / f"{config.name}-{digest(recipe, files)}"
 
 
-def exported_verilog(config):
+def exported_verilog(config: Config) -> list[pathlib.Path]:
     """Return the Verilog files of a configuration's exported IP, none if there is no finished build of today's sources."""
     done = read_build(build_folder(config))
     return sorted((build_folder(config) / done["ip"] / "hdl" / "verilog").glob("*.v")) if done else []
 
 
-def read_build(folder):
+def read_build(folder: pathlib.Path) -> dict | None:
     """Return what hls.json says of a finished build, or None."""
     try:
         done = json.loads((folder / "hls.json").read_text())
@@ -156,7 +162,7 @@ def read_build(folder):
 
 
 @functools.cache
-def vitis_version(program):
+def vitis_version(program: str) -> str:
     """Return the version that a program of Vitis gives, e.g. "2024.1"."""
     said = subprocess.run([program, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
     found = re.search(r"\bv(\d{4}\.\d+(?:\.\d+)?)\b", said)
@@ -190,7 +196,7 @@ def _build(config, folder, tools, version, cosim, progress):
         temporary.write_text(json.dumps(done, indent=1) + "\n")
 
 
-def synthesis_rows(config, work):
+def synthesis_rows(config: Config, work: pathlib.Path) -> list[dict]:
     """Read Vitis' synthesis report.
 
     Returns
@@ -229,7 +235,7 @@ def synthesis_rows(config, work):
              "period_ns": period, "worst_ii": max(map(int, loops.values()))}]
 
 
-def check_cosim(work):
+def check_cosim(work: pathlib.Path) -> None:
     """Raise `UserError` unless Vitis' co-simulation report says Pass for the Verilog."""
     report = work / "hls" / "sim" / "report" / f"{TOP}_cosim.rpt"
     try:
@@ -240,7 +246,7 @@ def check_cosim(work):
         raise UserError(f"the co-simulation of the Verilog did not pass; see {os.path.relpath(report)}")
 
 
-def find_ip(work):
+def find_ip(work: pathlib.Path) -> pathlib.Path:
     """Return the folder of the exported IP; raise `UserError` if there is none of the expected name."""
     expected = [VENDOR, LIBRARY, TOP, VERSION]
     for path in sorted(work.rglob("component.xml")):
@@ -255,7 +261,7 @@ def find_ip(work):
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option("--cosim/--no-cosim", default=True, show_default=True, help="The C/RTL co-simulation takes longest.")
 @report_user_errors
-def main(network, board, cosim):
+def main(network: str, board: str, cosim: bool) -> None:
     """Run Vitis HLS on the kernels: C simulation, synthesis, co-simulation, IP export."""
     build = build_hls(load_config(network, board), cosim=cosim, progress=True)
     print(table(build.rows))

@@ -1,13 +1,20 @@
 """The meaning of every operation of the dataflow form, as Python integers."""
 
+from __future__ import annotations
 
-def signed(value, width):
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
+
+
+def signed(value: int, width: int) -> int:
     """Read the low `width` bits of `value` as a two's complement number."""
     value &= (1 << width) - 1
     return value - (1 << width) if value >> (width - 1) else value
 
 
-def evaluate(op, width, values, widths, attr=None):
+def evaluate(op: str, width: int, values: list[int], widths: list[int], attr: int | None = None) -> int:
     """Return the result of an operation on unsigned argument values, cut to `width` bits."""
     mask = (1 << width) - 1
     a = values[0] if values else 0
@@ -63,7 +70,7 @@ _TWO = {
 }
 
 
-def run(outputs, inputs):
+def run(outputs: list[Node], inputs: dict[str, int]) -> list[int]:
     """Evaluate dataflow nodes.
 
     Parameters
@@ -87,7 +94,7 @@ def run(outputs, inputs):
     return [values[node] for node in outputs]
 
 
-def topological(outputs):
+def topological(outputs: list[Node]) -> list[Node]:
     """All nodes that the outputs depend on, arguments before users."""
     order, seen = [], set()
     stack = [(node, False) for node in reversed(outputs)]

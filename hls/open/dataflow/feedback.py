@@ -5,10 +5,17 @@ the period for all. By the fabric's delays of operations, without what fan-out a
 shortening in the C++.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import loops
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
 
 @dataclass
@@ -24,7 +31,7 @@ class Path:
         return f"{self.start} -> {' -> '.join(self.operations) or 'wire'} -> {self.end} ({self.delay_ps} ps)"
 
 
-def longest_feedback(step, delay, count=3):
+def longest_feedback(step: Step, delay: Callable, count: int = 3) -> list[Path]:
     """Return the longest paths that feed state back, one per register at their end, longest first.
 
     Parameters

@@ -5,33 +5,40 @@ bytes and memory brings in: extensions that are cut again, words assembled from 
 constants, products wider than their operands. What is left is for synthesis to optimise.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hls.open.dataflow.evaluate import signed
 from hls.open.dataflow.logic import Logic, signed_bits
 from hls.open.dataflow.wiring import is_zero
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
 
 
 class Graph(Logic):
     """Factory of nodes; each method returns a simplified node of the width it names."""
 
-    def add(self, a, b):
+    def add(self, a: Node, b: Node) -> Node:
         if b.op == "literal":
             a, b = b, a
         if a.op == "literal" and a.attr == 0:
             return b
         return self._commutative("add", a, b)
 
-    def again(self, node, args):
+    def again(self, node: Node, args: tuple[Node, ...]) -> Node:
         """The same operation on other arguments."""
         if node.op in ("zext", "sext"):          # an extension of an extension is one extension
             return getattr(self, node.op)(args[0], node.width)
         return self._make(node.op, node.width, args, node.attr)
 
-    def sub(self, a, b):
+    def sub(self, a: Node, b: Node) -> Node:
         if b.op == "literal":
             return a if b.attr == 0 else self.add(a, self.literal(-b.attr, b.width))
         return self.literal(0, a.width) if a is b else self._make("sub", a.width, (a, b))
 
-    def mul(self, a, b):
+    def mul(self, a: Node, b: Node) -> Node:
         """Product modulo 2^width, multiplied with no more bits than the operands have."""
         width = a.width
         if is_zero(a) or is_zero(b):
@@ -47,26 +54,26 @@ class Graph(Logic):
             a, b = b, a
         return self.sext(self._make("smul", min(width, na + nb), (a, b)), width)
 
-    def shl(self, x, n):
+    def shl(self, x: Node, n: Node) -> Node:
         if n.op == "literal":
             k = min(n.attr, x.width)
             return self.literal(0, x.width) if k == x.width else \
                 self.concat(self.slice(x, 0, x.width - k), self.literal(0, k)) if k else x
         return self._make("shl", x.width, (x, n))
 
-    def shr(self, x, n):
+    def shr(self, x: Node, n: Node) -> Node:
         if n.op == "literal":
             k = min(n.attr, x.width)
             return self.literal(0, x.width) if k == x.width else self.zext(self.slice(x, k, x.width - k), x.width)
         return self._make("shr", x.width, (x, n))
 
-    def sra(self, x, n):
+    def sra(self, x: Node, n: Node) -> Node:
         if n.op == "literal":
             k = min(n.attr, x.width - 1)
             return self.sext(self.slice(x, k, x.width - k), x.width)
         return self._make("sra", x.width, (x, n))
 
-    def compare(self, op, a, b):
+    def compare(self, op: str, a: Node, b: Node) -> Node:
         """op: eq, ne, ult, ule, slt, sle."""
         if a is b:
             return self.literal(op in ("eq", "ule", "sle"), 1)
@@ -86,13 +93,13 @@ class Graph(Logic):
                 return self.compare("u" + op[1:], self.slice(a, 0, max(width, 1)), self.slice(b, 0, max(width, 1)))
         return self._make(op, 1, (a, b))
 
-    def unary(self, op, x, width=None):
+    def unary(self, op: str, x: Node, width: int = None) -> Node:
         """op: ctz, clz, reverse."""
         return self._make(op, width or x.width, (x,))
 
     # -- what is known of a value
 
-    def bounds(self, x):
+    def bounds(self, x: Node) -> tuple[int, int]:
         """Smallest and largest value of x as a signed number."""
         if x.range is None:
             full = (-(1 << (x.width - 1)), (1 << (x.width - 1)) - 1)

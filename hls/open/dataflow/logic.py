@@ -1,10 +1,17 @@
 """Bitwise operations, selections and array reads, simplified."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hls.open.dataflow.evaluate import signed
 from hls.open.dataflow.wiring import Wiring, is_wiring, is_zero
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
 
-def signed_bits(low, high):
+
+def signed_bits(low: int, high: int) -> int:
     """Bits of the shortest two's complement number that holds all of low .. high."""
     return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0) + 1
 
@@ -12,14 +19,14 @@ def signed_bits(low, high):
 class Logic(Wiring):
     """Constructors of logic."""
 
-    def not_(self, x):
+    def not_(self, x: Node) -> Node:
         if x.op == "not":
             return x.args[0]
         if x.op in ("eq", "ne"):
             return self._make({"eq": "ne", "ne": "eq"}[x.op], 1, x.args)
         return self._make("not", x.width, (x,))
 
-    def and_(self, a, b):
+    def and_(self, a: Node, b: Node) -> Node:
         if b.op == "literal":
             a, b = b, a
         if a.op == "literal":
@@ -36,7 +43,7 @@ class Logic(Wiring):
             return a if a.op == "and" and b in a.args else b
         return self._commutative("and", a, b)
 
-    def or_(self, a, b):
+    def or_(self, a: Node, b: Node) -> Node:
         if b.op == "literal":
             a, b = b, a
         if a.op == "literal" and a.attr in (0, (1 << a.width) - 1):
@@ -53,7 +60,7 @@ class Logic(Wiring):
         merged = self._disjoint(a, b) if a.width > 1 else None
         return merged if merged is not None else self._commutative("or", a, b)
 
-    def xor_(self, a, b):
+    def xor_(self, a: Node, b: Node) -> Node:
         if b.op == "literal":
             a, b = b, a
         if a.op == "literal" and a.attr in (0, (1 << a.width) - 1):
@@ -93,7 +100,7 @@ class Logic(Wiring):
             parts.append(q if is_zero(p) else p)
         return self.concat(*reversed(parts))
 
-    def select(self, c, a, b):
+    def select(self, c: Node, a: Node, b: Node) -> Node:
         """a if c else b."""
         if c.op == "literal":
             return a if c.attr else b
@@ -119,7 +126,7 @@ class Logic(Wiring):
                 return getattr(self, op)(self.select(c, self.slice(a, 0, w), self.slice(b, 0, w)), a.width)
         return a if a is b else self._make("select", a.width, (c, a, b))
 
-    def index(self, i, values):
+    def index(self, i: Node, values: list[Node]) -> Node:
         """values[i]; the last one if i is too large."""
         bits = max(1, (len(values) - 1).bit_length())
         if i.op == "literal":

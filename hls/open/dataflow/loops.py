@@ -1,9 +1,17 @@
 """What depends on itself: strongly connected groups, and those of a step's registers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
 from hls.open.dataflow.evaluate import topological
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Register, Step
 
-def components(order, before):
+
+def components(order: Iterable, before: Callable) -> list[list]:
     """Return strongly connected groups, each after those it depends on (Tarjan's algorithm without recursion).
 
     networkx has the algorithm, too, but its groups are sets: the schedule places a group's nodes in their order, and two
@@ -48,7 +56,7 @@ def components(order, before):
     return groups
 
 
-def loops(step):
+def loops(step: Step) -> list[list[Register]]:
     """Return the groups of registers that depend on one another, as lists of registers."""
     by_input = {r.value: i for i, r in enumerate(step.registers)}
     uses = [[by_input[n] for n in topological([r.next]) if n in by_input] for r in step.registers]

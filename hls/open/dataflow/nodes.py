@@ -1,5 +1,7 @@
 """Nodes of the dataflow form, and what all of its constructors share."""
 
+from __future__ import annotations
+
 from hls.open.dataflow.evaluate import evaluate
 
 
@@ -8,7 +10,7 @@ class Node:
 
     __slots__ = ("op", "width", "args", "attr", "id", "range")
 
-    def __init__(self, op, width, args, attr, number):
+    def __init__(self, op: str, width: int, args: tuple[Node, ...], attr: int | str | None, number: int) -> None:
         self.op, self.width, self.args, self.attr, self.id = op, width, args, attr, number
         self.range = None
 
@@ -20,7 +22,7 @@ class Node:
 class Nodes:
     """Factory of unique nodes: leaves, and operations on literals done at once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._nodes = {}
 
     def _make(self, op, width, args=(), attr=None):
@@ -34,16 +36,16 @@ class Nodes:
 
     # -- leaves
 
-    def literal(self, value, width):
+    def literal(self, value: int, width: int) -> Node:
         return self._make("literal", width, (), value & ((1 << width) - 1))
 
-    def input(self, name, width):
+    def input(self, name: str, width: int) -> Node:
         return self._make("input", width, (), name)
 
     @property
-    def true(self):
+    def true(self) -> Node:
         return self.literal(1, 1)
 
     @property
-    def false(self):
+    def false(self) -> Node:
         return self.literal(0, 1)

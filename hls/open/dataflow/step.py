@@ -1,5 +1,7 @@
 """A lowered kernel: its dataflow graph, the registers it keeps, the ports it serves."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 from hls.open.dataflow.graph import Graph
@@ -43,5 +45,5 @@ class Step:
     ports: list = field(default_factory=list)
     streams: tuple = ()          # names of the parameters of `step`, in order
 
-    def port(self, name, direction):
+    def port(self, name: str, direction: str) -> Port:
         return next((p for p in self.ports if (p.name, p.direction) == (name, direction)), None)

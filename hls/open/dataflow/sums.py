@@ -6,13 +6,19 @@ deep as the loop is long. Here every sum is taken apart: what feeds back is adde
 balanced tree (what is ready first is added first) of additions that are no wider than their sums can be.
 """
 
+from __future__ import annotations
+
 import heapq
+from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import loops
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
-def balance_sums(step):
+
+def balance_sums(step: Step) -> None:
     """Regroup the additions of a step, in place."""
     outputs = [r.next for r in step.registers] + [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None]
     order = topological(outputs)

@@ -1,20 +1,23 @@
 """Slices, concatenations and extensions: wires, which simplify until they are as direct as in the C++."""
 
-from hls.open.dataflow.nodes import Nodes
+from __future__ import annotations
 
 
-def is_wiring(x):
+from hls.open.dataflow.nodes import Node, Nodes
+
+
+def is_wiring(x: Node) -> bool:
     return x.op in ("literal", "zext", "sext", "concat", "slice")
 
 
-def is_zero(x):
+def is_zero(x: Node) -> bool:
     return x.op == "literal" and x.attr == 0
 
 
 class Wiring(Nodes):
     """Constructors of wires."""
 
-    def slice(self, x, start, width):
+    def slice(self, x: Node, start: int, width: int) -> Node:
         """Bits start .. start + width - 1."""
         if start == 0 and width == x.width:
             return x
@@ -52,7 +55,7 @@ class Wiring(Nodes):
             return getattr(self, x.op)(*(self.slice(a, 0, width) for a in x.args))
         return self._make("slice", width, (x,), start)
 
-    def concat(self, *parts):
+    def concat(self, *parts: Node) -> Node:
         """The first part in the highest bits."""
         flat = []
         for part in parts:
@@ -84,7 +87,7 @@ class Wiring(Nodes):
             return self.select(high.args[0], self.concat(high.args[1], low.args[1]), self.concat(high.args[2], low.args[2]))
         return None
 
-    def zext(self, x, width):
+    def zext(self, x: Node, width: int) -> Node:
         if width == x.width:
             return x
         if width < x.width:
@@ -93,7 +96,7 @@ class Wiring(Nodes):
             return self.zext(x.args[0], width)
         return self._make("zext", width, (x,))
 
-    def sext(self, x, width):
+    def sext(self, x: Node, width: int) -> Node:
         if width == x.width:
             return x
         if width < x.width:

@@ -1,6 +1,18 @@
 """When a block runs: predicates of an acyclic control-flow graph, as dataflow nodes."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from model.base.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.graph import Graph
+    from hls.open.dataflow.nodes import Node
+    from hls.open.lower.memory import Address
+    from hls.open.lower.operands import Choice
+    from hls.open.read.llvm_text import Block
 
 
 class ControlFlow:
@@ -18,7 +30,7 @@ class ControlFlow:
         block -> `file:line`, for messages.
     """
 
-    def __init__(self, blocks, graph, condition, where):
+    def __init__(self, blocks: list[Block], graph: Graph, condition: Callable, where: Callable) -> None:
         self.graph, self._condition = graph, condition
         self.by_name = {block.name: block for block in blocks}
         self.entry = blocks[0].name
@@ -71,7 +83,7 @@ class ControlFlow:
                 a = dominator[a]
         return a
 
-    def reaches(self, a, b):
+    def reaches(self, a: str, b: str) -> bool:
         """Whether there is a path from block a to block b (a block reaches itself)."""
         if a not in self._after:
             seen, stack = {a}, [a]
@@ -97,7 +109,7 @@ class ControlFlow:
             stack.extend(targets)
         return True
 
-    def relative(self, top, name):
+    def relative(self, top: str, name: str) -> Node:
         """Predicate of a block, given that its dominator `top` runs."""
         if name == top:
             return self.graph.true
@@ -115,19 +127,19 @@ class ControlFlow:
             self._reach[key] = node
         return self._reach[key]
 
-    def incoming(self, name):
+    def incoming(self, name: str) -> list[Node]:
         """Conditions of a block's incoming edges, given that its dominator runs; one per entry of `edges`."""
         top = self.dominator[name]
         return [self.graph.and_(self.relative(top, p), self._condition(self.by_name[p], i)) for p, i in self.edges[name]]
 
-    def enter(self, name):
+    def enter(self, name: str) -> Node:
         """Compute the predicate of a block whose predecessors have all been lowered."""
         if name != self.entry:
             top = self.dominator[name]
             self.predicate[name] = self.graph.and_(self.predicate[top], self.relative(top, name))
         return self.predicate[name]
 
-    def merge(self, name, values, choose):
+    def merge(self, name: str, values: list[Node | Address | Choice], choose: Callable) -> Node | Choice:
         """Choose among the values that a block's incoming edges bring.
 
         `choose(condition, a, b)` builds a selection; the last edge needs no condition.

@@ -1,6 +1,9 @@
 """What each LLVM instruction means in the dataflow form."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 from hls.open.lower.intrinsics import Intrinsics
 from hls.open.lower.memory import Address, Memory
@@ -8,19 +11,24 @@ from hls.open.lower.operands import Choice, Operands, Stream
 from hls.open.read.layout import Array, Cell
 from model.base.errors import Refused
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
+    from hls.open.lower.lower import Lowering
+    from hls.open.read.llvm_text import Instruction
+
 IGNORED = ("llvm.lifetime", "llvm.dbg", "llvm.assume", "llvm.experimental.noalias", "llvm.invariant", "llvm.donothing")
 
 
 class Instructions(Operands):
     """Lowers instructions one by one into the graph of a `Lowering`."""
 
-    def __init__(self, lowering):
+    def __init__(self, lowering: Lowering) -> None:
         super().__init__(lowering)
         self.intrinsics = Intrinsics(self)
 
     # -- dispatch
 
-    def lower(self, instruction, block, state):
+    def lower(self, instruction: Instruction, block: str, state: dict[tuple[str, int], Node]) -> None:
         """Lower one instruction; memory `state` is changed in place."""
         self.block, self.state, self.at = block, state, instruction
         method = getattr(self, "_" + instruction.op, None)
@@ -40,7 +48,7 @@ class Instructions(Operands):
         if instruction.name:
             self.values[instruction.name] = result
 
-    def branch_conditions(self, last):
+    def branch_conditions(self, last: Instruction) -> list[Node]:
         """Return one condition per successor of a block that ends in `last`."""
         if last.op == "br" and last.operands:
             condition = self.operand(last.operands[0], "i1")
@@ -112,7 +120,7 @@ class Instructions(Operands):
 
     # -- selection
 
-    def choose(self, condition, a, b):
+    def choose(self, condition: Node, a: Node | Address | Choice, b: Node | Address | Choice) -> Node | Choice:
         if condition.op == "literal":
             return a if condition.attr else b
         if isinstance(a, (Address, Choice)) or isinstance(b, (Address, Choice)):
@@ -145,12 +153,12 @@ class Instructions(Operands):
     def _getelementptr(self, i):
         return self._offset(self.operand(i.operands[0], "ptr"), i.extra["element"], i.operands[1:])
 
-    def load(self, address, size):
+    def load(self, address: Address | Choice, size: int) -> Node:
         if isinstance(address, Choice):
             return self.graph.select(address.condition, self.load(address.a, size), self.load(address.b, size))
         return self.memory.load(self.state, address, size, self.low.where(self.at))
 
-    def store(self, address, node, condition=None):
+    def store(self, address: Address | Choice, node: Node, condition: Node | None = None) -> None:
         if isinstance(address, Choice):
             here = address.condition if condition is None else self.graph.and_(condition, address.condition)
             other = self.graph.not_(address.condition)

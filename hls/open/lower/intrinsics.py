@@ -1,19 +1,27 @@
 """Calls: accesses to streams and RAMs, copies of memory, and LLVM's integer intrinsics."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 from hls.open.lower.memory import Address
 from hls.open.lower.operands import Stream
 from model.base.errors import Refused
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
+    from hls.open.lower.instructions import Instructions
+    from hls.open.read.llvm_text import Instruction
+
 
 class Intrinsics:
     """Lowers calls for an `Instructions`."""
 
-    def __init__(self, instructions):
+    def __init__(self, instructions: Instructions) -> None:
         self.at, self.graph = instructions, instructions.graph
 
-    def call(self, i):
+    def call(self, i: Instruction) -> Node | None:
         name = i.extra["callee"]
         access = getattr(self, "_" + name, None) if name.startswith("srcnn_") else None
         if access:

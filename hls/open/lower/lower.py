@@ -4,7 +4,10 @@ Blocks are visited in topological order. Each has a predicate; where blocks join
 a call to a stream or a RAM becomes an access with the block's predicate. Nothing of control flow is left.
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 from hls.open.dataflow.graph import Graph
 from hls.open.dataflow.step import Port, Register, Step
@@ -14,6 +17,11 @@ from hls.open.lower.instructions import Instructions
 from hls.open.lower.memory import Memory, MemoryAccess
 from hls.open.read.llvm_types import Types
 from model.base.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
+    from hls.open.read.debug_info import DebugInfo
+    from hls.open.read.llvm_text import Function, Instruction, Module
 
 
 class Lowering:
@@ -28,7 +36,7 @@ class Lowering:
     graph : Graph
     """
 
-    def __init__(self, module, debug, function, graph):
+    def __init__(self, module: Module, debug: DebugInfo, function: Function, graph: Graph) -> None:
         self.module, self.debug, self.function, self.graph = module, debug, function, graph
         self.types = Types(module.types)
         self.memory = MemoryAccess(graph)
@@ -47,7 +55,7 @@ class Lowering:
         self.memories = [self.this]
         self.accesses = []               # (kind, name, block, predicate, data, address, width, depth, where)
 
-    def run(self):
+    def run(self) -> dict[tuple[str, int], Node]:
         """Lower all blocks; return the state of memory at the end."""
         self.control = ControlFlow(self.function.blocks, self.graph, self._condition, self._where_block)
         self.instructions = Instructions(self)
@@ -83,15 +91,25 @@ class Lowering:
     def _where_block(self, block):
         return next((self.where(i) for i in block.instructions if i.debug), "")
 
-    def where(self, instruction):
+    def where(self, instruction: Instruction) -> str:
         return self.debug.location(instruction.debug) if instruction.debug else ""
 
-    def access(self, kind, name, block, where, width, data=None, address=None, depth=0):
+    def access(
+        self,
+        kind: str,
+        name: str,
+        block: str,
+        where: str,
+        width: int,
+        data: Node | None = None,
+        address: Node | None = None,
+        depth: int = 0,
+    ) -> Node | None:
         """Note an access to a stream or RAM; return the node of what comes in, if anything does."""
         self.accesses.append((kind, name, block, self.control.predicate[block], data, address, width, depth, where))
         return self.graph.input(f"{kind}_{name}", width) if kind in ("in", "read") else None
 
-    def ports(self):
+    def ports(self) -> list[Port]:
         """Return one `Port` per stream and RAM port: accesses on different paths share it."""
         found = {}
         for access in self.accesses:
@@ -115,7 +133,7 @@ class Lowering:
         return port
 
 
-def lower_kernel(module, debug, name, keep_unused=False):
+def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool = False) -> Step:
     """Return the `Step` of a kernel.
 
     Parameters

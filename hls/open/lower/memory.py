@@ -4,9 +4,18 @@ An object is a row of cells, the scalars that lie in it. Control flow and addres
 what is left are nodes per cell, selections where branches join, and multiplexers for computed indices.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from model.base.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.graph import Graph
+    from hls.open.dataflow.nodes import Node
+    from hls.open.lower.control_flow import ControlFlow
 
 MAX_ELEMENTS = 1024      # of an array with computed indices: more registers than that belong in a ram
 FEW_ELEMENTS = 64      # values of an index that are all tried where no array is known to bound them
@@ -41,7 +50,7 @@ class Address:
     def __hash__(self):
         return hash((id(self.memory), self.offset, self.terms))
 
-    def plus(self, offset, terms=()):
+    def plus(self, offset: int, terms: Iterable[tuple[Node, int]] = ()) -> Address:
         return Address(self.memory, self.offset + offset, self.terms + tuple(terms))
 
 
@@ -60,10 +69,10 @@ class MemoryAccess:
     graph : Graph
     """
 
-    def __init__(self, graph):
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def value(self, state, memory, i):
+    def value(self, state: dict[tuple[str, int], Node], memory: Memory, i: int) -> Node:
         return state.get((memory.name, i), memory.initial[i])
 
     def _extended(self, state, memory, i):
@@ -71,7 +80,7 @@ class MemoryAccess:
         extend = self.graph.sext if cell.signed else self.graph.zext
         return extend(self.value(state, memory, i), 8 * cell.size)
 
-    def load(self, state, address, size, where=""):
+    def load(self, state: dict[tuple[str, int], Node], address: Address, size: int, where: str = "") -> Node:
         """Return `size` bytes at an address as a node of 8 * size bits."""
         if address.terms:
             index, stride = address.terms[-1]
@@ -95,7 +104,14 @@ class MemoryAccess:
             at = end
         return self.graph.concat(*reversed(parts))
 
-    def store(self, state, address, node, where="", condition=None):
+    def store(
+        self,
+        state: dict[tuple[str, int], Node],
+        address: Address,
+        node: Node,
+        where: str = "",
+        condition: Node | None = None,
+    ) -> None:
         """Write a node of whole bytes to an address; `state` is changed in place."""
         if address.memory.constant:
             raise Refused(f"'{address.memory.name}' is constant and can't be written", where)
@@ -126,7 +142,9 @@ class MemoryAccess:
                 new = self.graph.select(condition, new, self.value(state, memory, i))
             state[memory.name, i] = new
 
-    def merge(self, control, name, states):
+    def merge(
+        self, control: ControlFlow, name: str, states: list[dict[tuple[str, int], Node]]
+    ) -> dict[tuple[str, int], Node]:
         """Memory where control flow joins."""
         if len(states) == 1:
             return dict(states[0])
@@ -139,7 +157,7 @@ class MemoryAccess:
 
     _initial = {}
 
-    def know(self, memories):
+    def know(self, memories: list[Memory]) -> None:
         """Name the memories, so that `merge` finds the cells nobody has written yet."""
         self._initial = {memory.name: memory for memory in memories}
 

@@ -1,11 +1,18 @@
 """What operands stand for: nodes, addresses, constant tables, streams."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 from hls.open.lower.memory import Address, Memory
-from hls.open.read.layout import Array, Cell
+from hls.open.read.layout import Array, Cell, Layout
 from hls.open.read.llvm_tokens import split, value_of
 from model.base.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
+    from hls.open.lower.lower import Lowering
 
 MAX_TABLE = 1 << 16      # bits of a constant table: larger ones belong in a ram
 
@@ -13,28 +20,28 @@ MAX_TABLE = 1 << 16      # bits of a constant table: larger ones belong in a ram
 class Choice:
     """A pointer that depends on control flow: `a` if `condition`, else `b`."""
 
-    def __init__(self, condition, a, b):
+    def __init__(self, condition: Node, a: Address, b: Address | Choice) -> None:
         self.condition, self.a, self.b = condition, a, b
 
 
 class Stream:
     """The value of a stream parameter: it can only be handed to an access."""
 
-    def __init__(self, name, layout):
+    def __init__(self, name: str, layout: Layout) -> None:
         self.name, self.layout = name, layout
 
 
 class Operands:
     """Reads operands for a `Lowering`; `values` holds what has been computed."""
 
-    def __init__(self, lowering):
+    def __init__(self, lowering: Lowering) -> None:
         self.low, self.graph, self.memory = lowering, lowering.graph, lowering.memory
         self.tables = {}
         self.values = {lowering.function.parameters[0][1]: Address(lowering.this, 0)}
         for value, (name, layout) in lowering.streams.items():
             self.values[value] = Stream(name, layout)
 
-    def operand(self, text, kind):
+    def operand(self, text: str, kind: str) -> Node | Address | Choice | Stream:
         """Return the node, address or aggregate that an operand stands for."""
         if text in self.values:
             return self.values[text]

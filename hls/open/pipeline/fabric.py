@@ -5,10 +5,16 @@ vendors' data sheets (DS187 for xc7z020-1, DS987 for XCK26-2LV: LUT, carry, bloc
 ordinary length, and are meant for cutting pipelines, not for signing off a clock.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model.base.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
 
 FREE = {"literal", "input", "slice", "zext", "sext", "concat", "reverse", "not"}  # wires; an inverter moves into the next LUT
 LUT_INPUTS = 6
@@ -40,17 +46,17 @@ class Fabric:
     ram: int
     share: float = 0.7
 
-    def budget(self, clock_mhz):
+    def budget(self, clock_mhz: float) -> int:
         """Delay that fits into a stage, in ps."""
         return int(1e6 / clock_mhz * self.share) - self.register
 
-    def delay(self, node):
+    def delay(self, node: Node) -> int:
         """Delay of one operation, in ps."""
         if node.op in FREE:
             return 0
         return int(self._levels(node) * self.level + self._carry(node))
 
-    def fan_out(self, loads):
+    def fan_out(self, loads: int) -> int:
         """What a net to this many loads takes longer than the usual one, in ps."""
         return int(self.level * 0.2 * max(0.0, math.log2(max(loads, 1) / 16)))
 
@@ -85,7 +91,7 @@ ULTRASCALE_PLUS_2 = Fabric(level=370, chain=250, carry=12, register=250, ram=700
 FABRICS = {"xc7z": SERIES7_1, "xck26": ULTRASCALE_PLUS_2}
 
 
-def fabric_of(part):
+def fabric_of(part: str) -> Fabric:
     """Return the `Fabric` of a part, by the beginning of its name.
 
     Raises

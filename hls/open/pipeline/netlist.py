@@ -4,17 +4,19 @@ A stage is a pipeline with its RAMs and, behind each output, a FIFO. Elasticity 
 when its inputs are there and every FIFO has room for all that may be in flight, and then never waits.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from hls.open.pipeline.fabric import SHALLOW_RAM
-from hls.open.pipeline.verilog import GO
+from hls.open.pipeline.verilog import GO, Stage
 from model.base.errors import Refused
 
 RTL = Path(__file__).resolve().parents[1] / "rtl"
 LIBRARY = ("srcnn_arithmetic.sv", "srcnn_fifo.sv", "srcnn_ram.sv")
 
 
-def room(stage):
+def room(stage: Stage) -> int:
     """Words that may be on their way to a FIFO when a step begins: one per pipeline stage, and one more.
 
     `room` in cycle t comes from the count of cycle t - 1, which has what was written up to t - 2. A word that is written in
@@ -23,7 +25,7 @@ def room(stage):
     return stage.depth + 1
 
 
-def stage_module(stage, depths=None):
+def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
     """Return SystemVerilog of module `<name>_stage`.
 
     Ports: clk, rst (synchronous, active high), and `<stream>_data/_valid/_ready` per stream.
@@ -90,7 +92,7 @@ def _ram(name, access):
     return lines, connections
 
 
-def write_stage(stage, folder, depths=None):
+def write_stage(stage: Stage, folder: Path, depths: dict[str, int] | None = None) -> list[Path]:
     """Write `<name>.sv` (pipeline) and `<name>_stage.sv`; return all files a simulator needs, the library included."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,9 @@ def write_stage(stage, folder, depths=None):
     return [RTL / name for name in LIBRARY] + [folder / name for name in files]
 
 
-def top_module(name, instances, streams, stages):
+def top_module(
+    name: str, instances: list[tuple[str, str, dict[str, str]]], streams: dict[str, str], stages: dict[str, Stage]
+) -> str:
     """Return SystemVerilog of a dataflow of stages.
 
     Parameters

@@ -16,12 +16,18 @@ Rules beyond the delay of a stage (`fabric.py`):
   multiplier.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import components
 from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric
 from model.base.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
 RAM_LATENCY = 1
 RAM_LAG = 2
@@ -67,7 +73,7 @@ class Schedule:
     longest_ps: int = 0
 
 
-def schedule(step, timing=Timing()):
+def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
     """Return the `Schedule` of a `Step`.
 
     Raises

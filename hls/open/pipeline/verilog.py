@@ -4,10 +4,16 @@ One module per step: a wire per operation, a register per stage that a value out
 bits that says which stages hold a step. Values of later stages are named `<value>__<stage>`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 from hls.open.pipeline.schedule import Timing, schedule
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
 GO = "go"  # the port that says there is room behind the stage for all that may be in flight
 MIRRORED = ("zext", "sext")  # rather made anew in each stage than carried along
@@ -28,7 +34,7 @@ class Stage:
     longest_ps: int
 
 
-def generate(step, timing=Timing()):
+def generate(step: Step, timing: Timing = Timing()) -> Stage:
     """Return the `Stage` of a `Step`.
 
     Raises

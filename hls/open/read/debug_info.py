@@ -4,6 +4,8 @@ LLVM's types only know bytes (an ap_uint<5> is an i8, a class has no member name
 the C++ side: `DICompositeType(name: "ap_uint<5>")`, members with offsets, template arguments.
 """
 
+from __future__ import annotations
+
 import re
 
 from hls.open.read.layout import Array, Cell, Layout, Ram
@@ -19,13 +21,13 @@ class DebugInfo:
         id -> text, as `llvm_text.Module.metadata`.
     """
 
-    def __init__(self, metadata):
+    def __init__(self, metadata: dict[str, str]) -> None:
         self.metadata = metadata
         self._attributes = {}
         self._lists = {}
         self._locals = None
 
-    def node(self, key):
+    def node(self, key: str) -> dict[str, str]:
         """Return the attributes of a metadata node as a dict of texts; "kind" is its class."""
         if key not in self._attributes:
             text = self.metadata[key]
@@ -34,13 +36,13 @@ class DebugInfo:
             self._attributes[key] = {"kind": kind.lstrip("!")} | {k: v.strip().strip('"') for k, v in pairs}
         return self._attributes[key]
 
-    def items(self, key):
+    def items(self, key: str) -> list[str]:
         """Return the ids in a metadata tuple."""
         if key not in self._lists:
             self._lists[key] = re.findall(r"!\d+", self.metadata[key]) if key in self.metadata else []
         return self._lists[key]
 
-    def location(self, key):
+    def location(self, key: str) -> str:
         """Return `file:line` of a !DILocation, of the kernel rather than of what was inlined from this package."""
         while key in self.metadata:
             place = self.node(key)
@@ -58,7 +60,7 @@ class DebugInfo:
             key = node.get("file", node.get("scope"))
         return ""
 
-    def strip(self, key):
+    def strip(self, key: str) -> str:
         """Follow typedefs, const, references and pointers to the type itself."""
         while key in self.metadata:
             node = self.node(key)
@@ -67,14 +69,14 @@ class DebugInfo:
             key = node.get("baseType")
         return key
 
-    def type_name(self, key):
+    def type_name(self, key: str) -> str:
         """Return the C++ name of a class or typedef, namespaces included."""
         node = self.node(key)
         scope = self.node(node["scope"]) if node.get("scope") in self.metadata else {}
         prefix = self.type_name(node["scope"]) + "::" if scope.get("kind") == "DINamespace" else ""
         return prefix + node["name"]
 
-    def parameters(self, subprogram):
+    def parameters(self, subprogram: str) -> list[tuple[str, str]]:
         """Return (name, type id) of a function's parameters, `this` first."""
         if self._locals is None:
             self._locals = {}
@@ -85,7 +87,7 @@ class DebugInfo:
         found = self._locals.get(subprogram, {})
         return [found[i] for i in sorted(found)]
 
-    def template_arguments(self, key):
+    def template_arguments(self, key: str) -> list[int | str]:
         """Return a template class's arguments: type ids and integers."""
         result = []
         for item in self.items(self.node(key).get("templateParams")):
@@ -96,7 +98,7 @@ class DebugInfo:
                 result.append(int(node.get("value", "i32 0").split()[-1]))
         return result
 
-    def layout(self, key):
+    def layout(self, key: str) -> Layout:
         """Return the `Layout` of a type."""
         key = self.strip(key)
         result = Layout(int(self.node(key).get("size", 0)) // 8)

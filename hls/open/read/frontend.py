@@ -4,10 +4,13 @@ The debug information is more than file and line: it tells the names, widths and
 of what its streams carry (`debug_info.py`), which LLVM's own types no longer know.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.base.errors import Refused
@@ -29,7 +32,7 @@ extern "C" void srcnn_reset_{name}(srcnn_kernel_{name}* kernel) {{ new ((void*)k
 """
 
 
-def translation_unit(source, kernels):
+def translation_unit(source: str, kernels: dict[str, str]) -> str:
     """Return the C++ that clang gets: `source`, then one step and one reset function per kernel.
 
     Parameters
@@ -46,7 +49,12 @@ def translation_unit(source, kernels):
     return PREAMBLE + source + "\n" + "\n".join(parts)
 
 
-def compile_cpp(source, kernels, include=(), directory="build/open"):
+def compile_cpp(
+    source: str,
+    kernels: dict[str, str],
+    include: Sequence[str | Path] = (),
+    directory: str | Path = "build/open",
+) -> str:
     """Return the LLVM IR (text) of the kernels in `source`.
 
     Parameters
@@ -70,7 +78,12 @@ def compile_cpp(source, kernels, include=(), directory="build/open"):
     return emit_llvm(unit, include, directory)
 
 
-def emit_llvm(source, include=(), directory="build/open", flags=()):
+def emit_llvm(
+    source: str | Path,
+    include: Sequence[str | Path] = (),
+    directory: str | Path = "build/open",
+    flags: Sequence[str] = (),
+) -> str:
     """Return clang's unoptimised LLVM IR (text) of a C++ file; `flags` are added to `FLAGS`."""
     if importlib.util.find_spec("ziglang") is None:
         raise Refused("the open route needs the package ziglang (clang); run `make setup`")

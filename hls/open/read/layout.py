@@ -1,5 +1,7 @@
 """Where the scalars, RAMs and arrays of an object lie in memory."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 
@@ -44,7 +46,7 @@ class Layout:
     arrays: list = field(default_factory=list)
 
     @property
-    def width(self):
+    def width(self) -> int:
         """Bits of the packed object: its scalars, the first in the lowest bits."""
         return sum(cell.width for cell in self.cells)
 

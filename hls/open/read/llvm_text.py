@@ -4,6 +4,8 @@ A reader of its own, because printing single instructions through the LLVM bindi
 bindings don't show metadata. Operands stay text (`%12`, `-3`, `@table`); the lowering gives them meaning.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field
 
@@ -34,7 +36,7 @@ class Block:
     instructions: list = field(default_factory=list)
 
     @property
-    def successors(self):
+    def successors(self) -> list[str]:
         last = self.instructions[-1]
         return last.extra.get("targets", [])
 
@@ -63,7 +65,7 @@ def _flags(text):
     return flags, text
 
 
-def parse_instruction(line):
+def parse_instruction(line: str) -> Instruction | None:
     """Return the `Instruction` of one line of a function body, or None for a debug record."""
     text = line.strip()
     if text.startswith("#dbg_"):
@@ -197,7 +199,7 @@ _READERS = {**dict.fromkeys(CASTS, _cast), "icmp": _icmp, "select": _select, "lo
             "unreachable": lambda out, rest: None}
 
 
-def parse_module(text):
+def parse_module(text: str) -> Module:
     """Return the `Module` of LLVM IR text."""
     module = Module({}, {}, {}, {})
     lines = iter(text.splitlines())

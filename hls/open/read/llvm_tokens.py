@@ -1,11 +1,13 @@
 """Pieces of LLVM IR text: lists, types, operands."""
 
+from __future__ import annotations
+
 import re
 
 OPEN = "([{<"
 
 
-def split(text, separator=","):
+def split(text: str, separator: str = ",") -> list[str]:
     """Split at separators outside brackets and quotes."""
     parts, depth, start, quoted = [], 0, 0, False
     for i, c in enumerate(text):
@@ -24,7 +26,7 @@ def split(text, separator=","):
     return parts + [tail] if tail or parts else []
 
 
-def take_type(text):
+def take_type(text: str) -> tuple[str, str]:
     """Split `text` into its leading type and the rest."""
     text = text.lstrip()
     if text[0] in OPEN:
@@ -38,7 +40,7 @@ def take_type(text):
     return first, text[len(first):].strip()
 
 
-def value_of(text):
+def value_of(text: str) -> tuple[str, str]:
     """Return (type, value text) of an operand such as `ptr noundef nonnull align 8 %3` or `i8 5`."""
     kind, rest = take_type(text)
     while True:

@@ -1,5 +1,7 @@
 """Sizes and places of LLVM types (text), as on x86-64, and the values of constant tables."""
 
+from __future__ import annotations
+
 import re
 
 from hls.open.read.layout import Cell
@@ -10,15 +12,15 @@ from model.base.errors import Refused
 class Types:
     """Layout of types; `named` maps %struct names to their bodies."""
 
-    def __init__(self, named):
+    def __init__(self, named: dict[str, str]) -> None:
         self.named = named
 
-    def body(self, kind):
+    def body(self, kind: str) -> str:
         while kind in self.named:
             kind = self.named[kind]
         return kind
 
-    def size_align(self, kind):
+    def size_align(self, kind: str) -> tuple[int, int]:
         """Return (allocated size, alignment) in bytes."""
         kind = self.body(kind)
         integer = re.fullmatch(r"i(\d+)", kind)
@@ -39,14 +41,14 @@ class Types:
             return size, align
         raise Refused(f"a value of LLVM type {kind}: a kernel computes with ap_int only")
 
-    def size(self, kind):
+    def size(self, kind: str) -> int:
         return self.size_align(kind)[0]
 
-    def array(self, kind):
+    def array(self, kind: str) -> tuple[int, str]:
         count, element = re.fullmatch(r"\[(\d+) x (.*)\]", kind).groups()
         return int(count), element
 
-    def members(self, kind):
+    def members(self, kind: str) -> tuple[list[tuple[int, str]], int, int]:
         """Return ([(offset, type)], size, alignment) of a struct."""
         kind = self.body(kind)
         packed = kind[0] == "<"
@@ -60,7 +62,7 @@ class Types:
             offset, widest = offset + size, max(widest, align)
         return places, -(-offset // widest) * widest, widest
 
-    def cells(self, kind, offset=0):
+    def cells(self, kind: str, offset: int = 0) -> list[Cell]:
         """Return the scalars of a type as memory cells."""
         kind = self.body(kind)
         if kind[0] == "[":
@@ -72,7 +74,7 @@ class Types:
         size = self.size(kind)
         return [Cell(offset, size, 8 * size)]
 
-    def arrays(self, kind, offset=0):
+    def arrays(self, kind: str, offset: int = 0) -> list[tuple[int, int, int]]:
         """Return (offset, stride, count) of all arrays in a type."""
         kind = self.body(kind)
         if kind[0] == "[":
@@ -84,7 +86,7 @@ class Types:
             return [a for place, member in self.members(kind)[0] for a in self.arrays(member, offset + place)]
         return []
 
-    def constants(self, kind, text, offset=0):
+    def constants(self, kind: str, text: str, offset: int = 0) -> dict[int, tuple[int, int]]:
         """Return {offset: (size, value)} of an initialiser."""
         kind, text = self.body(kind), text.strip()
         if text in ("zeroinitializer", "undef", "poison"):

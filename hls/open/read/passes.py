@@ -3,6 +3,8 @@
 Everything is inlined, loops are unrolled whole, local variables become values. Nothing may become a vector.
 """
 
+from __future__ import annotations
+
 import re
 
 from model.base.errors import Refused
@@ -37,7 +39,7 @@ def _llvm():
     return llvm
 
 
-def annotate(ir):
+def annotate(ir: str) -> str:
     """Inline everything defined, and tell LLVM what the undefined functions (streams, RAMs) don't do."""
     lines = []
     for line in ir.splitlines():
@@ -49,7 +51,7 @@ def annotate(ir):
     return "\n".join(lines)
 
 
-def optimise(ir, rounds=2):
+def optimise(ir: str, rounds: int = 2) -> str:
     """Return the optimised IR (text) of `ir` (text)."""
     llvm = _llvm()
     module = llvm.parse_assembly(annotate(ir))

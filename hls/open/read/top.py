@@ -5,7 +5,11 @@ declares a kernel object and calls `run(kernel, streams...)`, as Vitis HLS wants
 read from clang's unoptimised IR, whose names are those of the source.
 """
 
+from __future__ import annotations
+
+import pathlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hls.open.read.debug_info import DebugInfo
@@ -35,7 +39,12 @@ class Top:
     depths: dict
 
 
-def read_top(source, name, include=(), directory="build/open"):
+def read_top(
+    source: str | pathlib.Path,
+    name: str,
+    include: Sequence[str | pathlib.Path] = (),
+    directory: str | pathlib.Path = "build/open",
+) -> Top:
     """Read the dataflow of function `name` from a C++ file.
 
     Parameters
