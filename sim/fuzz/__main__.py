@@ -1,5 +1,7 @@
 """Differential fuzzing of the open route: `python -m sim.fuzz -n 100 --seed 1`."""
 
+from __future__ import annotations
+
 import time
 
 import click
@@ -14,7 +16,7 @@ from sim.fuzz.run import fuzz
 @click.option("--batch", default=50, show_default=True, help="Kernels per C++ file.")
 @click.option("--verilog", default=0.1, show_default=True, help="Share of the kernels that also run as Verilog.")
 @report_user_errors
-def main(count, seed, batch, verilog):
+def main(count: int, seed: int, batch: int, verilog: float) -> None:
     """Compare random kernels between the open route and g++ with AMD's headers."""
     start = time.time()
     done = fuzz(count, seed, batch=batch, verilog=verilog, progress=lambda text: click.echo(text))

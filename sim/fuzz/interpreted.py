@@ -1,12 +1,19 @@
 """The first half of the fuzzer: every lowered kernel in XLS's interpreter, step by step against g++ with AMD's headers."""
 
+from __future__ import annotations
+
+import pathlib
 import subprocess
+from typing import TYPE_CHECKING
 
 from hls.csim.ap_types import ap_types_dir
 from hls.open.route import lower_source
 from model.base.errors import Refused
-from sim.fuzz.random_kernels import kernels_source, reference_source, stimulus
+from sim.fuzz.random_kernels import RandomKernel, kernels_source, reference_source, stimulus
 from sim.fuzz.xls_run import StepFunction
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
 STEPS = 16
 
@@ -15,7 +22,9 @@ class Mismatch(AssertionError):
     """The route and the reference differ; the message names kernel, step, value and the command that repeats it."""
 
 
-def reference(kernels, directory, steps=STEPS):
+def reference(
+    kernels: list[RandomKernel], directory: str | pathlib.Path, steps: int = STEPS
+) -> dict[str, list[list[str]]]:
     """Run the kernels with g++ and AMD's headers; return {kernel name: list of printed rows}."""
     source, program = directory / "reference.cpp", directory / "reference"
     source.write_text(reference_source(kernels, steps))
@@ -30,13 +39,13 @@ def reference(kernels, directory, steps=STEPS):
     return rows
 
 
-def lower(kernels, directory):
+def lower(kernels: list[RandomKernel], directory: str | pathlib.Path) -> list[Step]:
     """Return the lowered `Step` of every kernel."""
     steps = lower_source(kernels_source(kernels), {k.name: k.type for k in kernels}, directory=directory, keep_unused=True)
     return [steps[k.name] for k in kernels]
 
 
-def compare_interpreted(kernel, step, rows):
+def compare_interpreted(kernel: RandomKernel, step: Step, rows: list[list[str]]) -> None:
     """Run a lowered kernel in XLS's interpreter and compare every step with the reference's rows."""
     queues = stimulus(kernel, len(rows))
     function = StepFunction(step)

@@ -5,7 +5,14 @@ whole route with g++. Nothing generated here depends on undefined behaviour: ind
 powers of two, and built-in integers stay small.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 @dataclass
@@ -18,11 +25,11 @@ class Var:
     count: int = 0            # 0: a scalar
 
     @property
-    def type(self):
+    def type(self) -> str:
         return type_name(self.width, self.signed)
 
 
-def type_name(width, signed):
+def type_name(width: int, signed: bool) -> str:
     return f"ap_{'' if signed else 'u'}int<{width}>"
 
 
@@ -41,7 +48,14 @@ class RandomCpp:
         what takes g++'s time.
     """
 
-    def __init__(self, rng, variables, max_width=200, constants=(), palette=()):
+    def __init__(
+        self,
+        rng: Random,
+        variables: list[Var],
+        max_width: int = 200,
+        constants: Sequence = (),
+        palette: list[tuple[int, bool]] = (),
+    ) -> None:
         self.rng = rng
         self.palette = [t for t in palette if t[0] <= max_width]
         self.variables = list(variables)
@@ -53,25 +67,25 @@ class RandomCpp:
 
     # -- types and literals
 
-    def width(self):
+    def width(self) -> int:
         rng = self.rng
         return rng.choice([1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 63, 64, 65, 127, 128, 129, self.max_width,
                            rng.randint(1, 24), rng.randint(1, self.max_width)])
 
-    def any_type(self):
+    def any_type(self) -> tuple[int, bool]:
         if self.palette and self.rng.random() < 0.9:
             return self.rng.choice(self.palette)
         return min(self.width(), self.max_width), self.rng.random() < 0.5
 
-    def literal(self):
+    def literal(self) -> str:
         return self.rng.choice(["0", "1", "-1", "3", "5", "-7", "100", "255", "-128", "65535", "1000000007"])
 
-    def cast(self, text, width, signed):
+    def cast(self, text: str, width: int, signed: bool) -> tuple[str, int, bool]:
         return f"{type_name(width, signed)}({text})", width, signed
 
     # -- expressions: (text, width, signed) of an ap type
 
-    def leaf(self):
+    def leaf(self) -> tuple[str, int, bool]:
         rng = self.rng
         if rng.random() < 0.15 or not self.variables:
             return self.cast(self.literal(), *self.any_type())
@@ -83,7 +97,7 @@ class RandomCpp:
         var = rng.choice(self.variables)
         return (f"{var.name}[{self.index(var)}]" if var.count else var.name), var.width, var.signed
 
-    def index(self, var):
+    def index(self, var: Var) -> str:
         """An index of an array: a literal, a loop counter, or (for a power of two) a computed one."""
         rng = self.rng
         fitting = [name for name, limit in self.loop_indices if limit <= var.count]
@@ -96,14 +110,14 @@ class RandomCpp:
                 return f"{type_name(bits, False)}({rng.choice(scalars).name})"
         return str(rng.randrange(var.count))
 
-    def fit(self, text, width, signed):
+    def fit(self, text: str, width: int, signed: bool) -> tuple[str, int, bool]:
         if self.palette and self.rng.random() < 0.7:
             return self.cast(text, *self.rng.choice(self.palette))
         if width > self.max_width:
             return self.cast(text, *(self.rng.choice(self.palette) if self.palette else (self.max_width, signed)))
         return text, width, signed
 
-    def value(self, depth):
+    def value(self, depth: int) -> tuple[str, int, bool]:
         rng = self.rng
         if depth <= 0 or rng.random() < 0.1:
             return self.leaf()
@@ -197,7 +211,7 @@ class RandomCpp:
     def _bool(self, depth):
         return self.cast(self.condition(depth), self.rng.choice([1, 2, 8]), False)
 
-    def condition(self, depth):
+    def condition(self, depth: int) -> str:
         rng = self.rng
         kind = rng.randrange(6)
         if kind <= 2 or depth <= 0:
@@ -216,13 +230,13 @@ class RandomCpp:
 
     # -- statements: lists of lines
 
-    def target(self):
+    def target(self) -> tuple[str, int, bool]:
         """Something that can be assigned: (text, width, signed), or None."""
         choice = [v for v in self.variables if v.name not in self.constants]
         var = self.rng.choice(choice)
         return (f"{var.name}[{self.index(var)}]" if var.count else var.name), var.width, var.signed
 
-    def assignment(self, depth):
+    def assignment(self, depth: int) -> list[str]:
         rng = self.rng
         name, width, signed = self.target()
         value = self.value(depth)[0]
@@ -244,7 +258,7 @@ class RandomCpp:
             return [f"{name} {rng.choice(['<<=', '>>='])} {rng.choice([str(rng.randint(0, width)), self.cast(value, 4, False)[0]])};"]
         return [f"{name} = {value};"]
 
-    def statement(self, depth, nesting=2):
+    def statement(self, depth: int, nesting: int = 2) -> list[str]:
         """A statement as lines; `nesting` limits ifs and loops within one another."""
         rng = self.rng
         kind = rng.random()
@@ -291,7 +305,7 @@ class RandomCpp:
         self.variables.pop()
         return lines + ["}"]
 
-    def block(self, depth, nesting):
+    def block(self, depth: int, nesting: int) -> list[str]:
         lines = []
         for _ in range(self.rng.randint(1, 3)):
             lines += ["    " + line for line in self.statement(depth, nesting)]

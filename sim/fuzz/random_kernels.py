@@ -5,6 +5,8 @@ are accessed under random conditions, at most once per step. The reference print
 what was written and the whole state.
 """
 
+from __future__ import annotations
+
 import random
 from dataclasses import dataclass, field
 
@@ -53,14 +55,14 @@ class RandomKernel:
                                                    # was written: right step by step, but not for a pipeline
 
     @property
-    def type(self):
+    def type(self) -> str:
         return f"struct_{self.name}"
 
 
 SHARED = 50      # AMD's templates are most of g++'s time: kernels of one C++ file use the same types
 
 
-def random_palette(seed, max_width):
+def random_palette(seed: int, max_width: int) -> list[tuple[int, bool]]:
     """Return the (width, signed) pairs that the kernels of `SHARED` consecutive seeds share."""
     rng = random.Random(f"palette {seed // SHARED}")
     widths = [1, rng.randint(2, 9), rng.randint(2, 16), rng.randint(9, 24), rng.choice([31, 32, 33]), rng.randint(17, 63),
@@ -68,7 +70,7 @@ def random_palette(seed, max_width):
     return [(w, rng.random() < 0.5) for w in widths] + [(rng.randint(2, 16), True), (rng.randint(2, 16), False)]
 
 
-def random_kernel(seed, max_width=200):
+def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
     """Return the `RandomKernel` of a seed."""
     rng = random.Random(seed)
     name = f"k{seed}"
@@ -160,19 +162,19 @@ def _class(rng, kernel, lines):
     return f"struct {kernel.type} {{\n{inside}\n    void step({streams}) {{\n{body}\n    }}\n}};\n"
 
 
-def stimulus(kernel, steps):
+def stimulus(kernel: RandomKernel, steps: int) -> list[list[int]]:
     """Return one list of unsigned values per input stream, enough for `steps` steps."""
     rng = random.Random(kernel.name)
     return [[rng.choice([0, (1 << v.width) - 1, rng.getrandbits(v.width), rng.getrandbits(v.width)]) for _ in range(steps)]
             for v in kernel.inputs]
 
 
-def kernels_source(kernels):
+def kernels_source(kernels: list[RandomKernel]) -> str:
     """Return the C++ of the kernels alone, for the route."""
     return "#include <ap_int.h>\n#include <hls_stream.h>\n" + RAM_CLASS + "\n".join(k.text for k in kernels)
 
 
-def reference_source(kernels, steps):
+def reference_source(kernels: list[RandomKernel], steps: int) -> str:
     """Return a C++ program that prints every kernel's behaviour, one line per step."""
     runs = []
     for kernel in kernels:

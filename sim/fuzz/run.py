@@ -4,6 +4,9 @@
 goes through Verilog and Verilator, with random gaps and backpressure.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
 
 from model.base.paths import BUILD
@@ -12,7 +15,14 @@ from sim.fuzz.random_kernels import random_kernel
 from sim.fuzz.simulated import compare_simulated
 
 
-def fuzz(count, seed, directory=None, batch=50, verilog=0.1, progress=lambda text: None):
+def fuzz(
+    count: int,
+    seed: int,
+    directory: str | Path | None = None,
+    batch: int = 50,
+    verilog: float = 0.1,
+    progress: Callable = lambda text: None,
+) -> dict[str, int]:
     """Compare `count` kernels with seeds from `seed` on; raise `Mismatch` at the first difference.
 
     Returns

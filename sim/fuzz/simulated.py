@@ -1,11 +1,19 @@
 """The Verilog half of the fuzzer: pipelines with their RAMs and FIFOs under random gaps and backpressure."""
 
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
 from hls.open.pipeline.netlist import write_stage
 from hls.open.pipeline.schedule import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.verilator import run_bench
 from model.base.errors import Refused
-from sim.fuzz.random_kernels import stimulus
+from sim.fuzz.random_kernels import RandomKernel, stimulus
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
 CYCLES_PER_STEP = 40
 TIMING = Timing()
@@ -40,7 +48,7 @@ OUTPUT = """
 """
 
 
-def bench(kernel, step, seed):
+def bench(kernel: RandomKernel, step: Step, seed: int) -> str:
     """Return a SystemVerilog bench that feeds a stage from files and prints what comes out."""
     used = {p.name for p in step.ports}
     streams, pins = [], ""
@@ -54,13 +62,13 @@ def bench(kernel, step, seed):
     return BENCH.format(name=kernel.name, seed=seed, streams="".join(streams), pins=pins)
 
 
-def expected_outputs(kernel, rows):
+def expected_outputs(kernel: RandomKernel, rows: list[list[str]]) -> dict[str, list[str]]:
     """Return {stream: values written, in order} of the reference's rows."""
     first = len(kernel.inputs)
     return {v.name: [row[first + i] for row in rows if row[first + i] != "-"] for i, v in enumerate(kernel.outputs)}
 
 
-def compare_simulated(cases, folder):
+def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder: pathlib.Path) -> int:
     """Simulate lowered kernels and compare what their streams carry.
 
     A kernel that never reads goes on for ever, so the reference's values must be the beginning of what comes out;

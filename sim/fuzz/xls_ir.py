@@ -1,6 +1,14 @@
 """A `Step` as an XLS IR function, to be run by XLS's interpreter and compared (`xls_run.py`)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hls.open.dataflow.evaluate import topological
+
+if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
+    from hls.open.dataflow.step import Step
 
 OPERATIONS = {"shl": "shll", "shr": "shrl", "sra": "shra"}
 
@@ -60,7 +68,7 @@ class _Emitter:
         return count if bits == width else self.add(f"bits[{width}]", f"bit_slice({count}, start=0, width={width})")
 
 
-def function_signature(step):
+def function_signature(step: Step) -> tuple[list[tuple[str, Node]], list[tuple[str, Node]]]:
     """Return (inputs, outputs) of a step as a function: lists of (name, node).
 
     Inputs are the state and what comes in; outputs the next state, then predicate, data and address of each port.
@@ -77,7 +85,7 @@ def function_signature(step):
     return inputs, outputs
 
 
-def function_text(step):
+def function_text(step: Step) -> str:
     """Return a step as one XLS function from inputs to a tuple of outputs."""
     inputs, outputs = function_signature(step)
     emitter = _Emitter({node: f"p{i}" for i, (_, node) in enumerate(inputs)})

@@ -1,10 +1,18 @@
 """Running a lowered step in XLS's interpreter, one step at a time."""
 
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING
+
 from model.base.errors import Refused
 from sim.fuzz.xls_ir import function_signature, function_text
 
+if TYPE_CHECKING:
+    from hls.open.dataflow.step import Step
 
-def load_xls():
+
+def load_xls() -> types.ModuleType:
     """Return XLS's C API, or refuse with what to install."""
     try:
         from xls import c_api
@@ -16,14 +24,14 @@ def load_xls():
 class Result:
     """What one step did: `valid`, `data` and `address` of its ports, by signal name."""
 
-    def __init__(self, values):
+    def __init__(self, values: dict[str, int]) -> None:
         self.values = values
 
-    def read(self, stream):
+    def read(self, stream: str) -> int:
         """Whether the step read a stream."""
         return self.values.get(f"in_{stream}_valid", 0)
 
-    def written(self, stream):
+    def written(self, stream: str) -> int | None:
         """What the step wrote to a stream, or None."""
         return self.values[f"out_{stream}_data"] if self.values.get(f"out_{stream}_valid", 0) else None
 
@@ -36,7 +44,7 @@ class StepFunction:
     step : Step
     """
 
-    def __init__(self, step):
+    def __init__(self, step: Step) -> None:
         self.xls = load_xls()
         self.definition = step
         self.inputs, self.outputs = function_signature(step)
@@ -57,7 +65,7 @@ class StepFunction:
         result = self.function.interpret(arguments)
         return {name: int.from_bytes(result.get_element(i).get_bits().to_bytes(), "little") for i, (name, _) in enumerate(self.outputs)}
 
-    def step(self, heads):
+    def step(self, heads: dict[str, int]) -> Result:
         """Run one step; `heads` holds the next value of every input stream.
 
         RAM addresses may depend on stream data and on one another, so the step is evaluated until they settle.

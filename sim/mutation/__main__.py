@@ -1,5 +1,7 @@
 """Tests that must fail do fail: `make mutation`; what is done with each mistake, `sim.mutation.judge`."""
 
+from __future__ import annotations
+
 import os
 import sys
 
@@ -15,7 +17,7 @@ from sim.mutation.judge import HOLE, load_mutations, run_mutations
 @click.option("--only", multiple=True, metavar="NAME", help="Try this mutation; may be given several times. No report is written.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="How many at a time.")
 @report_user_errors
-def main(only, jobs):
+def main(only: tuple[str, ...], jobs: int) -> None:
     """Put each mistake of mutations.toml into the kernels; exit code 1 if one goes unnoticed."""
     mutations = load_mutations()
     unknown = sorted(set(only) - {mutation.name for mutation in mutations})

@@ -4,6 +4,8 @@ Each mistake of mutations.toml is made in a copy of the project, in which the pr
 csim first, then the cycle model, then the Verilog, until one fails. One that nobody notices is a hole in the tests.
 """
 
+from __future__ import annotations
+
 import concurrent.futures
 import dataclasses
 import os
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT
@@ -57,7 +60,7 @@ class Unusable(UserError):
     """A mutation or a project that says nothing about the tests."""
 
 
-def load_mutations(path=TABLE):
+def load_mutations(path: pathlib.Path = TABLE) -> list[Mutation]:
     """Return the mutations of a table, each checked against the sources.
 
     Raises
@@ -75,7 +78,7 @@ def load_mutations(path=TABLE):
     return mutations
 
 
-def mutated(mutation, folder):
+def mutated(mutation: Mutation, folder: pathlib.Path) -> str:
     """Return the text of the mutation's file in `folder`, with the mistake."""
     path = folder / mutation.file
     text = path.read_text() if path.is_file() else ""
@@ -85,7 +88,7 @@ def mutated(mutation, folder):
     return text.replace(mutation.old, mutation.new)
 
 
-def copy_project(source, folder):
+def copy_project(source: pathlib.Path, folder: pathlib.Path) -> None:
     """Copy what the checks need; the build folder is the copy's own, but for clang's cache."""
     for name in COPIED:
         if (source / name).is_dir():
@@ -97,7 +100,7 @@ def copy_project(source, folder):
     (folder / "build" / "zig").symlink_to(BUILD / "zig")
 
 
-def run_check(name, project, limit):
+def run_check(name: str, project: pathlib.Path, limit: float) -> str:
     """Run one of `CHECKS` in a copy of the project.
 
     Returns
@@ -130,7 +133,7 @@ def _first_line(output):
     return found.group(1).strip() if found else lines[-1] if lines else "no message"
 
 
-def judge(mutation, source, limits):
+def judge(mutation: Mutation, source: pathlib.Path, limits: dict[str, float]) -> dict:
     """Make a mistake in a copy of `source` and run the checks of `limits` until one fails; with `rtl`, that one in any case.
 
     Returns
@@ -162,7 +165,7 @@ def judge(mutation, source, limits):
             "seconds": round(time.monotonic() - begin, 1)}
 
 
-def calibrate(source, checks):
+def calibrate(source: pathlib.Path, checks: Sequence[str]) -> dict[str, float]:
     """Run checks on the right kernels, which have to pass; return how many seconds each may take on wrong ones."""
     limits = {}
     with tempfile.TemporaryDirectory(dir=source.parent) as folder:
@@ -177,7 +180,9 @@ def calibrate(source, checks):
     return limits
 
 
-def run_mutations(mutations, jobs=1, checks=tuple(CHECKS), progress=None):
+def run_mutations(
+    mutations: list[Mutation], jobs: int = 1, checks: Sequence[str] = tuple(CHECKS), progress: Callable | None = None
+) -> list[dict]:
     """Judge mutations, several at a time.
 
     Parameters

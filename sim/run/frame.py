@@ -4,8 +4,12 @@ The picture's Y is upscaled as the host does it, cut into the largest tiles that
 the committed weights: one transfer of parameters, one of all tiles. Exit code 1 if a single bit differs.
 """
 
+from __future__ import annotations
+
 import pathlib
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 import cv2
@@ -25,7 +29,11 @@ from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
 from model.imaging import color, files as picture_files
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
-from sim.run.harness import build_harness, rows_of, simulate
+from sim.run.harness import Run, build_harness, rows_of, simulate
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from model.graph.weights import QuantModel
 
 HEADER = 2  # beats before an answer's pixels
 
@@ -34,7 +42,7 @@ class Mismatch(Exception):
     """The hardware and the golden model disagree; the message says where."""
 
 
-def luma(path, upscale, size=None):
+def luma(path: pathlib.Path, upscale: int, size: tuple[int, int] | None = None) -> np.ndarray:
     """Return a picture's Y after bicubic upscaling, (H, W) uint8; of `size` (rows, columns) from its centre."""
     picture = picture_files.read_picture(path, lambda width, height: pipeline.check_size(width, height, upscale))
     plane = picture.pixels if picture.pixels.ndim == 2 else cv2.split(color.rgb_to_ycbcr(picture.pixels))[0]
@@ -47,12 +55,22 @@ def luma(path, upscale, size=None):
     return np.ascontiguousarray(y[top:top + size[0], left:left + size[1]])
 
 
-def patience(config, idle=0.0, backpressure=0.0):
+def patience(config: Config, idle: float = 0.0, backpressure: float = 0.0) -> int:
     """Cycles without a beat after which a design counts as stuck: a hundred times what 8 pixels take."""
     return int((10_000 + 800 * steady_cycles_per_pixel(config)) / ((1 - idle) * (1 - backpressure)))
 
 
-def run_frame(config, model, y, program, tile=None, seed=1, idle=0.0, backpressure=0.0, progress=None):
+def run_frame(
+    config: Config,
+    model: QuantModel,
+    y: np.ndarray,
+    program: pathlib.Path,
+    tile: tuple[int, int] | None = None,
+    seed: int = 1,
+    idle: float = 0.0,
+    backpressure: float = 0.0,
+    progress: Callable | None = None,
+) -> dict:
     """Simulate a picture and compare it.
 
     Parameters
@@ -103,7 +121,7 @@ def _tag(index):
     return (index + 1) * 0x9E3779B1 % 2**32
 
 
-def check_beats(run, expected):
+def check_beats(run: Run, expected: int) -> None:
     """Raise `Mismatch` unless the answers are two transfers of full beats, as many as expected."""
     if len(run.data) != expected:
         raise Mismatch(f"{len(run.data)} beats came out, expected {expected}")
@@ -143,7 +161,17 @@ def _check_pixels(answers, places, expected):
 @click.option("--backpressure", type=click.FloatRange(0, 0.99), default=0.0, show_default=True, help="Share of cycles in which no beat is taken.")
 @click.option("--seed", default=1, show_default=True, help="Of the registers' first values, the gaps and the backpressure.")
 @report_user_errors
-def main(image, network, board, upscale, size, tile, idle, backpressure, seed):
+def main(
+    image: pathlib.Path,
+    network: str,
+    board: str,
+    upscale: str,
+    size: tuple[int, int] | None,
+    tile: tuple[int, int] | None,
+    idle: float,
+    backpressure: float,
+    seed: int,
+) -> None:
     """Simulate srcnn_top on IMAGE and compare every pixel with the golden model; write build/reports/rtlsim_frame.json."""
     from sim.run.runner import open_sources
 

@@ -3,12 +3,16 @@
 The programs lie in `build/sim/frame-<config>-<hash>/`; the hash covers the Verilog and the bench.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +20,9 @@ from hls.open.verilator import SIMULATE, environment
 from model.base.cache import built, digest
 from model.base.errors import UserError
 from model.base.paths import BUILD
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 BENCH = pathlib.Path(__file__).resolve().parent / "frame.cpp"
 # As `pytest sim/` builds it, but for the public ports.
@@ -50,14 +57,14 @@ class Run:
     complete: bool
 
 
-def rows_of(words):
+def rows_of(words: np.ndarray) -> np.ndarray:
     """Return a transfer as (data, keep, last) rows: full beats, TLAST on the last one."""
     rows = np.zeros((len(words), 3), np.uint64)
     rows[:, 0], rows[:, 1], rows[-1, 2] = words, 0xFF, 1
     return rows
 
 
-def build_harness(config, files, optimise="-O3"):
+def build_harness(config: Config, files: Sequence[pathlib.Path], optimise: str = "-O3") -> pathlib.Path:
     """Compile the bench with a design.
 
     Parameters
@@ -113,7 +120,16 @@ def _call(command, variables):
         raise UserError(f"{command[0]} refuses the simulation: {lines[0] if lines else 'no message'}; correct the Verilog or the bench and run it again")
 
 
-def simulate(program, rows, expected, patience, seed=1, idle=0.0, backpressure=0.0, progress=None):
+def simulate(
+    program: pathlib.Path,
+    rows: np.ndarray,
+    expected: int,
+    patience: int,
+    seed: int = 1,
+    idle: float = 0.0,
+    backpressure: float = 0.0,
+    progress: Callable | None = None,
+) -> Run:
     """Run a design until `expected` beats have come out, and a little longer for any that should not come.
 
     Parameters

@@ -1,10 +1,14 @@
 """Builds a Verilator simulation once and runs cocotb tests on it."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pathlib
 import re
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Verilator, VerilatorControlFile
@@ -14,6 +18,9 @@ from hls.open.verilator import SIMULATE, environment
 from hls.vendor.vitis import build_folder, exported_verilog
 from model.base.cache import build_lock, digest
 from model.base.paths import BUILD, ROOT, make_folder
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 BUILD_ARGS = ["-O3", *SIMULATE, "-CFLAGS", "-O1"]  # compiling for longer than it runs does not pay
 # cocotb reaches the ports of the top; with every signal of the design public, Verilator takes minutes instead of seconds.
@@ -46,12 +53,12 @@ class _Verilator(Verilator):
         return commands
 
 
-def open_sources(config):
+def open_sources(config: Config) -> tuple[pathlib.Path, ...]:
     """Return the Verilog files of the open route, built if need be."""
     return build_rtl(config).files
 
 
-def vitis_sources(config):
+def vitis_sources(config: Config) -> tuple[list[pathlib.Path], str]:
     """Return (files, "") of the Verilog that Vitis HLS exported for this configuration, or ([], why not)."""
     files = exported_verilog(config)
     if not files:
@@ -61,7 +68,16 @@ def vitis_sources(config):
     return [*files, wrapper], ""
 
 
-def run(config, options, files, top, bench, test, waves, extra):
+def run(
+    config: Config,
+    options: dict,
+    files: Sequence[pathlib.Path],
+    top: str,
+    bench: str,
+    test: str,
+    waves: bool,
+    extra: dict[str, str],
+) -> None:
     """Run one cocotb test; raises AssertionError with the test's own message if it fails.
 
     Parameters
