@@ -25,7 +25,9 @@ from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
 from hls.generate.verilog import TOOLS, build_rtl
 from hls.vendor.tools import check_path, find_tools
-from hls.vendor.vitis import SOURCE as VITIS_SOURCE, WHAT as VITIS, build_hls
+from hls.vendor.vitis import SOURCE as VITIS_SOURCE
+from hls.vendor.vitis import WHAT as VITIS
+from hls.vendor.vitis import build_hls
 from host.board.overlay import OVERLAYS, read_manifest
 from model.base.cache import build_lock
 from model.base.errors import UserError, report_user_errors

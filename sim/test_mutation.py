@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from sim.mutation import __main__ as command_line, judge
+from sim.mutation import __main__ as command_line
+from sim.mutation import judge
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,8 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from hls.csim.ap_types import ap_types_dir
-from hls.generate.cpp import sources as generated, write_sources
+from hls.generate.cpp import sources as generated
+from hls.generate.cpp import write_sources
 from model.base.cache import built, digest
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT

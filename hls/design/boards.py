@@ -1,5 +1,7 @@
 """Descriptions of boards, read from `hls/boards/<name>.toml`: part, clock, budget, largest tile, foldings."""
 
+from __future__ import annotations
+
 import pathlib
 
 from hls.design.cost import LIMITS
@@ -10,12 +12,12 @@ BOARDS = pathlib.Path(__file__).resolve().parents[1] / "boards"
 DEFAULT_BOARD = "pynq_z2"
 
 
-def list_boards():
+def list_boards() -> list[str]:
     """Return the names of the described boards, sorted."""
     return sorted(path.stem for path in BOARDS.glob("*.toml"))
 
 
-def read_board(board=DEFAULT_BOARD):
+def read_board(board: str = DEFAULT_BOARD) -> dict:
     """Read and check a board file.
 
     Parameters

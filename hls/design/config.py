@@ -4,16 +4,24 @@ Nothing here is typed in twice: the C++ (`hls.generate`), the packets (`hls.pack
 `Config`.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 from hls.design.dataflow import join, list_processes
 from hls.design.stage import Stage
 from model.base.errors import UserError
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
 from model.graph.network import Network
+
+if TYPE_CHECKING:
+    from hls.design.cost import Cost
+    from hls.design.dataflow import Dataflow
+    from hls.design.process import Process
 
 PACKET_VERSION = 1
 
@@ -32,42 +40,42 @@ class Config:
     stages: tuple
 
     @property
-    def max_width(self):
+    def max_width(self) -> int:
         """Widest tile, halo included: what the line buffers hold."""
         return self.tile_width + 2 * self.network.halo
 
     @property
-    def max_height(self):
+    def max_height(self) -> int:
         """Highest tile, halo included."""
         return self.tile_height + 2 * self.network.halo
 
     @property
-    def dsp(self):
+    def dsp(self) -> int:
         """Multipliers of all MAC arrays, a DSP each."""
         return sum(stage.dsp for stage in self.stages)
 
     @property
-    def costs(self):
+    def costs(self) -> dict[str, Cost]:
         """Modelled resources by process of `srcnn_top`: {name: Cost}, from data alone (hls/design/cost.py)."""
         return {process.name: process.cost for process in self.processes}
 
     @functools.cached_property
-    def processes(self):
+    def processes(self) -> tuple[Process, ...]:
         """What the network lowers to, from the parser to the packer: a tuple of `Process`."""
         return list_processes(self.stages)
 
     @property
-    def dataflow(self):
+    def dataflow(self) -> Dataflow:
         """The processes and the streams that join them."""
         return join(self.processes)
 
     @property
-    def param_beats(self):
+    def param_beats(self) -> int:
         """64-bit words in the payload of a load packet."""
         return sum(process.param_beats for process in self.processes)
 
     @functools.cached_property
-    def config_id(self):
+    def config_id(self) -> int:
         """32-bit hash of all that decides what a packet means to the hardware."""
         described = {
             "packet_version": PACKET_VERSION,
@@ -79,12 +87,12 @@ class Config:
         return int.from_bytes(digest[:4], "little")
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Folder-safe name, e.g. srcnn915-pynq_z2."""
         return f"{self.network.name}-{self.board}"
 
 
-def make_config(network, board, folding):
+def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int]]) -> Config:
     """Return the `Config` of a folding without asking whether it is legal; the tile is checked.
 
     Parameters

@@ -5,10 +5,18 @@ a stage, with coefficients fitted to what Yosys reports (`python -m hls.report.c
 agree is shown by `python -m hls.report.cost_fit check`.
 """
 
+from __future__ import annotations
+
 import operator
 import typing
+from typing import TYPE_CHECKING
 
 from model.graph.formats import ACT_BITS, BIAS_BITS, WEIGHT_BITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hls.design.stage import Stage
 
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
@@ -50,12 +58,12 @@ class Ram(typing.NamedTuple):
     depth: int
 
     @property
-    def distributed(self):
+    def distributed(self) -> bool:
         """True if it is made of LUTs."""
         return self.depth <= DISTRIBUTED_DEPTH
 
     @property
-    def cost(self):
+    def cost(self) -> Cost:
         """Memory and what joins its parts; the registers at a distributed one's output are flip-flops of the stage."""
         if self.distributed:
             return Cost(lut=self.count * distributed_lut(self.width, self.depth))
@@ -65,17 +73,17 @@ class Ram(typing.NamedTuple):
         return Cost(bram36=self.count * blocks, lut=self.count * self.width * (stack > 1))
 
 
-def index_bits(n):
+def index_bits(n: int) -> int:
     """Return the bits that hold 0..n - 1, at least one."""
     return max(1, (n - 1).bit_length())
 
 
-def distributed_lut(width, depth):
+def distributed_lut(width: int, depth: int) -> int:
     """Return the LUTs of a memory made of them: RAM32M (6 bits x 32) and RAM64M (3 bits x 64) take four."""
     return 4 * -(-width // 6) if depth <= 32 else 4 * -(-width // 3) * -(-depth // 64)
 
 
-def mac_rams(stage):
+def mac_rams(stage: Stage) -> list[Ram]:
     """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/conv_stage.hpp)."""
     whole, rest = divmod(stage.simd * WEIGHT_BITS, BEAT_BITS)
     rams = [Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold), Ram("weights, the rest", stage.pe * bool(rest), rest, stage.fold)]
@@ -86,7 +94,7 @@ def mac_rams(stage):
     return rams
 
 
-def mac_memory(stage):
+def mac_memory(stage: Stage) -> Cost:
     """Return the `Cost` of a MAC array's RAMs, of the registers in front of them, and of its output FIFO, which holds two
     positions and the pipeline."""
     address = index_bits(stage.fold)
@@ -97,18 +105,18 @@ def mac_memory(stage):
     return total([fifo, registers, *(ram.cost for ram in mac_rams(stage))])
 
 
-def sum_rams(stage):
+def sum_rams(stage: Stage) -> list[Ram]:
     """Return the RAMs of the second half of a scattering stage: the partial sums (hls/kernels/sum_stage.hpp)."""
     layer = stage.layer
     return [Ram("partial sums", 1, layer.out_ch * (layer.k - 1) * layer.acc_bits, stage.max_w)]
 
 
-def sum_memory(stage):
+def sum_memory(stage: Stage) -> Cost:
     """Return the `Cost` of those RAMs."""
     return total(ram.cost for ram in sum_rams(stage))
 
 
-def adder_bits(stage):
+def adder_bits(stage: Stage) -> int:
     """Bits of all adders between products and accumulators: two trees of SIMD operands for a pair, one without packing."""
     width, operands, bits = WEIGHT_BITS + ACT_BITS, stage.simd, 0
     while operands > 1:
@@ -118,7 +126,7 @@ def adder_bits(stage):
     return stage.pe * bits
 
 
-def mac_sizes(stage):
+def mac_sizes(stage: Stage) -> dict[str, int]:
     """Return {coefficient: size in bits} of a MAC array, whose weighted sum is its logic or its flip-flops."""
     layer = stage.layer
     acc_bits = stage.raw_bits if stage.scatter else layer.acc_bits
@@ -133,7 +141,7 @@ def mac_sizes(stage):
     }
 
 
-def mac_widest(stage):
+def mac_widest(stage: Stage) -> dict[str, int]:
     """Return {what: bits} of the widest ap_int values of a MAC array."""
     words = {
         "the weights of a PE": stage.weight_beats * 64,
@@ -143,32 +151,32 @@ def mac_widest(stage):
     return words
 
 
-def sum_widest(stage):
+def sum_widest(stage: Stage) -> dict[str, int]:
     """Return {what: bits} of the widest ap_int values of the second half of a scattering stage."""
     layer = stage.layer
     return {"the products of a position": stage.mac_out_ch * stage.raw_bits,
             "the partial sums of a position": layer.out_ch * (layer.k - 1) * layer.acc_bits}
 
 
-def sum_sizes(stage):
+def sum_sizes(stage: Stage) -> dict[str, int]:
     """Return {coefficient: size} of the second half of a scattering stage: products, their chains, requantisers."""
     layer = stage.layer
     return {"sum_stage": 1, "sum_chains": stage.mac_out_ch * (stage.raw_bits + layer.acc_bits)}
 
 
-def mac_cost(stage):
+def mac_cost(stage: Stage) -> Cost:
     """Return the modelled `Cost` of a MAC array with its line buffer, its RAMs and its output FIFO."""
     sizes = mac_sizes(stage)
     return total([Cost(dsp=stage.dsp, lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), mac_memory(stage)])
 
 
-def sum_cost(stage):
+def sum_cost(stage: Stage) -> Cost:
     """Return the modelled `Cost` of the second half of a scattering stage."""
     sizes = sum_sizes(stage)
     return total([Cost(lut=_weigh(sizes, LUT), ff=_weigh(sizes, FF)), sum_memory(stage)])
 
 
-def total(costs):
+def total(costs: Iterable[Cost] | dict[str, Cost]) -> Cost:
     """Return the sum of an iterable of `Cost`, or of a dict's values."""
     return sum(costs.values() if isinstance(costs, dict) else costs, start=Cost())
 

@@ -1,11 +1,17 @@
 """The processes of a configuration and how they are joined: from it come C++ top, netlist, cycles and cost."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 from hls.design.kinds.conv import FIFO_POSITIONS, ConvProcess
 from hls.design.kinds.ends import PackerProcess, ParserProcess
 from hls.design.kinds.scatter import SumProcess
 from hls.design.process import Process, Stream
+
+if TYPE_CHECKING:
+    from hls.design.stage import Stage
 
 CTRL_DEPTH, ANSWER_DEPTH = 4, 8
 END_DEPTH = 16  # of pixels behind the parser, and of words in front of the packer: enough for what is in flight in a burst
@@ -28,18 +34,18 @@ class Dataflow:
     streams: tuple
 
 
-def layer_processes(stage):
+def layer_processes(stage: Stage) -> tuple[Process, ...]:
     """Return the processes of a layer with its folding."""
     return (ConvProcess(stage), SumProcess(stage)) if stage.scatter else (ConvProcess(stage),)
 
 
-def list_processes(stages):
+def list_processes(stages: tuple[Stage, ...]) -> tuple[Process, ...]:
     """Return all processes of a network's stages, the ends included."""
     inner = [process for stage in stages for process in layer_processes(stage)]
     return (ParserProcess(), *inner, PackerProcess(stages[-1].layer.out_ch, inner[-1].out_word.values))
 
 
-def join(processes):
+def join(processes: tuple[Process, ...]) -> Dataflow:
     """Return the `Dataflow` of a list of processes.
 
     Commands pass every process in turn; what is left of a tile's, its size, ends in the packer.

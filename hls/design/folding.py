@@ -6,15 +6,24 @@ the budget; of those it takes the one with the fewest DSPs, then the least block
 output stream needs no attention: mac_out_ch / PE words per position, and never more than that many cycles.
 """
 
+from __future__ import annotations
+
 import itertools
 import operator
+from typing import TYPE_CHECKING
 
 from hls.design.config import make_config
 from hls.design.cost import LIMITS, MAX_WORD, PACKER, PARSER, total
 from hls.design.stage import Stage, legal_simd
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from hls.design.cost import Cost
+    from model.graph.kinds import Conv
+    from model.graph.network import Network
 
-def candidates(layer, max_w, pack, most=None):
+
+def candidates(layer: Conv, max_w: int, pack: bool, most: int | None = None) -> list[tuple[Stage, Cost]]:
     """Return the legal stages of a layer: every PE that divides its outputs with every SIMD worth having.
 
     Parameters
@@ -39,17 +48,17 @@ def candidates(layer, max_w, pack, most=None):
             for stage in stages if (most is None or stage.fold <= most) and widest(stage) <= MAX_WORD]
 
 
-def widest(stage):
+def widest(stage: Stage) -> int:
     """Return the bits of the widest word that a stage's processes compute with."""
     return max(bits for process in stage.processes for bits in process.widest.values())
 
 
-def fits(cost, budget):
+def fits(cost: Cost, budget: dict) -> bool:
     """True if a cost stays within the limits of a budget."""
     return all(getattr(cost, what) <= share * budget[what] for what, share in LIMITS.items())
 
 
-def search(network, board, tile_width=None, pack=None):
+def search(network: Network, board: dict, tile_width: int | None = None, pack: bool | None = None) -> Config | None:
     """Return the best `Config`, or None if none fits.
 
     Parameters
@@ -114,13 +123,13 @@ def _pareto(choices):
     return kept
 
 
-def fewest_dsps(network, cycles, pack):
+def fewest_dsps(network: Network, cycles: int, pack: bool) -> int | None:
     """Return the DSPs without which no folding takes `cycles` cycles per pixel or fewer; None if no number of them does."""
     fast = [[cost.dsp for _, cost in candidates(layer, 1, pack, cycles)] for layer in network.layers]
     return sum(map(min, fast)) if all(fast) else None
 
 
-def remedy(config, board, what):
+def remedy(config: Config, board: dict, what: str) -> str:
     """Return what to do about a configuration that takes too much of a resource: the nearest thing that fits."""
     folding = {stage.layer.name: (stage.pe, stage.simd) for stage in config.stages}
     if what in ("bram36", "uram"):

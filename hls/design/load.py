@@ -1,5 +1,9 @@
 """A network on a board as the board's file says: chosen, checked, and what to do where it does not fit."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hls.design.boards import DEFAULT_BOARD, read_board
 from hls.design.config import make_config
 from hls.design.cost import LIMITS, MAX_WORD, total
@@ -9,10 +13,13 @@ from model.base.errors import UserError
 from model.graph.formats import WEIGHT_BITS
 from model.graph.network import Network, load_network
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+
 RESERVED = "srcnn_"
 
 
-def load_config(network="srcnn915", board=DEFAULT_BOARD, *, folding=None, tile_width=None, tile_height=None, pack=None):
+def load_config(network: str | Network = "srcnn915", board: str = DEFAULT_BOARD, *, folding: dict[str, tuple[int, int]] | None = None, tile_width: int | None = None, tile_height: int | None = None, pack: bool | None = None) -> Config:
     """Read a board file and put a network on it.
 
     Parameters

@@ -5,12 +5,18 @@ data and commands pass them. Each is one C++ kernel with a `step()`. Its streams
 what it reads, then what it writes; `hls/generate/top.py` writes the C++ from that, `hls/generate/verilog.py` the netlist.
 """
 
+from __future__ import annotations
+
 import abc
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hls.design.cost import Cost, Ram
+
+if TYPE_CHECKING:
+    from model.graph.weights import QuantLayer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +93,7 @@ class Process(abc.ABC):
         """64-bit words that it keeps of a load packet."""
         return 0
 
-    def param_words(self, layer) -> np.ndarray:
+    def param_words(self, layer: QuantLayer) -> np.ndarray:
         """Return those words, uint64, of a `QuantLayer`."""
         return np.zeros(0, np.uint64)
 

@@ -5,6 +5,7 @@ import functools
 
 from hls.design.cost import BEAT_BITS
 from hls.design.dataflow import layer_processes
+from hls.design.process import Process
 from model.graph.formats import ACT_BITS, WEIGHT_BITS
 from model.graph.kinds import Conv
 
@@ -26,61 +27,61 @@ class Stage:
     pack: bool = True  # two products per DSP (hls/kernels/products.hpp)
 
     @functools.cached_property
-    def scatter(self):
+    def scatter(self) -> bool:
         """True if a row of partial sums takes less memory than a row of inputs."""
         return self.layer.k > 1 and self.layer.out_ch * self.layer.acc_bits < self.layer.in_ch * ACT_BITS
 
     @property
-    def mac_k(self):
+    def mac_k(self) -> int:
         """Filter side that the MAC array sees."""
         return 1 if self.scatter else self.layer.k
 
     @property
-    def mac_out_ch(self):
+    def mac_out_ch(self) -> int:
         """Outputs of the MAC array per input position."""
         return self.layer.out_ch * self.layer.k**2 if self.scatter else self.layer.out_ch
 
     @property
-    def mac_taps(self):
+    def mac_taps(self) -> int:
         """Products per output of the MAC array."""
         return self.mac_k**2 * self.layer.in_ch
 
     @property
-    def raw_bits(self):
+    def raw_bits(self) -> int:
         """Signed width of one scattered sum of products: mac_taps * 255 * 128, and a sign."""
         return (self.mac_taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)).bit_length() + 1
 
     @property
-    def out_fold(self):
+    def out_fold(self) -> int:
         """Passes over the output channels."""
         return self.mac_out_ch // self.pe
 
     @property
-    def tap_fold(self):
+    def tap_fold(self) -> int:
         """Cycles per pass over the taps, rounded up: weights are zero where SIMD does not divide them."""
         return -(-self.mac_taps // self.simd)
 
     @functools.cached_property
-    def fold(self):
+    def fold(self) -> int:
         """Cycles per position of the MAC array: out_fold * tap_fold."""
         return self.out_fold * self.tap_fold
 
     @property
-    def dsp(self):
+    def dsp(self) -> int:
         """Multipliers: SIMD for every two of the PE output channels, or for every one without packing."""
         return self.simd * (-(-self.pe // 2) if self.pack else self.pe)
 
     @property
-    def weight_beats(self):
+    def weight_beats(self) -> int:
         """64-bit words that carry the SIMD weights of one PE in one fold step."""
         return -(-self.simd * WEIGHT_BITS // BEAT_BITS)
 
     @functools.cached_property
-    def processes(self):
+    def processes(self) -> tuple[Process, ...]:
         """The processes that compute it."""
         return layer_processes(self)
 
 
-def legal_simd(taps):
+def legal_simd(taps: int) -> list[int]:
     """Return the SIMD widths worth having, ascending: the smallest for each number of steps over the taps."""
     return sorted({-(-taps // steps) for steps in range(1, taps + 1)})

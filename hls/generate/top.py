@@ -1,7 +1,14 @@
 """The C++ top of a configuration, written from its processes: `srcnn_top.hpp` and `srcnn_top.cpp`."""
 
+from __future__ import annotations
 
-def top_header(config):
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
+
+
+def top_header(config: Config) -> str:
     """Return the text of `srcnn_top.hpp`: kernels and streams as types, and all of it as one object for C simulation."""
     flow = config.dataflow
     processes = [joined.process for joined in flow.joined]
@@ -43,7 +50,7 @@ def top_header(config):
     return "\n".join(lines)
 
 
-def top_source(config):
+def top_source(config: Config) -> str:
     """Return the text of `srcnn_top.cpp`: the top function as Vitis HLS sees it, and as C simulation calls it."""
     flow = config.dataflow
     types = {"in": "beat_t", "out": "beat_t"} | {s.name: s.word for s in flow.streams}

@@ -32,7 +32,7 @@ def main(
 ) -> None:
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
-    python -m hls.open hls/kernels/srcnn_top.hpp conv1=srcnn::conv1_stage -I hls/kernels -I build/gen/srcnn915-pynq_z2
+    python -m hls.open build/gen/srcnn915-pynq_z2/srcnn_top.hpp conv1=srcnn::conv1_kernel -I hls/kernels -I build/gen/srcnn915-pynq_z2
     """
     named = {}
     for kernel in kernels:

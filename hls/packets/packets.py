@@ -1,10 +1,16 @@
 """The packets of `srcnn_top` as 64-bit words (docs/architecture.md, "Packets"): made and parsed here only."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.base.errors import UserError
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
 
 MAGIC = 0x5253
 COMMANDS = {"identify": 1, "load": 2, "tile": 3}
@@ -58,22 +64,22 @@ def _header_words(config_id, command, low, tag):
     return MAGIC | command << 16 | int(config_id) << 32, low | int(tag) << 32
 
 
-def header(config_id, command, low, tag):
+def header(config_id: int, command: str, low: int, tag: int) -> np.ndarray:
     """Return the two words that every packet begins with."""
     return np.array(_header_words(config_id, command, low, tag), np.uint64)
 
 
-def identify_packet(config_id=0, tag=0):
+def identify_packet(config_id: int = 0, tag: int = 0) -> np.ndarray:
     """Return the two words that ask for the config id; the overlay does not check theirs."""
     return header(config_id, COMMANDS["identify"], 0, tag)
 
 
-def tile_words(shape, channels=1):
+def tile_words(shape: tuple[int, int], channels: int = 1) -> int:
     """Return how many 64-bit words hold a tile's pixels, of `channels` bytes each."""
     return -(-shape[0] * shape[1] * channels // 8)
 
 
-def tile_packet(config, tile, tag=0, out=None):
+def tile_packet(config: Config, tile: np.ndarray, tag: int = 0, out: np.ndarray | None = None) -> np.ndarray:
     """Return the words of a tile.
 
     Parameters
@@ -101,7 +107,7 @@ def tile_packet(config, tile, tag=0, out=None):
     return words
 
 
-def check_tile(config, height, width):
+def check_tile(config: Config, height: int, width: int) -> None:
     """Raise `UserError` unless a tile of this size, halo included, fits the hardware."""
     least = 2 * config.network.halo + 1
     if min(height, width) < least:
@@ -112,13 +118,13 @@ def check_tile(config, height, width):
         raise UserError(f"a tile {height} pixels high with halo is over the limit of {config.max_height}; use lower tiles")
 
 
-def answer_words(config, height, width):
+def answer_words(config: Config, height: int, width: int) -> int:
     """Return how many words the answer to a tile of this size (halo included) has."""
     halo = config.network.halo
     return 2 + tile_words((height - 2 * halo, width - 2 * halo), config.network.out_ch)
 
 
-def parse_answers(words, channels=1):
+def parse_answers(words: np.ndarray, channels: int = 1) -> list[Answer]:
     """Parse all answers of one transfer.
 
     Parameters

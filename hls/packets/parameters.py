@@ -1,12 +1,20 @@
 """The parameters of a network in the order of the hardware's RAMs, and the packet that loads them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from hls.packets.packets import COMMANDS, header
 from model.base.errors import UserError
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from model.graph.weights import QuantModel
 
-def load_packet(config, model, tag=0):
+
+def load_packet(config: Config, model: QuantModel, tag: int = 0) -> np.ndarray:
     """Return the words that load a model's parameters.
 
     Parameters

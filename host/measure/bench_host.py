@@ -30,7 +30,8 @@ from model.base import report
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, make_folder
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
-from model.imaging import files as picture_files, strips
+from model.imaging import files as picture_files
+from model.imaging import strips
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from host.measure import figures, pages as documents
+from host.measure import figures
+from host.measure import pages as documents
 from host.measure.methods import LEARNED, METHODS, Methods, parse_methods
 from model.base import report
 from model.base.errors import UserError, report_user_errors

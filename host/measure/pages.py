@@ -16,7 +16,8 @@ from hls.report.spec import TILE, halo_rows, spec_rows
 from model.base.errors import report_user_errors
 from model.base.paths import ROOT
 from model.graph.network import DEFAULT_NETWORK, list_networks
-from model.quality import cards, pages, results as committed
+from model.quality import cards, pages
+from model.quality import results as committed
 from model.quality.pages import markdown, replace_region, title
 
 README, PERFORMANCE, SYNTHESIS = ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "synthesis.md"

@@ -64,7 +64,6 @@ class Backend:
     usual_pixels = 1 << 20
 
     def __init__(self, model: QuantModel) -> None:
-        require_picture(model.network)
         self.model = model
 
     def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
@@ -215,6 +214,7 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
         If the backend asked for cannot run here.
     """
     from host.board.overlay import find_overlay
+    require_picture(model.network)
     if name == "golden":
         return GoldenBackend(model), ""
     if name == "csim":

@@ -30,11 +30,12 @@ from model.base.errors import UserError
 from model.base.paths import atomic_write, take_lock
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from av.container.output import OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
-    from fractions import Fraction
 
 PART_FRAMES = 100
 _ABOUT = "about.json"

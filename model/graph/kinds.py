@@ -1,5 +1,7 @@
 """The kinds of layers a network consists of."""
 
+from __future__ import annotations
+
 import dataclasses
 
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
@@ -45,22 +47,22 @@ class Conv:
         return Tensor(self.out_ch, given.scale, given.shrink + self.k - 1)
 
     @property
-    def taps(self):
+    def taps(self) -> int:
         """Products per output value: k * k * in_ch."""
         return self.k * self.k * self.in_ch
 
     @property
-    def macs_per_pixel(self):
+    def macs_per_pixel(self) -> int:
         """Multiply-accumulates per output pixel: taps * out_ch."""
         return self.taps * self.out_ch
 
     @property
-    def weight_shape(self):
+    def weight_shape(self) -> tuple[int, int, int, int]:
         """Project order O, Kh, Kw, I."""
         return (self.out_ch, self.k, self.k, self.in_ch)
 
     @property
-    def acc_bits(self):
+    def acc_bits(self) -> int:
         """Signed accumulator width that no int8 weights, uint8 inputs, bias and rounding term can overflow.
 
         |acc| <= taps * (2^8 - 1) * 2^7 + 2^(BIAS_BITS-1) + 2^(MAX_SHIFT-1), plus a sign bit.

@@ -3,6 +3,8 @@
 Everything else derives from it: Keras layers, golden model, C++ headers, packet sizes, reports.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import pathlib
@@ -95,19 +97,19 @@ def _check_graph(network):
         raise UserError(f"nothing reads {unread[0]} of {network.name}; remove it, or name it as a layer's input")
 
 
-def require_picture(network):
+def require_picture(network: Network) -> None:
     """Raise `UserError` unless a network makes a picture of one channel, as whoever upscales and trains Y needs it."""
     if network.out_ch != 1:
         raise UserError(f"{network.name} gives {network.out_ch} channels per pixel, this needs one that gives Y alone; "
                         "choose another network, or use the golden model, C simulation and Verilog, which take any")
 
 
-def list_networks():
+def list_networks() -> list[str]:
     """Return the names of the described networks, sorted."""
     return sorted(path.stem for path in NETWORKS.glob("*.toml"))
 
 
-def load_network(name=DEFAULT_NETWORK):
+def load_network(name: str = DEFAULT_NETWORK) -> Network:
     """Read a network description.
 
     Parameters

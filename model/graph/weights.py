@@ -5,9 +5,12 @@ Both are `.npz` archives in `model/weights/`, with weights in the project's orde
 degradation than the standard one carry its name: `<network>_x<upscale>_<degradation>.npz`.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +19,9 @@ from model.base.paths import WEIGHTS, atomic_write
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
 from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
+
+if TYPE_CHECKING:
+    import os
 
 DEGRADATIONS = ("standard", "opencv")
 
@@ -59,7 +65,7 @@ class QuantLayer:
     shift: np.ndarray
 
     @property
-    def worst_accumulator(self):
+    def worst_accumulator(self) -> int:
         """Bound on |accumulator| and on every partial sum, in any order, for any uint8 input, rounding term included."""
         limit = 2**ACT_BITS - 1
         weight = self.weight.astype(np.int64).reshape(len(self.weight), -1)
@@ -90,13 +96,13 @@ class QuantModel:
                 raise UserError(f"layer {layer.name} could overflow its {layer.acc_bits} bit accumulator; quantise again")
 
 
-def weight_path(network, upscale, degradation="standard", quantised=False):
+def weight_path(network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False) -> pathlib.Path:
     """Return where the committed weights of a network lie."""
     suffix = "" if degradation == "standard" else f"_{degradation}"
     return WEIGHTS / f"{pathlib.Path(network).stem}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
 
 
-def save_float(model, path):
+def save_float(model: FloatModel, path: str | os.PathLike) -> None:
     """Write a `FloatModel`; the file appears only when it is complete."""
     arrays = {}
     for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
@@ -105,7 +111,7 @@ def save_float(model, path):
     _save(path, model, arrays, "float")
 
 
-def save_quant(model, path):
+def save_quant(model: QuantModel, path: str | os.PathLike) -> None:
     """Write a `QuantModel`; the file appears only when it is complete."""
     arrays = {}
     for layer, q in zip(model.network.layers, model.layers):
@@ -115,7 +121,7 @@ def save_quant(model, path):
     _save(path, model, arrays, "int8")
 
 
-def load_float(path, network=None):
+def load_float(path: str | os.PathLike, network: str | None = None) -> FloatModel:
     """Read a `FloatModel`.
 
     Parameters
@@ -135,7 +141,7 @@ def load_float(path, network=None):
                       tuple(arrays[f"{layer.name}_bias"] for layer in described.layers), header["meta"])
 
 
-def load_quant(path, network=None):
+def load_quant(path: str | os.PathLike, network: str | None = None) -> QuantModel:
     """Read a `QuantModel`; parameters and errors as for `load_float`."""
     described, header, arrays = _load(path, network, "int8")
     layers = tuple(QuantLayer(arrays[f"{layer.name}_weight"], arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"])
@@ -143,7 +149,7 @@ def load_quant(path, network=None):
     return QuantModel(described, header["upscale"], layers, header["meta"])
 
 
-def widen(model, network):
+def widen(model: FloatModel, network: Network) -> FloatModel:
     """Return weights of `network` that compute what those of a network with smaller filters compute.
 
     Every filter sits in the middle of a larger one of zeros, so that a training of 9-5-5 may start from 9-1-5.

@@ -6,7 +6,16 @@ Activations are (channels, pixels) and pass layer after layer through the caches
 its next windows need, so that nothing is computed twice within a block.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model.graph.weights import QuantModel
 
 _CHUNK_PIXELS = 16 * 384  # pixels per step: small enough for the caches, large enough to hide Python
 _FULL_WINDOW_TAPS = 128  # up to here a window is gathered whole, beyond it row by row
@@ -14,7 +23,7 @@ _DIRECT_PRODUCTS = 1_000_000  # OpenBLAS multiplies matrices below this many pro
 _DIRECT_PIXELS = 384  # which pays from this width on; divides _CHUNK_PIXELS
 
 
-def infer_block(model, x, dtype):
+def infer_block(model: QuantModel, x: np.ndarray, dtype: type) -> np.ndarray:
     """Run the network on one padded block.
 
     Parameters
@@ -119,11 +128,11 @@ class _Window:
         self.gathered = self.columns[:-1].reshape(shape)
         self.part = _buffer(out_ch, chunk, dtype) if products > 1 else None
 
-    def input(self, new):
+    def input(self, new: int) -> np.ndarray:
         """Return where the next `new` pixels belong, (I, new)."""
         return self.act[:-1, self.filled:self.filled + new]
 
-    def step(self, new, next_input):
+    def step(self, new: int, next_input: Callable) -> int:
         """Take the `new` pixels written to `input`, write what they complete to `next_input`; return how many."""
         self.filled += new
         ready = self.filled - self.history
@@ -153,16 +162,16 @@ class _Collect:
         self.chunk = _buffer(channels, chunk, dtype)
         self.flat = np.zeros((channels, size), np.uint8)
 
-    def input(self, new):
+    def input(self, new: int) -> np.ndarray:
         """Return where the next `new` pixels belong, (C, new)."""
         return self.chunk[:, :new]
 
-    def step(self, new):
+    def step(self, new: int) -> None:
         """Take the `new` pixels written to `input`."""
         self.flat[:, self.done:self.done + new] = self.chunk[:, :new]
         self.done += new
 
-    def output(self, height, width):
+    def output(self, height: int, width: int) -> np.ndarray:
         """Return the finished picture, uint8 (height, width, C)."""
         return self.flat[:, :height * self.row].reshape(-1, height, self.row)[:, :, :width].transpose(1, 2, 0)
 
@@ -193,11 +202,11 @@ class _Gather:
         self.rows = np.zeros((k, k - 1 + size), dtype)
         self.done = 0
 
-    def input(self, new):
+    def input(self, new: int) -> np.ndarray:
         """Return where the next `new` pixels belong, (I, new)."""
         return self.act[:, :new]
 
-    def step(self, new):
+    def step(self, new: int) -> None:
         """Add the `new` pixels written to `input` to the accumulators."""
         start, history = self.start, self.k - 1
         _product(self.matrix, self.act[:, :new], self.planes[:, start:start + new])
@@ -205,7 +214,7 @@ class _Gather:
         self.planes[:, start - history:start] = self.planes[:, start + new - history:start + new]
         self.done += new
 
-    def output(self, height, width):
+    def output(self, height: int, width: int) -> np.ndarray:
         """Return the finished picture, uint8 (height, width)."""
         acc = np.full((height, width), self.offset, self.rows.dtype)
         for i in range(self.k):

@@ -12,14 +12,20 @@ exact in binary floating point, so floor((acc + half) * 2^-shift) is the arithme
 scale inside the weights and (bias + half) as one more row of the product, a layer is product, clip, floor.
 """
 
+from __future__ import annotations
+
 import concurrent.futures
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from model.base.errors import UserError
 from model.integer.flat import infer_block
+
+if TYPE_CHECKING:
+    from model.graph.weights import QuantLayer, QuantModel
 
 FLOAT32_EXACT = 2**24  # float32 holds every integer of smaller magnitude
 FLOAT64_EXACT = 2**53
@@ -28,7 +34,7 @@ _BLOCK_ROWS = 1 << 9  # bounds the memory per worker
 _MIN_ROWS = 16  # less is not worth a thread
 
 
-def requantise(acc, shift):
+def requantise(acc: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Add half, arithmetic shift right, saturate to uint8: the one expression of the contract.
 
     Parameters
@@ -47,12 +53,12 @@ def requantise(acc, shift):
     return np.clip((acc + half) >> shift, 0, 255).astype(np.uint8)
 
 
-def pad(y, halo):
+def pad(y: np.ndarray, halo: int) -> np.ndarray:
     """Replicate-pad an (H, W) picture by `halo` pixels on each side."""
     return np.pad(y, halo, mode="edge")
 
 
-def infer(model, y, workers=None):
+def infer(model: QuantModel, y: np.ndarray, workers: int | None = None) -> np.ndarray:
     """Run the network on a whole picture.
 
     Parameters
@@ -70,7 +76,7 @@ def infer(model, y, workers=None):
     return infer_valid(model, pad(y, model.network.halo), workers)
 
 
-def infer_valid(model, x, workers=None):
+def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) -> np.ndarray:
     """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo) -> (H, W) uint8, or (H, W, C) if the
     network gives C > 1 channels.
 
@@ -104,7 +110,7 @@ def infer_valid(model, x, workers=None):
     return out
 
 
-def accumulate(q, x):
+def accumulate(q: QuantLayer, x: np.ndarray) -> np.ndarray:
     """Return one layer's accumulators, bias included, before requantisation.
 
     Parameters
@@ -124,7 +130,7 @@ def accumulate(q, x):
     return products.astype(np.int64).reshape(height, width, out_ch) + q.bias.astype(np.int64)
 
 
-def layer_output(q, x):
+def layer_output(q: QuantLayer, x: np.ndarray) -> np.ndarray:
     """Return one layer's output, for reports and testbenches.
 
     Parameters
@@ -139,7 +145,7 @@ def layer_output(q, x):
     return requantise(accumulate(q, x), q.shift)
 
 
-def exact_dtype(model):
+def exact_dtype(model: QuantModel) -> type:
     """Return the float type in which every partial sum of every layer is an exact integer (scaled by a power of two)."""
     worst = max(q.worst_accumulator for q in model.layers)
     assert worst < FLOAT64_EXACT, f"an accumulator of {worst} is beyond float64"  # QuantModel allows far less

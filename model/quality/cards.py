@@ -18,7 +18,8 @@ import numpy as np
 from model.base.errors import report_user_errors
 from model.base.paths import ROOT, WEIGHTS, atomic_write
 from model.graph.weights import DEGRADATIONS, FloatModel, QuantModel, load_float, load_quant
-from model.quality import pages, results as committed
+from model.quality import pages
+from model.quality import results as committed
 from model.quality.pages import markdown, name_of, number, title
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from model.quality.results import Results, histories
 
 if TYPE_CHECKING:
     import numpy as np
-
     from matplotlib.figure import Figure
 
 IMAGES = ROOT / "docs" / "images"

@@ -28,7 +28,7 @@ from model.integer import golden
 from model.integer.floating import float_layers
 from model.quantise.channels import noise_gains, plan_parts, whole_channels
 from model.quantise.data import covariance, cut_crops, gather_fits
-from model.quantise.layer import error, polish, round_with_feedback, WEIGHT_MAX, WEIGHT_MIN
+from model.quantise.layer import WEIGHT_MAX, WEIGHT_MIN, error, polish, round_with_feedback
 
 ACT_MAX = 2**ACT_BITS - 1
 CALIBRATION_SET = "T91"

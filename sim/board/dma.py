@@ -17,7 +17,20 @@ from cocotb.task import resume
 from cocotbext.axi import AxiStreamFrame
 
 from hls.packets.packets import COMMANDS
-from sim.board.channels import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
+from sim.board.channels import (
+    ADDRESS,
+    ADDRESS_HIGH,
+    CONTROL,
+    HALTED,
+    IDLE,
+    INTERNAL_ERROR,
+    LENGTH,
+    RECEIVE,
+    RESET,
+    RUN,
+    SEND,
+    STATUS,
+)
 
 REGISTER_CYCLES = 20     # of a read or write over AXI-Lite
 SOON_CYCLES = 100        # until half of a small transfer has gone

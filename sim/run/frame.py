@@ -26,7 +26,8 @@ from host.run_pynq import TileSize
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
 from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
-from model.imaging import color, files as picture_files
+from model.imaging import color
+from model.imaging import files as picture_files
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 from sim.run.harness import Run, build_harness, rows_of, simulate

@@ -4,7 +4,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hls.csim import build as kernels_build
 from hls.csim.accelerator import CsimTop

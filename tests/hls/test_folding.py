@@ -8,7 +8,8 @@ import re
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hls.design.boards import list_boards, read_board
 from hls.design.config import make_config

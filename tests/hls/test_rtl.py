@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("llvmlite", reason="the open route needs the package llvmlite (make setup)")
 
-from hls.design.load import load_config
 from hls.csim.build import KERNELS
+from hls.design.load import load_config
 from hls.generate.cpp import write_sources
 from hls.generate.verilog import build_rtl
 from hls.open.read.top import read_top

@@ -15,7 +15,8 @@ from hls.design.cost import LIMITS
 from hls.design.load import load_config
 from hls.generate.verilog import Rtl
 from hls.open.pipeline.netlist import LIBRARY, RTL
-from hls.synth import __main__ as command_line, resources, timing, yosys
+from hls.synth import __main__ as command_line
+from hls.synth import resources, timing, yosys
 from hls.synth.resources import complaints, count, family, row, synthesise, total_row
 from model.base.errors import UserError
 from model.base.tools import run_tool

@@ -16,7 +16,8 @@ import pytest
 
 from host.picture import pipeline
 from host.picture.backends import GoldenBackend, UserError
-from host.video import video, source as video_in, parts
+from host.video import parts, video
+from host.video import source as video_in
 from model.imaging.files import Picture, read_picture, write_picture
 from model.integer import golden
 from tests.host.test_batch import interrupt_at, terminal

@@ -12,7 +12,8 @@ from model.data.datasets import RESCALES
 from model.graph.weights import FloatModel, save_float
 from model.quality import charts, pages
 from model.train import ablation_results, ablations, float_training, recipes
-from model.train.__main__ import _parse_rescales, main as train
+from model.train.__main__ import _parse_rescales
+from model.train.__main__ import main as train
 from tests.random_models import random_float_model
 
 STORED = ablation_results.load()

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from model.base.paths import ROOT
 from model.graph.weights import load_float, load_quant, save_float
 from model.quantise import search
-from tests.model.test_train import arrays, environment, place, run as train  # noqa: F401  (place is a fixture)
+from tests.model.test_train import arrays, environment, place  # noqa: F401  (place is a fixture)
+from tests.model.test_train import run as train
 
 pytest.importorskip("tensorflow", reason="fine-tuning needs tensorflow")
 

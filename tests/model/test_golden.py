@@ -10,7 +10,7 @@ from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 from model.graph.weights import QuantLayer, QuantModel
-from model.integer import golden, flat
+from model.integer import flat, golden
 from tests import oracle
 
 SEEDS = st.integers(0, 2**32 - 1)

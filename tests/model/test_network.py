@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from host.picture.backends import GoldenBackend
+from host.picture.backends import open_backend
 from model.base.errors import UserError
 from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
@@ -41,7 +41,7 @@ def test_who_needs_a_picture_refuses_other_outputs(tmp_path):
     network = load_network(write(tmp_path, GOOD.replace("out_ch = 1", "out_ch = 3")))
     assert network.out_ch == 3
     with pytest.raises(UserError, match="n gives 3 channels per pixel, this needs one that gives Y alone"):
-        GoldenBackend(random_model(network, np.random.default_rng(0)))
+        open_backend("golden", random_model(network, np.random.default_rng(0)))
 
 
 def test_the_three_networks_are_described():

@@ -15,7 +15,10 @@ from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 from model.graph.weights import FloatModel, load_float, load_quant, save_float, weight_path
 from model.integer import floating, golden
-from model.quantise import __main__ as command_line, channels as quantise_channels, data, layer as quantise_layer, search
+from model.quantise import __main__ as command_line
+from model.quantise import channels as quantise_channels
+from model.quantise import data, search
+from model.quantise import layer as quantise_layer
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -9,7 +9,16 @@ import pytest
 from model.base.errors import UserError
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.network import load_network
-from model.graph.weights import FloatModel, QuantLayer, QuantModel, load_float, load_quant, save_float, save_quant, weight_path
+from model.graph.weights import (
+    FloatModel,
+    QuantLayer,
+    QuantModel,
+    load_float,
+    load_quant,
+    save_float,
+    save_quant,
+    weight_path,
+)
 from model.integer.examples import random_model
 from tests.random_models import random_float_model
 

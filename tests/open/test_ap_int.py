@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.open.test_tools import need, need_reference
 
 from sim.fuzz.random_cpp import RandomCpp, Var, type_name
+from tests.open.test_tools import need, need_reference
 
 BLOCKS = 12                     # the blocks of a program share types: AMD's templates are what takes g++'s time
 INCLUDE = Path(__file__).resolve().parents[2] / "hls" / "open" / "include"

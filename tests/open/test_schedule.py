@@ -3,11 +3,11 @@
 import dataclasses
 
 import pytest
-from tests.open.test_tools import need
 
 from hls.open.pipeline.fabric import FABRICS, SERIES7_1, fabric_of
 from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LAG, RAM_LATENCY, Timing, schedule
 from model.base.errors import Refused
+from tests.open.test_tools import need
 
 SEEDS = range(30001, 30031)
 

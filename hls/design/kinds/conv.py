@@ -1,12 +1,19 @@
 """A convolution as a process: line buffer, window, folded MAC array, requantise (hls/kernels/conv_stage.hpp)."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hls.design.cost import mac_cost, mac_rams, mac_widest
+from hls.design.cost import Cost, Ram, mac_cost, mac_rams, mac_widest
 from hls.design.process import Process, Word
 from model.graph.formats import ACT_BITS
+
+if TYPE_CHECKING:
+    from hls.design.stage import Stage
+    from model.graph.weights import QuantLayer
 
 FIFO_POSITIONS = 2  # positions that the FIFO in front of a stage holds: so far the stage before can run ahead
 
@@ -15,19 +22,19 @@ FIFO_POSITIONS = 2  # positions that the FIFO in front of a stage holds: so far 
 class ConvProcess(Process):
     """The MAC array of a stage: all of a direct one, the first half of one that scatters."""
 
-    stage: object
+    stage: Stage
     header = "conv_stage.hpp"
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.stage.layer.name
 
     @property
-    def kernel(self):
+    def kernel(self) -> str:
         return f"conv_stage<{self.name}_cfg>"
 
     @property
-    def struct(self):
+    def struct(self) -> str:
         stage, layer = self.stage, self.stage.layer
         return "\n".join([
             f"struct {layer.name}_cfg {{  // {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}, {stage.fold} cycles per position",
@@ -40,35 +47,35 @@ class ConvProcess(Process):
             "};"])
 
     @property
-    def in_word(self):
+    def in_word(self) -> Word:
         return Word(self.stage.in_word, ACT_BITS)
 
     @property
-    def out_word(self):
+    def out_word(self) -> Word:
         return Word(self.stage.pe, self.stage.raw_bits, signed=True) if self.stage.scatter else Word(self.stage.pe, ACT_BITS)
 
     @property
-    def out_words(self):
+    def out_words(self) -> int:
         return self.stage.out_fold
 
     @property
-    def shrink(self):
+    def shrink(self) -> int:
         return self.stage.mac_k - 1
 
     @property
-    def param_beats(self):
+    def param_beats(self) -> int:
         return self.stage.fold * self.stage.pe * self.stage.weight_beats + (0 if self.stage.scatter else self.stage.layer.out_ch)
 
-    def param_words(self, layer):
+    def param_words(self, layer: QuantLayer) -> np.ndarray:
         """The weights in the order of the RAMs, then bias and shift of each output channel unless the sum has those."""
         words = weight_words(self.stage, layer.weight)
         return words if self.stage.scatter else np.concatenate([words, bias_words(layer)])
 
     @property
-    def steady(self):
+    def steady(self) -> int:
         return max(self.stage.fold, self.stage.out_fold)
 
-    def cycles(self, rows, columns, before):
+    def cycles(self, rows: int, columns: int, before: int) -> tuple[int, int]:
         """`fold` cycles where a position gives an output. On the others (the first k - 1 rows, and k - 1 positions of every
         further row) a cycle per input word, or the wait for the process in front, once the positions that the FIFO holds are
         used up."""
@@ -78,19 +85,19 @@ class ConvProcess(Process):
         return (rows - edge) * row + edge * columns * waits, max(before, self.stage.fold, words)
 
     @property
-    def rams(self):
+    def rams(self) -> list[Ram]:
         return mac_rams(self.stage)
 
     @property
-    def cost(self):
+    def cost(self) -> Cost:
         return mac_cost(self.stage)
 
     @property
-    def widest(self):
+    def widest(self) -> dict[str, int]:
         return mac_widest(self.stage)
 
 
-def weight_words(stage, weight):
+def weight_words(stage: Stage, weight: np.ndarray) -> np.ndarray:
     """Return a stage's weights in the order of its RAMs.
 
     Word order: fold step (output pass, tap pass), PE, then the 64-bit pieces of its SIMD weights. Taps run
@@ -115,7 +122,7 @@ def weight_words(stage, weight):
     return padded.view("<u8").reshape(-1).astype(np.uint64)
 
 
-def bias_words(layer):
+def bias_words(layer: QuantLayer) -> np.ndarray:
     """Return bias (bits 31:0) and shift (36:32) of each output channel of a `QuantLayer`, uint64."""
     bias = layer.bias.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
     return bias | layer.shift.astype(np.uint64) << np.uint64(32)

@@ -1,9 +1,11 @@
 """The ends of the dataflow: packets to commands, parameters and pixels; output positions to packets."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
-from hls.design.cost import PACKER, PARSER
+from hls.design.cost import PACKER, PARSER, Cost
 from hls.design.process import Process, Word
 from model.graph.formats import ACT_BITS
 
@@ -19,11 +21,11 @@ class ParserProcess(Process):
     kernel = "parser_stage"
 
     @property
-    def out_word(self):
+    def out_word(self) -> Word:
         return Word(1, ACT_BITS)
 
     @property
-    def cost(self):
+    def cost(self) -> Cost:
         return PARSER
 
 
@@ -46,21 +48,21 @@ class PackerProcess(Process):
     kernel = "packer_stage<packer_cfg>"
 
     @property
-    def struct(self):
+    def struct(self) -> str:
         return "\n".join([
             "struct packer_cfg {  // a position of the output, and how much of it comes at a time",
             f"    static constexpr int OUT_CH = {self.channels}, WORD = {self.word};",
             "};"])
 
     @property
-    def in_word(self):
+    def in_word(self) -> Word:
         return Word(self.word, ACT_BITS)
 
     @property
-    def steady(self):
+    def steady(self) -> int:
         """Bytes that divide a word and a beat are placed in a step."""
         return self.channels // math.gcd(self.word, BEAT_BYTES)
 
     @property
-    def cost(self):
+    def cost(self) -> Cost:
         return PACKER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from hls.open.dataflow.nodes import Node, Nodes
 
 

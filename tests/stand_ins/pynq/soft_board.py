@@ -11,7 +11,20 @@ import numpy as np
 from hls.packets.packets import ERRORS
 from hls.packets.parameters import load_packet
 from model.integer import golden
-from sim.board.channels import ADDRESS, ADDRESS_HIGH, CONTROL, HALTED, IDLE, INTERNAL_ERROR, LENGTH, RECEIVE, RESET, RUN, SEND, STATUS
+from sim.board.channels import (
+    ADDRESS,
+    ADDRESS_HIGH,
+    CONTROL,
+    HALTED,
+    IDLE,
+    INTERNAL_ERROR,
+    LENGTH,
+    RECEIVE,
+    RESET,
+    RUN,
+    SEND,
+    STATUS,
+)
 from sim.board.handoff import processor
 
 MAGIC = 0x5253
