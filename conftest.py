@@ -23,10 +23,15 @@ def pytest_runtest_setup(item):
 
 def pytest_terminal_summary(terminalreporter):
     """Name the tests that were skipped for want of data, and the remedy; -r or its absence hides neither."""
-    skipped = [report.nodeid for report in terminalreporter.stats.get("skipped", ())
-               if isinstance(report.longrepr, tuple) and str(report.longrepr[2]).removeprefix("Skipped: ").startswith(NO_DATA)]
+    skipped = [
+        report.nodeid
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple) and str(report.longrepr[2]).removeprefix("Skipped: ").startswith(NO_DATA)
+    ]
     if skipped:
         terminalreporter.section("skipped for want of data")
         for nodeid in sorted(skipped):
             terminalreporter.line(nodeid)
-        terminalreporter.line(f"{len(skipped)} tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds them")
+        terminalreporter.line(
+            f"{len(skipped)} tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds them"
+        )

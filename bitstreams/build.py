@@ -40,15 +40,27 @@ if TYPE_CHECKING:
     from hls.design.config import Config
 
 HERE = pathlib.Path(__file__).resolve().parent
-NAME = "srcnn"            # of the overlay's files
-DMA = "axi_dma_0"         # of the DMA in the block design
+NAME = "srcnn"  # of the overlay's files
+DMA = "axi_dma_0"  # of the DMA in the block design
 KERNEL = "srcnn_top_0"
-LENGTH_BITS = 26          # of the DMA's length register: the widest there is
+LENGTH_BITS = 26  # of the DMA's length register: the widest there is
 WHAT = "AMD Vivado 2023.2 or newer (its free edition takes both boards)"
 SOURCE = "settings64.sh"
 STEPS = ("kernel", "Vivado", "checks")
-_TIMING = ("wns_ns", "tns_ns", "tns_failing", "tns_total", "whs_ns", "ths_ns", "ths_failing", "ths_total",
-           "wpws_ns", "tpws_ns", "tpws_failing", "tpws_total")
+_TIMING = (
+    "wns_ns",
+    "tns_ns",
+    "tns_failing",
+    "tns_total",
+    "whs_ns",
+    "ths_ns",
+    "ths_failing",
+    "ths_total",
+    "wpws_ns",
+    "tpws_ns",
+    "tpws_failing",
+    "tpws_total",
+)
 
 
 def build_bitstream(
@@ -80,7 +92,9 @@ def build_bitstream(
         in the folder stays then.
     """
     if not (HERE / "boards" / f"{config.board}.tcl").is_file():
-        raise UserError(f"there is no block design for {config.board}; describe its processor in bitstreams/boards/{config.board}.tcl")
+        raise UserError(
+            f"there is no block design for {config.board}; describe its processor in bitstreams/boards/{config.board}.tcl"
+        )
     tools = find_tools(("vivado",), WHAT, SOURCE)
     if rtl == "vitis":
         find_tools(("v++", "vitis-run"), f"{VITIS}, or choose RTL=open, which needs Vivado alone,", VITIS_SOURCE)
@@ -95,13 +109,31 @@ def build_bitstream(
             elif step == "Vivado":
                 shutil.rmtree(work, ignore_errors=True)
                 (make_folder(work) / "settings.tcl").write_text(settings_text(config, rtl, kernel, work, jobs))
-                run_tool([tools["vivado"], "-mode", "batch", "-notrace", "-nojournal", "-log", str(work / "vivado.log"),
-                          "-source", str(HERE / "build.tcl"), "-tclargs", str(work / "settings.tcl")], work, "console.log", "Vivado failed")
+                run_tool(
+                    [
+                        tools["vivado"],
+                        "-mode",
+                        "batch",
+                        "-notrace",
+                        "-nojournal",
+                        "-log",
+                        str(work / "vivado.log"),
+                        "-source",
+                        str(HERE / "build.tcl"),
+                        "-tclargs",
+                        str(work / "settings.tcl"),
+                    ],
+                    work,
+                    "console.log",
+                    "Vivado failed",
+                )
             else:
                 timing = check_timing(work / "timing.rpt")
                 check_handoff(work / f"{NAME}.hwh")
                 facts = dict(line.split(maxsplit=1) for line in (work / "facts.txt").read_text().splitlines())
-                manifest = make_manifest(config, rtl, kernel["tools"] | {"vivado": facts["vivado"]}, int(facts["clock_hz"]), timing)
+                manifest = make_manifest(
+                    config, rtl, kernel["tools"] | {"vivado": facts["vivado"]}, int(facts["clock_hz"]), timing
+                )
                 folder = install(work, OVERLAYS / config.board, manifest)
     return folder, timing
 
@@ -110,7 +142,11 @@ def _build_kernel(config, rtl):
     """Return what the block design takes as its kernel: {sources, ip_repository, tools}."""
     if rtl == "open":
         built = build_rtl(config)
-        return {"sources": built.files, "ip_repository": "", "tools": {tool: importlib.metadata.version(tool) for tool in TOOLS}}
+        return {
+            "sources": built.files,
+            "ip_repository": "",
+            "tools": {tool: importlib.metadata.version(tool) for tool in TOOLS},
+        }
     built = build_hls(config)
     return {"sources": (), "ip_repository": built.ip, "tools": {"vitis": built.version}}
 
@@ -118,8 +154,14 @@ def _build_kernel(config, rtl):
 def settings_text(config: Config, rtl: str, kernel: dict, work: pathlib.Path, jobs: int) -> str:
     """Return the Tcl file that tells `build.tcl` what to build."""
     values = {
-        "board": config.board, "part": config.part, "clock_mhz": f"{config.clock_mhz:g}", "rtl": rtl,
-        "sources": " ".join(map(str, kernel["sources"])), "ip_repository": kernel["ip_repository"], "jobs": jobs, "output": work,
+        "board": config.board,
+        "part": config.part,
+        "clock_mhz": f"{config.clock_mhz:g}",
+        "rtl": rtl,
+        "sources": " ".join(map(str, kernel["sources"])),
+        "ip_repository": kernel["ip_repository"],
+        "jobs": jobs,
+        "output": work,
     }
     for source in kernel["sources"]:
         check_path(source)
@@ -154,20 +196,32 @@ def read_timing(report: pathlib.Path) -> dict[str, float]:
         values = line.split()
         if len(values) == len(_TIMING) and re.fullmatch(r"-?[\d.]+|NA|inf", values[0]):
             try:
-                return {name: float(value) if name.endswith("_ns") else int(value) for name, value in zip(_TIMING, values)}
+                return {
+                    name: float(value) if name.endswith("_ns") else int(value) for name, value in zip(_TIMING, values)
+                }
             except ValueError as error:
-                raise UserError(f"{os.path.relpath(report)} names no slack ({line.strip()}): the design has no clock; this is a bug") from error
+                raise UserError(
+                    f"{os.path.relpath(report)} names no slack ({line.strip()}): the design has no clock; this is a bug"
+                ) from error
     raise UserError(f"{os.path.relpath(report)} has no timing summary that is known; look into vivado.log beside it")
 
 
 def check_timing(report: pathlib.Path) -> dict[str, float]:
     """Return `read_timing` of a report; raise `UserError` if any slack is negative or nothing was timed."""
     timing = read_timing(report)
-    late = [f"{what} by {-timing[slack]:.3f} ns at {timing[count]} of {timing[total]} endpoints" for what, slack, count, total in (
-        ("setup", "wns_ns", "tns_failing", "tns_total"), ("hold", "whs_ns", "ths_failing", "ths_total"),
-        ("pulse width", "wpws_ns", "tpws_failing", "tpws_total")) if timing[slack] < 0 or timing[count]]
+    late = [
+        f"{what} by {-timing[slack]:.3f} ns at {timing[count]} of {timing[total]} endpoints"
+        for what, slack, count, total in (
+            ("setup", "wns_ns", "tns_failing", "tns_total"),
+            ("hold", "whs_ns", "ths_failing", "ths_total"),
+            ("pulse width", "wpws_ns", "tpws_failing", "tpws_total"),
+        )
+        if timing[slack] < 0 or timing[count]
+    ]
     if late:
-        raise UserError(f"timing is not met: {', '.join(late)}; lower clock_mhz in the board file, see {os.path.relpath(report)}")
+        raise UserError(
+            f"timing is not met: {', '.join(late)}; lower clock_mhz in the board file, see {os.path.relpath(report)}"
+        )
     if not timing["tns_total"]:
         raise UserError(f"{os.path.relpath(report)} has no timed endpoint, the design is empty; this is a bug")
     return timing
@@ -178,28 +232,56 @@ def check_handoff(path: pathlib.Path) -> None:
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:
-        raise UserError(f"Vivado's handoff file {path} cannot be read ({error}); look into vivado.log beside it") from error
+        raise UserError(
+            f"Vivado's handoff file {path} cannot be read ({error}); look into vivado.log beside it"
+        ) from error
     modules = {module.get("INSTANCE"): module for module in root.iter("MODULE")}
     addressed = {region.get("INSTANCE") for region in root.iter("MEMRANGE")}
-    missing = [name for name, there in ((DMA, modules), (KERNEL, modules), (f"an address of {DMA}", addressed)) if name.split()[-1] not in there]
+    missing = [
+        name
+        for name, there in ((DMA, modules), (KERNEL, modules), (f"an address of {DMA}", addressed))
+        if name.split()[-1] not in there
+    ]
     if missing:
         raise UserError(f"{path} lacks {' and '.join(missing)}; the block design and the host disagree, this is a bug")
     parameters = {p.get("NAME").lower(): p.get("VALUE") for p in modules[DMA].iter("PARAMETER")}
-    wanted = {"c_sg_length_width": str(LENGTH_BITS), "c_include_sg": "0", "c_include_mm2s": "1", "c_include_s2mm": "1",
-              "c_m_axis_mm2s_tdata_width": "64", "c_s_axis_s2mm_tdata_width": "64"}
-    wrong = [f"{name} is {parameters.get(name)}, not {value}" for name, value in wanted.items() if parameters.get(name) != value]
+    wanted = {
+        "c_sg_length_width": str(LENGTH_BITS),
+        "c_include_sg": "0",
+        "c_include_mm2s": "1",
+        "c_include_s2mm": "1",
+        "c_m_axis_mm2s_tdata_width": "64",
+        "c_s_axis_s2mm_tdata_width": "64",
+    }
+    wrong = [
+        f"{name} is {parameters.get(name)}, not {value}"
+        for name, value in wanted.items()
+        if parameters.get(name) != value
+    ]
     if wrong:
         raise UserError(f"the DMA in {path} is another than the host drives: {', '.join(wrong)}; this is a bug")
-    nets = [{bus.get("BUSNAME") for bus in modules[name].iter("BUSINTERFACE") if ":axis:" in bus.get("VLNV", "")} for name in (DMA, KERNEL)]
+    nets = [
+        {bus.get("BUSNAME") for bus in modules[name].iter("BUSINTERFACE") if ":axis:" in bus.get("VLNV", "")}
+        for name in (DMA, KERNEL)
+    ]
     if len(nets[0] & nets[1]) != 2:
-        raise UserError(f"the DMA and the kernel share {len(nets[0] & nets[1])} streams in {path}, not two; this is a bug")
+        raise UserError(
+            f"the DMA and the kernel share {len(nets[0] & nets[1])} streams in {path}, not two; this is a bug"
+        )
 
 
 def make_manifest(config: Config, rtl: str, tools: dict[str, str], clock_hz: int, timing: dict[str, float]) -> dict:
     """Return the manifest without its "files" (host/board/overlay.py says what is read of it)."""
     return {
-        "network": config.network.name, "board": config.board, "config_id": f"{config.config_id:#010x}", "dma": DMA,
-        "part": config.part, "clock_mhz": round(clock_hz / 1e6, 6), "rtl": rtl, "tools": tools, "git_revision": git_revision(),
+        "network": config.network.name,
+        "board": config.board,
+        "config_id": f"{config.config_id:#010x}",
+        "dma": DMA,
+        "part": config.part,
+        "clock_mhz": round(clock_hz / 1e6, 6),
+        "rtl": rtl,
+        "tools": tools,
+        "git_revision": git_revision(),
         "timing": {name: timing[name] for name in ("wns_ns", "whs_ns", "wpws_ns")},
     }
 
@@ -209,8 +291,10 @@ def git_revision() -> str:
     git = shutil.which("git")
     if git is None:
         return "unknown"
-    answers = [subprocess.run([git, "-C", str(ROOT), *question], capture_output=True, text=True)
-               for question in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))]
+    answers = [
+        subprocess.run([git, "-C", str(ROOT), *question], capture_output=True, text=True)
+        for question in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+    ]
     if any(answer.returncode for answer in answers):
         return "unknown"
     return answers[0].stdout.strip() + ("-dirty" if answers[1].stdout.strip() else "")
@@ -236,8 +320,10 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
                 old.rename(folder)
             raise
     except OSError as error:
-        raise UserError(f"the overlay cannot be written to {folder} ({error}); make room, "
-                        f"what Vivado made lies in {os.path.relpath(work)}") from error
+        raise UserError(
+            f"the overlay cannot be written to {folder} ({error}); make room, "
+            f"what Vivado made lies in {os.path.relpath(work)}"
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
@@ -246,8 +332,13 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
 @click.command()
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
-@click.option("--rtl", type=click.Choice(["vitis", "open"]), default="vitis", show_default=True,
-              help="Where the kernel's Verilog comes from: Vitis HLS, or the open route, which needs Vivado alone.")
+@click.option(
+    "--rtl",
+    type=click.Choice(["vitis", "open"]),
+    default="vitis",
+    show_default=True,
+    help="Where the kernel's Verilog comes from: Vitis HLS, or the open route, which needs Vivado alone.",
+)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs that Vivado starts at a time.")
 @report_user_errors
 def main(network: str, board: str, rtl: str, jobs: int) -> None:

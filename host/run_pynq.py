@@ -48,7 +48,9 @@ class Images(click.Argument):
         return "'IMAGE'"
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog="""\b
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="""\b
 Examples:
   python host/run_pynq.py img.bmp                        writes img_x3.png beside it
   python host/run_pynq.py img.jpg -o large.jpg --upscale 2
@@ -57,30 +59,88 @@ Examples:
   python host/run_pynq.py img.png --compare              and img_x3_compare.png, before and after
   python host/run_pynq.py photos/ more.png -o out/       folders with their sub-folders; again: what is new
   python host/run_pynq.py clip.mp4                       writes clip_x3.mp4 beside it
-  python host/run_pynq.py photos/ -o out/ --dask local   on many workers""")
-@click.argument("images", cls=Images, metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=pathlib.Path))
-@click.option("-o", "--output", type=click.Path(), help="Result: .png, .bmp, .jpg or .tif (a video: .mp4, .mov or .mkv), or a folder for "
-              "the results of many.  [default: IMAGE_x3.png (.mp4), beside the image]")
-@click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]),
-              help=f"Factor.  [default: {DEFAULT_UPSCALE}, or that of --weights]")
-@click.option("--backend", type=click.Choice(backends.NAMES), default="auto", show_default=True,
-              help="What computes: the board, the C++ kernels or the golden model; all give the same bits. "
-                   "auto takes the board if there is one with an overlay, else the golden model.")
-@click.option("--tile", type=TileSize(), help="Compute in tiles of this many pixels of the result.  [default: as large as the backend likes]")
-@click.option("--network", type=click.Choice(list_networks()), help=f"[default: {DEFAULT_NETWORK}, or that of --weights]")
-@click.option("--weights", type=click.Path(path_type=pathlib.Path), help="Integer weight file (*_int8.npz).  [default: the committed one]")
-@click.option("--max-mpixel", type=click.FloatRange(min=0, min_open=True), default=pipeline.MAX_MPIXEL, show_default=True,
-              help="Refuse larger results (in Mpixel).")
-@click.option("--compare", "figure", is_flag=True, help="Draw bicubic and SRCNN with enlarged crops into RESULT_compare.png beside each result.")
-@click.option("--truth", type=click.Path(path_type=pathlib.Path), help="The original of a single IMAGE, for --compare: adds it and Y-PSNR.")
-@click.option("--format", "suffix", type=click.Choice([kind.lstrip(".") for kind in picture_files.WRITABLE]), default="png", show_default=True,
-              help="Of the pictures in an output folder.")
-@click.option("--crf", type=click.IntRange(0, 51), default=video.CRF, show_default=True,
-              help="Quality of videos (x264): smaller is better, 0 is lossless RGB.")
+  python host/run_pynq.py photos/ -o out/ --dask local   on many workers""",
+)
+@click.argument(
+    "images", cls=Images, metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=pathlib.Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help="Result: .png, .bmp, .jpg or .tif (a video: .mp4, .mov or .mkv), or a folder for "
+    "the results of many.  [default: IMAGE_x3.png (.mp4), beside the image]",
+)
+@click.option(
+    "--upscale",
+    type=click.Choice([str(s) for s in UPSCALES]),
+    help=f"Factor.  [default: {DEFAULT_UPSCALE}, or that of --weights]",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(backends.NAMES),
+    default="auto",
+    show_default=True,
+    help="What computes: the board, the C++ kernels or the golden model; all give the same bits. "
+    "auto takes the board if there is one with an overlay, else the golden model.",
+)
+@click.option(
+    "--tile",
+    type=TileSize(),
+    help="Compute in tiles of this many pixels of the result.  [default: as large as the backend likes]",
+)
+@click.option(
+    "--network", type=click.Choice(list_networks()), help=f"[default: {DEFAULT_NETWORK}, or that of --weights]"
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=pathlib.Path),
+    help="Integer weight file (*_int8.npz).  [default: the committed one]",
+)
+@click.option(
+    "--max-mpixel",
+    type=click.FloatRange(min=0, min_open=True),
+    default=pipeline.MAX_MPIXEL,
+    show_default=True,
+    help="Refuse larger results (in Mpixel).",
+)
+@click.option(
+    "--compare",
+    "figure",
+    is_flag=True,
+    help="Draw bicubic and SRCNN with enlarged crops into RESULT_compare.png beside each result.",
+)
+@click.option(
+    "--truth",
+    type=click.Path(path_type=pathlib.Path),
+    help="The original of a single IMAGE, for --compare: adds it and Y-PSNR.",
+)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice([kind.lstrip(".") for kind in picture_files.WRITABLE]),
+    default="png",
+    show_default=True,
+    help="Of the pictures in an output folder.",
+)
+@click.option(
+    "--crf",
+    type=click.IntRange(0, 51),
+    default=video.CRF,
+    show_default=True,
+    help="Quality of videos (x264): smaller is better, 0 is lossless RGB.",
+)
 @click.option("--again", is_flag=True, help="With an output folder: compute what is finished as well.")
-@click.option("--dask", "cluster", metavar="local|ADDRESS", help="Spread the work over Dask workers, started here (local) or those of a scheduler "
-              "(tcp://host:8786), each with its own --backend.")
-@click.option("--workers", type=click.IntRange(min=1), help="Of --dask local.  [default: one per two cores, at least two]")
+@click.option(
+    "--dask",
+    "cluster",
+    metavar="local|ADDRESS",
+    help="Spread the work over Dask workers, started here (local) or those of a scheduler "
+    "(tcp://host:8786), each with its own --backend.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Of --dask local.  [default: one per two cores, at least two]"
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more about weights and tiles.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
@@ -135,10 +195,14 @@ def _is_many(images, output):
         return output is not None and (output.endswith("/") or (not named and pathlib.Path(output).is_dir()))
     if output is None:
         if len(images) > 1:
-            raise click.UsageError(f"Got unexpected extra argument ({images[1]}): several pictures need a folder for their results, -o FOLDER")
+            raise click.UsageError(
+                f"Got unexpected extra argument ({images[1]}): several pictures need a folder for their results, -o FOLDER"
+            )
         raise UserError(f"{images[0]} is a folder; give another one for its results, -o FOLDER")
     if named and not output.endswith("/") and not pathlib.Path(output).is_dir():
-        raise UserError(f"{output} looks like a file, and the results of several pictures need a folder; give a folder's name, or end it with /")
+        raise UserError(
+            f"{output} looks like a file, and the results of several pictures need a folder; give a folder's name, or end it with /"
+        )
     return True
 
 
@@ -149,6 +213,7 @@ def _opener(backend, model, address, workers):
 
     def open_cluster():
         from host.many.cluster import ClusterBackend
+
         chosen = ClusterBackend(model, backend, address, workers)
         return chosen, "{} workers with {} threads in all, each on {}".format(*chosen.workers(), backend)
 
@@ -159,10 +224,14 @@ def _run_many(images, folder, suffix, model, open_backend, options, say, quiet):
     """Files and folders into a folder; return the exit code."""
     work = collect.collect(images, folder, model.upscale, suffix)
     if not work.jobs and not work.refused:
-        raise UserError(f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for {', '.join(collect.PICTURES + collect.VIDEOS)})")
+        raise UserError(
+            f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for {', '.join(collect.PICTURES + collect.VIDEOS)})"
+        )
     chosen, why = open_backend()
     with chosen:
-        say(f"{len(work.jobs)} files -> {folder}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}")
+        say(
+            f"{len(work.jobs)} files -> {folder}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}"
+        )
         return batch.run(work, folder, chosen, options, say, quiet)
 
 
@@ -183,14 +252,20 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
     chosen, why = open_backend()
     with chosen:
         rows, columns = options.tile or chosen.default_tile(out_height, out_width)
-        say(f"{image} {width}x{height} -> {output} {out_width}x{out_height}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}")
+        say(
+            f"{image} {width}x{height} -> {output} {out_width}x{out_height}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}"
+        )
         for note in picture.notes:
             say(f"note: {note}")
         if verbose:
-            say(f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of {min(columns, out_width)}x{min(rows, out_height)} pixels "
-                f"and a halo of {model.network.halo}")
+            say(
+                f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of {min(columns, out_width)}x{min(rows, out_height)} pixels "
+                f"and a halo of {model.network.halo}"
+            )
         # on a terminal only: a log file is no place for a bar
-        with tqdm(total=out_width * out_height, unit="pixel", unit_scale=True, leave=False, disable=True if quiet else None) as bar:
+        with tqdm(
+            total=out_width * out_height, unit="pixel", unit_scale=True, leave=False, disable=True if quiet else None
+        ) as bar:
             result = pipeline.upscale_picture(picture, chosen, (rows, columns), clock, bar.update)
     with clock("write"):
         notes = picture_files.write_picture(output, result)
@@ -213,19 +288,25 @@ def _run_video(image, output, model, open_backend, options, truth, say, verbose,
     (width, height), (out_width, out_height) = info.size, (side * model.upscale for side in info.size)
     chosen, why = open_backend()
     with chosen:
-        say(f"{image} {width}x{height} -> {output} {out_width}x{out_height}, {info.frames} frames: {model.network.name} x{model.upscale} "
-            f"on {chosen.name}{f' ({why})' if why else ''}")
+        say(
+            f"{image} {width}x{height} -> {output} {out_width}x{out_height}, {info.frames} frames: {model.network.name} x{model.upscale} "
+            f"on {chosen.name}{f' ({why})' if why else ''}"
+        )
         try:
             with tqdm(total=info.frames, unit="frame", leave=False, disable=True if quiet else None) as bar:
-                result = video.upscale_video(image, output, chosen, options.tile, options.crf, clock, progress=lambda pixels: bar.update())
+                result = video.upscale_video(
+                    image, output, chosen, options.tile, options.crf, clock, progress=lambda pixels: bar.update()
+                )
         except KeyboardInterrupt:
             print(f"interrupted; {batch.KEPT}", file=sys.stderr)
             return EXIT_INTERRUPTED
     for note in result.notes:
         say(f"note: {note}")
     before = f" ({result.before} of them in an earlier run)" if result.before else ""
-    say(f"{clock.line()}; {result.frames} frames{before}, {result.sound}; {result.fps:.2f} fps, "
-        f"{result.fps * out_width * out_height / 1e6:.2f} Mpixel/s")
+    say(
+        f"{clock.line()}; {result.frames} frames{before}, {result.sound}; {result.fps:.2f} fps, "
+        f"{result.fps * out_width * out_height / 1e6:.2f} Mpixel/s"
+    )
     return 0
 
 

@@ -12,7 +12,9 @@ sys.path.insert(0, str(ROOT))
 
 def pytest_addoption(parser):
     group = parser.getgroup("srcnn simulation")
-    group.addoption("--rtl", choices=["open", "vitis"], default="open", help="Verilog of the open route, or exported by Vitis HLS")
+    group.addoption(
+        "--rtl", choices=["open", "vitis"], default="open", help="Verilog of the open route, or exported by Vitis HLS"
+    )
     group.addoption("--network", default="srcnn915")
     group.addoption("--board", default="pynq_z2")
     group.addoption("--seed", type=int, default=1, help="of pictures, weights, gaps and backpressure")
@@ -26,6 +28,7 @@ def pytest_report_header(config):
 def hardware(request):
     """The hls.design.config.Config that is simulated."""
     from hls.design.load import load_config
+
     return load_config(request.config.getoption("--network"), request.config.getoption("--board"))
 
 
@@ -40,6 +43,7 @@ def options(request):
 def simulate(options, hardware):
     """Return run(top, bench, test): simulate `top` with a cocotb test of module `bench`; fails as the test does."""
     from sim.run import runner
+
     waves = os.environ.get("WAVES") == "1"
 
     def run(top, bench, test, **environment):

@@ -24,6 +24,7 @@ from sim.run.harness import build_harness, rows_of, simulate
 def program(request, hardware):
     """The compiled bench; these runs are too short for -O3 to pay."""
     from sim.run import runner
+
     if request.config.getoption("--rtl") == "vitis":
         pytest.skip("the compiled bench knows the names of the open route's top")
     return build_harness(hardware, runner.open_sources(hardware), "-O1")
@@ -61,11 +62,15 @@ def corrupt(monkeypatch, place):
 @pytest.mark.parametrize("tile, idle, backpressure", [(None, 0.0, 0.0), ((17, 23), 0.5, 0.5)])
 def test_picture(program, hardware, picture, request, tile, idle, backpressure):
     committed = hardware.network.name == "srcnn915"
-    model = pipeline.load_model("srcnn915", 3) if committed else random_model(hardware.network, np.random.default_rng(1))
+    model = (
+        pipeline.load_model("srcnn915", 3) if committed else random_model(hardware.network, np.random.default_rng(1))
+    )
     y = frame.luma(picture, 3, (32, 40))
     assert y.shape == (32, 40) and len(np.unique(y)) > 50
     pixels = []  # as reported on the way
-    result = frame.run_frame(hardware, model, y, program, tile, request.config.getoption("--seed"), idle, backpressure, pixels.append)
+    result = frame.run_frame(
+        hardware, model, y, program, tile, request.config.getoption("--seed"), idle, backpressure, pixels.append
+    )
     assert result["tiles"] == (4 if tile else 1)
     assert pixels == sorted(pixels) and pixels[-1] <= y.size
 
@@ -78,15 +83,31 @@ def test_cycles(program, hardware, height, width):
     model = random_model(hardware.network, rng)
     load, packets = load_packet(hardware, model), np.concatenate([tile_packet(hardware, tile)] * count)
     words = answer_words(hardware, *tile.shape)
-    run = simulate(program, np.concatenate([rows_of(load), rows_of(packets)]), 2 + count * words, frame.patience(hardware))
+    run = simulate(
+        program, np.concatenate([rows_of(load), rows_of(packets)]), 2 + count * words, frame.patience(hardware)
+    )
     frame.check_beats(run, 2 + count * words)
     spent, expected = np.diff(run.cycle[1::words].astype(int)), tile_cycles(hardware, height, width)
-    steady = float(np.median(np.diff(run.cycle[2 + words + 2:2 + 2 * words].astype(int)))) / 8  # a beat is 8 pixels
-    exact = all(np.array_equal(answer.pixels, golden.infer_valid(model, tile)) for answer in parse_answers(run.data[2:]))
-    keep_row({"board": hardware.board, "network": hardware.network.name, "tile_h": height, "tile_w": width, "cycles_per_pixel_steady": steady,
-              "cycles_per_pixel_tile": float(np.mean(spent[1:])) / (height * width), "macs_per_pixel": hardware.network.macs_per_pixel, "bit_exact": exact})
+    steady = float(np.median(np.diff(run.cycle[2 + words + 2 : 2 + 2 * words].astype(int)))) / 8  # a beat is 8 pixels
+    exact = all(
+        np.array_equal(answer.pixels, golden.infer_valid(model, tile)) for answer in parse_answers(run.data[2:])
+    )
+    keep_row(
+        {
+            "board": hardware.board,
+            "network": hardware.network.name,
+            "tile_h": height,
+            "tile_w": width,
+            "cycles_per_pixel_steady": steady,
+            "cycles_per_pixel_tile": float(np.mean(spent[1:])) / (height * width),
+            "macs_per_pixel": hardware.network.macs_per_pixel,
+            "bit_exact": exact,
+        }
+    )
     assert exact and len(spent) == count
-    assert all(0.99 * expected <= cycles <= 1.01 * expected for cycles in spent[1:]), f"{spent} cycles, the model says {expected}"
+    assert all(0.99 * expected <= cycles <= 1.01 * expected for cycles in spent[1:]), (
+        f"{spent} cycles, the model says {expected}"
+    )
     assert spent[0] <= 1.01 * expected + 2000  # the pipeline fills
     assert steady == steady_cycles_per_pixel(hardware)
 
@@ -106,14 +127,28 @@ def test_packets(program, hardware, request, idle, backpressure):
     """Every packet and every error, transfers back to back without waiting for answers, in several random orders of gaps."""
     seed = request.config.getoption("--seed")
     for extra in range(3):
-        given, expected = (np.array(beats, np.uint64) for beats in top_beats(hardware, np.random.default_rng(seed + extra)))
-        run = simulate(program, given, len(expected), frame.patience(hardware, idle, backpressure), seed + extra, idle, backpressure)
+        given, expected = (
+            np.array(beats, np.uint64) for beats in top_beats(hardware, np.random.default_rng(seed + extra))
+        )
+        run = simulate(
+            program,
+            given,
+            len(expected),
+            frame.patience(hardware, idle, backpressure),
+            seed + extra,
+            idle,
+            backpressure,
+        )
         actual = np.stack([run.data, run.keep, run.last], axis=1)
         same = min(len(actual), len(expected))
         wrong = np.argwhere(actual[:same] != expected[:same])
-        assert not len(wrong), (f"{len(np.unique(wrong[:, 0]))} of {same} beats differ, first beat {wrong[0][0]}, {('data', 'keep', 'last')[wrong[0][1]]}: "
-                                f"expected {expected[tuple(wrong[0])]:#x}, actual {actual[tuple(wrong[0])]:#x}; seed {seed + extra}")
-        assert run.complete and len(actual) == len(expected), f"{len(actual)} beats, expected {len(expected)}; seed {seed + extra}"
+        assert not len(wrong), (
+            f"{len(np.unique(wrong[:, 0]))} of {same} beats differ, first beat {wrong[0][0]}, {('data', 'keep', 'last')[wrong[0][1]]}: "
+            f"expected {expected[tuple(wrong[0])]:#x}, actual {actual[tuple(wrong[0])]:#x}; seed {seed + extra}"
+        )
+        assert run.complete and len(actual) == len(expected), (
+            f"{len(actual)} beats, expected {len(expected)}; seed {seed + extra}"
+        )
 
 
 def test_corrupted_golden_value_fails(program, hardware, picture, monkeypatch, unwritten, capsys):
@@ -136,7 +171,9 @@ def test_unfinished_input_ends(program, hardware):
     assert not run.complete and not len(run.data)
 
 
-@pytest.mark.parametrize("arguments, words", [(["missing.png"], "there is no file"), (["--size", "55x42"], "--size 55x42 is more than")])
+@pytest.mark.parametrize(
+    "arguments, words", [(["missing.png"], "there is no file"), (["--size", "55x42"], "--size 55x42 is more than")]
+)
 def test_bad_input(picture, arguments, words, capsys):
     image = [] if arguments[0].endswith(".png") else [str(picture)]
     with pytest.raises(SystemExit) as failed:

@@ -39,9 +39,23 @@ def folder(photo, tmp_path, hardware, request):
     network = hardware.network.name
     if not weight_path(network, UPSCALE, quantised=True).is_file():
         pytest.skip(f"there are no weights of {network} x{UPSCALE}")
-    command = [sys.executable, str(ROOT / "host" / "run_pynq.py"), str(tmp_path / "picture.png"), "-o", str(tmp_path / "golden.png"),
-               "--network", network, "--upscale", str(UPSCALE), "--backend", "golden", "--quiet"]
-    subprocess.run(command, check=True, timeout=120, env={name: value for name, value in os.environ.items() if name != "BOARD"})
+    command = [
+        sys.executable,
+        str(ROOT / "host" / "run_pynq.py"),
+        str(tmp_path / "picture.png"),
+        "-o",
+        str(tmp_path / "golden.png"),
+        "--network",
+        network,
+        "--upscale",
+        str(UPSCALE),
+        "--backend",
+        "golden",
+        "--quiet",
+    ]
+    subprocess.run(
+        command, check=True, timeout=120, env={name: value for name, value in os.environ.items() if name != "BOARD"}
+    )
     return tmp_path
 
 
@@ -51,7 +65,17 @@ def test_script(simulate, folder, test):
     simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
 
 
-@pytest.mark.parametrize("test", ["picture_in_tiles", "two_pictures", "wrong_config_id", "overlay_of_another_board", "overlay_of_another_network", "faults"])
+@pytest.mark.parametrize(
+    "test",
+    [
+        "picture_in_tiles",
+        "two_pictures",
+        "wrong_config_id",
+        "overlay_of_another_board",
+        "overlay_of_another_network",
+        "faults",
+    ],
+)
 def test_host(simulate, folder, test):
     simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
 
@@ -59,6 +83,19 @@ def test_host(simulate, folder, test):
 def test_kernel_that_never_fires(hardware, folder, options):
     """The test of the whole picture fails, in bounded time, on a kernel without answers."""
     from sim.run import runner
+
     (folder / "srcnn_top.sv").write_text(MUTE_TOP)
-    with pytest.raises(AssertionError, match="the script ended with 2: .*the DMA did not finish in time.*send channel idle .*receive channel busy"):
-        runner.run(hardware, options | {"rtl": "open"}, [folder / "srcnn_top.sv"], "srcnn_top", "sim.board.bench", "whole_picture", False, {"SIM_HOST": str(folder)})
+    with pytest.raises(
+        AssertionError,
+        match="the script ended with 2: .*the DMA did not finish in time.*send channel idle .*receive channel busy",
+    ):
+        runner.run(
+            hardware,
+            options | {"rtl": "open"},
+            [folder / "srcnn_top.sv"],
+            "srcnn_top",
+            "sim.board.bench",
+            "whole_picture",
+            False,
+            {"SIM_HOST": str(folder)},
+        )

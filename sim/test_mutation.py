@@ -17,18 +17,35 @@ def table():
 def test_table(table):
     """Every text occurs once (load_mutations sees to it), there are enough, and some go through the Verilog."""
     assert len(table) >= 30 and sum(entry.rtl for entry in table.values()) >= 5
-    assert {"half-missing", "no-255", "accumulator-kept", "tlast-missing", "never-fires", "golden-value"} <= table.keys()
+    assert {
+        "half-missing",
+        "no-255",
+        "accumulator-kept",
+        "tlast-missing",
+        "never-fires",
+        "golden-value",
+    } <= table.keys()
     for entry in table.values():  # a mistake has to be one that compiles: it uses no name that its file lacks
         if entry.file.endswith((".hpp", ".cpp")):
-            names = [set(re.findall(r"[A-Za-z_]\w*", text)) for text in (entry.new, (judge.ROOT / entry.file).read_text())]
+            names = [
+                set(re.findall(r"[A-Za-z_]\w*", text)) for text in (entry.new, (judge.ROOT / entry.file).read_text())
+            ]
             assert names[0] <= names[1], f"{entry.name}: {names[0] - names[1]}"
     kernels = {path.name for path in (judge.ROOT / "hls" / "kernels").iterdir()}
-    plain = {"ram.hpp", "types.hpp", "answer_command.hpp", "conv_shape.hpp", "dataflow.hpp"}  # no decisions of their own
+    plain = {
+        "ram.hpp",
+        "types.hpp",
+        "answer_command.hpp",
+        "conv_shape.hpp",
+        "dataflow.hpp",
+    }  # no decisions of their own
     assert kernels - plain == {entry.file.split("/")[-1] for entry in table.values() if "kernels" in entry.file}
 
 
 def test_mistakes_are_noticed_and_harmless_changes_are_not(table):
-    harmless = judge.Mutation("harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> uint8", "// Accumulator to uint8")
+    harmless = judge.Mutation(
+        "harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> uint8", "// Accumulator to uint8"
+    )
     names = ["shift-one-more", "chain-order", "error-code-dropped"]
     rows = judge.run_mutations([*(table[name] for name in names), harmless], jobs=2, checks=("csim",))
     assert [row["name"] for row in rows] == [*names, "harmless"]
@@ -38,7 +55,18 @@ def test_mistakes_are_noticed_and_harmless_changes_are_not(table):
 
 def test_a_hole_fails_the_command(monkeypatch, capsys):
     def unnoticed(mutations, jobs, progress):
-        rows = [{"name": entry.name, "what": "", "file": "", "caught_by": judge.HOLE, "how": "", "rtl": None, "seconds": 0.0} for entry in mutations]
+        rows = [
+            {
+                "name": entry.name,
+                "what": "",
+                "file": "",
+                "caught_by": judge.HOLE,
+                "how": "",
+                "rtl": None,
+                "seconds": 0.0,
+            }
+            for entry in mutations
+        ]
         progress(rows[0])
         return rows
 
@@ -58,8 +86,14 @@ def test_what_does_not_compile_is_no_verdict(table, tmp_path):
         judge.judge(broken, source, {"csim": 600})
 
 
-@pytest.mark.parametrize("change, words", [({"old": "no such text"}, "occurs 0 times"), ({"old": "const"}, "times in"),
-                                           ({"file": "hls/missing.hpp"}, "occurs 0 times")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"old": "no such text"}, "occurs 0 times"),
+        ({"old": "const"}, "times in"),
+        ({"file": "hls/missing.hpp"}, "occurs 0 times"),
+    ],
+)
 def test_stale_mutations_are_errors(table, change, words):
     with pytest.raises(judge.Unusable, match=words):
         judge.mutated(dataclasses.replace(table["half-missing"], **change), judge.ROOT)

@@ -43,7 +43,13 @@ endmodule
 def tiny(tmp_path):
     """Descriptions of a small network and of a board for it."""
     network, board = tmp_path / "tiny.toml", tmp_path / "board.toml"
-    network.write_text('name = "tiny"\n' + "".join(f'[[layers]]\nname = "{name}"\nk = {k}\nout_ch = {out_ch}\nrelu = {relu}\n' for name, k, out_ch, relu in LAYERS))
+    network.write_text(
+        'name = "tiny"\n'
+        + "".join(
+            f'[[layers]]\nname = "{name}"\nk = {k}\nout_ch = {out_ch}\nrelu = {relu}\n'
+            for name, k, out_ch, relu in LAYERS
+        )
+    )
     text = (vitis.ROOT / "hls" / "boards" / "pynq_z2.toml").read_text()
     board.write_text(re.sub(r"\[folding\..*", "", text, flags=re.S) + FOLDING)
     return str(network), str(board)
@@ -55,17 +61,41 @@ def export(config):
     (ip / "hdl/verilog").mkdir(parents=True)
     (ip / "component.xml").write_text("<component/>")
     for file in build_rtl(config).files:
-        (ip / "hdl/verilog" / f"{file.stem}.v").write_text(re.sub(r"\bmodule srcnn_top\b", "module open_top", file.read_text()))
+        (ip / "hdl/verilog" / f"{file.stem}.v").write_text(
+            re.sub(r"\bmodule srcnn_top\b", "module open_top", file.read_text())
+        )
     (ip / "hdl/verilog/ports.v").write_text(VITIS_PORTS)
-    (vitis.build_folder(config) / "hls.json").write_text(json.dumps({"version": "2024.1", "cosim": False, "ip": str(ip.relative_to(vitis.build_folder(config))), "rows": []}))
+    (vitis.build_folder(config) / "hls.json").write_text(
+        json.dumps(
+            {"version": "2024.1", "cosim": False, "ip": str(ip.relative_to(vitis.build_folder(config))), "rows": []}
+        )
+    )
 
 
 def run_pytest(build, tiny):
     """Run a bench of the top with --rtl vitis in a build folder; return exit code and output."""
     network, board = tiny
-    command = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "--color=no", str(HERE / "test_srcnn_top.py"), "-k", "tiles_of_odd_sizes",
-               "--rtl", "vitis", "--network", network, "--board", board]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"SRCNN_BUILD": str(build)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-rs",
+        "-p",
+        "no:cacheprovider",
+        "--color=no",
+        str(HERE / "test_srcnn_top.py"),
+        "-k",
+        "tiles_of_odd_sizes",
+        "--rtl",
+        "vitis",
+        "--network",
+        network,
+        "--board",
+        board,
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {
+        "SRCNN_BUILD": str(build)
+    }
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return ended.returncode, ended.stdout + ended.stderr
 
@@ -73,7 +103,9 @@ def run_pytest(build, tiny):
 def test_what_vitis_exported_is_simulated(tiny, tmp_path, monkeypatch):
     config, build = load_config(*tiny), tmp_path / "build"
     code, output = run_pytest(build, tiny)
-    assert code == 0 and "1 skipped" in output and f"Vitis HLS has not exported {config.name} as it is now" in output, output
+    assert code == 0 and "1 skipped" in output and f"Vitis HLS has not exported {config.name} as it is now" in output, (
+        output
+    )
     monkeypatch.setattr(vitis, "BUILD", build)
     export(config)
     code, output = run_pytest(build, tiny)

@@ -37,7 +37,10 @@ def chains(draw, depths=st.integers(1, 8), sides=st.integers(1, 20)):
         stage = Stage(layer, 1, 1, layer.in_ch, 1)
         pe = draw(st.sampled_from([d for d in range(1, stage.mac_out_ch + 1) if stage.mac_out_ch % d == 0]), label="pe")
         folding[layer.name] = pe, draw(st.sampled_from(legal_simd(stage.mac_taps)), label="simd")
-    board = read_board("pynq_z2") | {"name": f"board{next(COUNT)}", "pack": draw(st.booleans(), label="pack"),
-                                     "tile_width": draw(sides, label="tile_width"),
-                                     "tile_height": draw(sides, label="tile_height")}
+    board = read_board("pynq_z2") | {
+        "name": f"board{next(COUNT)}",
+        "pack": draw(st.booleans(), label="pack"),
+        "tile_width": draw(sides, label="tile_width"),
+        "tile_height": draw(sides, label="tile_height"),
+    }
     return make_config(network, board, folding)

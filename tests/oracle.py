@@ -28,8 +28,13 @@ def layer(x, weight, bias, shift):
 def pad(picture, halo):
     """Return the picture [row][column] with each border pixel repeated `halo` times."""
     rows, columns = len(picture), len(picture[0])
-    return [[picture[min(max(row, 0), rows - 1)][min(max(column, 0), columns - 1)]
-             for column in range(-halo, columns + halo)] for row in range(-halo, rows + halo)]
+    return [
+        [
+            picture[min(max(row, 0), rows - 1)][min(max(column, 0), columns - 1)]
+            for column in range(-halo, columns + halo)
+        ]
+        for row in range(-halo, rows + halo)
+    ]
 
 
 def network(picture, layers):

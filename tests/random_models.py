@@ -15,5 +15,9 @@ def random_model(network="srcnn915", upscale=3, seed=915):
 def random_float_model(network, seed, spread=0.4):
     """Return a `FloatModel` for x3 of a `Network`, its weights normal with standard deviation `spread`."""
     rng = np.random.default_rng(seed)
-    return FloatModel(network, 3, tuple(rng.normal(0, spread, layer.weight_shape).astype(np.float32) for layer in network.layers),
-                      tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.layers))
+    return FloatModel(
+        network,
+        3,
+        tuple(rng.normal(0, spread, layer.weight_shape).astype(np.float32) for layer in network.layers),
+        tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.layers),
+    )

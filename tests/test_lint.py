@@ -18,10 +18,17 @@ def test_python(command):
 
 
 def test_cpp():
-    wrong = [path.name for path in format_cpp.sources() if format_cpp.formatted(path.read_text(), path.name) != path.read_text()]
+    wrong = [
+        path.name
+        for path in format_cpp.sources()
+        if format_cpp.formatted(path.read_text(), path.name) != path.read_text()
+    ]
     assert len(format_cpp.sources()) > 20 and not wrong, f"run `make format`: {wrong}"
 
 
 def test_pragmas_pass_the_formatter_as_they_are():
     text = "void f() {\n#pragma HLS DEPENDENCE variable=a.data type=inter\n int   a = 0;\n}\n"
-    assert format_cpp.formatted(text, "a.hpp") == "void f() {\n#pragma HLS DEPENDENCE variable=a.data type=inter\n    int a = 0;\n}\n"
+    assert (
+        format_cpp.formatted(text, "a.hpp")
+        == "void f() {\n#pragma HLS DEPENDENCE variable=a.data type=inter\n    int a = 0;\n}\n"
+    )

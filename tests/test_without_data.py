@@ -11,8 +11,21 @@ from model.base.paths import DATASETS, ROOT
 
 
 def run_pytest(data, *options):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {"SRCNN_DATA": str(data)}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "tests/model/test_resize.py", "-k", "published or bad_input", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {
+        "SRCNN_DATA": str(data)
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--color=no",
+        "tests/model/test_resize.py",
+        "-k",
+        "published or bad_input",
+        *options,
+    ]
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     return ended.returncode, ended.stdout + ended.stderr
 
@@ -23,8 +36,14 @@ def test_the_skipped_are_named_with_the_remedy(tmp_path, options):
     assert code == 0 and re.search(r"7 passed, 6 skipped|6 skipped, 7 passed", output), output
     section = output.partition("skipped for want of data")[2].splitlines()
     assert [line for line in section if line.startswith("tests/")] == sorted(
-        f"tests/model/test_resize.py::test_published_baselines[{name}-{upscale}]" for name in ("Set14", "Set5") for upscale in (2, 3, 4))
-    assert "6 tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds them" in section
+        f"tests/model/test_resize.py::test_published_baselines[{name}-{upscale}]"
+        for name in ("Set14", "Set5")
+        for upscale in (2, 3, 4)
+    )
+    assert (
+        "6 tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds them"
+        in section
+    )
 
 
 def test_a_part_of_the_data_is_not_enough(tmp_path):

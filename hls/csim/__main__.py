@@ -19,8 +19,13 @@ from model.graph.network import DEFAULT_NETWORK, list_networks
 @click.command()
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="A network, or `all`.")
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
-@click.option("--types", type=click.Choice(["amd", "native", "both"]), default="both", show_default=True,
-              help="AMD's simulation types with g++, the _BitInt types with clang, or both.")
+@click.option(
+    "--types",
+    type=click.Choice(["amd", "native", "both"]),
+    default="both",
+    show_default=True,
+    help="AMD's simulation types with g++, the _BitInt types with clang, or both.",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the test vectors.")
 @report_user_errors
 def main(network: str, board: str, types: str, seed: int) -> None:
@@ -29,10 +34,16 @@ def main(network: str, board: str, types: str, seed: int) -> None:
         config = load_config(name, board)
         folder = write_vectors(config, BUILD / "csim" / "vectors" / f"{config.name}-{seed}", seed)
         for kind in ("amd", "native") if types == "both" else (types,):
-            print(f"csim {config.name}, {'AMD types (g++)' if kind == 'amd' else '_BitInt types (clang)'}, seed {seed}", flush=True)
+            print(
+                f"csim {config.name}, {'AMD types (g++)' if kind == 'amd' else '_BitInt types (clang)'}, seed {seed}",
+                flush=True,
+            )
             result = subprocess.run([str(testbench(config, kind)), str(folder)])
             if result.returncode:
-                print(f"again: python -m hls.csim --network {name} --board {board} --types {kind} --seed {seed}", file=sys.stderr)
+                print(
+                    f"again: python -m hls.csim --network {name} --board {board} --types {kind} --seed {seed}",
+                    file=sys.stderr,
+                )
                 sys.exit(1)
 
 

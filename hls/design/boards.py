@@ -42,10 +42,20 @@ def _check_board(described, path):
     """Raise `UserError` unless a board description has all it needs."""
     if not isinstance(described["pack"], bool):
         raise UserError(f"{path} has pack = {described['pack']!r}; it is true (two products per DSP) or false")
-    kinds = {"name": str, "part": str, "clock_mhz": (int, float), "tile_width": int, "tile_height": int, "budget": dict, "folding": dict}
+    kinds = {
+        "name": str,
+        "part": str,
+        "clock_mhz": (int, float),
+        "tile_width": int,
+        "tile_height": int,
+        "budget": dict,
+        "folding": dict,
+    }
     for key, kind in kinds.items():
         if not isinstance(described.get(key), kind):
-            raise UserError(f"{path} lacks the key {key!r} or has it of the wrong kind; compare it with {DEFAULT_BOARD}.toml")
+            raise UserError(
+                f"{path} lacks the key {key!r} or has it of the wrong kind; compare it with {DEFAULT_BOARD}.toml"
+            )
     for key in LIMITS:
         number = described["budget"].get(key)
         if type(number) is not int or number < 0:

@@ -81,7 +81,10 @@ class Config:
             "packet_version": PACKET_VERSION,
             "formats": [ACT_BITS, WEIGHT_BITS, BIAS_BITS, MAX_SHIFT],
             "max_tile": [self.max_width, self.max_height],
-            "layers": [[s.layer.name, s.layer.k, s.layer.in_ch, s.layer.out_ch, s.layer.relu, s.pe, s.simd, s.scatter] for s in self.stages],
+            "layers": [
+                [s.layer.name, s.layer.k, s.layer.in_ch, s.layer.out_ch, s.layer.relu, s.pe, s.simd, s.scatter]
+                for s in self.stages
+            ],
         }
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).digest()
         return int.from_bytes(digest[:4], "little")
@@ -109,7 +112,16 @@ def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int
         stages.append(stage)
         in_word = layer.out_ch if stage.scatter else stage.pe  # channels per output word
         max_w -= layer.k - 1
-    return Config(network, board["name"], board["part"], board["clock_mhz"], board["budget"], board["tile_width"], board["tile_height"], tuple(stages))
+    return Config(
+        network,
+        board["name"],
+        board["part"],
+        board["clock_mhz"],
+        board["budget"],
+        board["tile_width"],
+        board["tile_height"],
+        tuple(stages),
+    )
 
 
 def _check_tile(network, width, height):
@@ -117,7 +129,13 @@ def _check_tile(network, width, height):
     for what, value, most in (("tile_width", width, (1 << 16) - 1), ("tile_height", height, (1 << 15) - 1)):
         most -= 2 * network.halo
         if type(value) is not int or not 1 <= value <= most:
-            held = f", so that the line buffers would hold rows of {value + 2 * network.halo}" if what == "tile_width" and type(value) is int else ""
+            held = (
+                f", so that the line buffers would hold rows of {value + 2 * network.halo}"
+                if what == "tile_width" and type(value) is int
+                else ""
+            )
             nearest = min(max(value, 1), most) if type(value) is int else 1
-            raise UserError(f"{what} = {value}{held}; {network.name} needs {2 * network.halo} pixels of halo and one of output, and with halo it has to "
-                            f"stay below {most + 2 * network.halo + 1}; the nearest legal value is {nearest}")
+            raise UserError(
+                f"{what} = {value}{held}; {network.name} needs {2 * network.halo} pixels of halo and one of output, and with halo it has to "
+                f"stay below {most + 2 * network.halo + 1}; the nearest legal value is {nearest}"
+            )

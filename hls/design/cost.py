@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
-DISTRIBUTED_DEPTH = 64     # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
-BEAT_BITS = 64             # of a parameter word, and of a piece of a PE's weights (hls/kernels/conv_stage.hpp)
-MAX_WORD = 4096            # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
+DISTRIBUTED_DEPTH = 64  # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
+BEAT_BITS = 64  # of a parameter word, and of a piece of a PE's weights (hls/kernels/conv_stage.hpp)
+MAX_WORD = 4096  # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
 # Simple dual-port block RAMs: words -> bits of a word.
 RAMB36 = {512: 72, 1024: 36, 2048: 18, 4096: 9, 8192: 4, 16384: 2, 32768: 1}
 RAMB18 = {512: 36, 1024: 18, 2048: 9, 4096: 4, 8192: 2, 16384: 1}
-PIPELINE_WORDS = 16        # words of a MAC array's output FIFO beyond its declared depth: about one for each pipeline stage
+PIPELINE_WORDS = 16  # words of a MAC array's output FIFO beyond its declared depth: about one for each pipeline stage
 
 
 class Cost(typing.NamedTuple):
@@ -43,8 +43,26 @@ class Cost(typing.NamedTuple):
 
 
 # Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
-LUT = {"rotation": 0.556, "window": 0.0, "adders": 0.924, "accumulators": 2.498, "requantise": 8.772, "control": 478.261, "sum_stage": 0.0, "sum_chains": 0.906}
-FF = {"rotation": 1.09, "window": 0.597, "adders": 1.2, "accumulators": 2.801, "requantise": 6.35, "control": 275.981, "sum_stage": 0.0, "sum_chains": 1.71}
+LUT = {
+    "rotation": 0.556,
+    "window": 0.0,
+    "adders": 0.924,
+    "accumulators": 2.498,
+    "requantise": 8.772,
+    "control": 478.261,
+    "sum_stage": 0.0,
+    "sum_chains": 0.906,
+}
+FF = {
+    "rotation": 1.09,
+    "window": 0.597,
+    "adders": 1.2,
+    "accumulators": 2.801,
+    "requantise": 6.35,
+    "control": 275.981,
+    "sum_stage": 0.0,
+    "sum_chains": 1.71,
+}
 PARSER = Cost(lut=672, ff=555)
 PACKER = Cost(lut=454, ff=516)
 
@@ -68,8 +86,11 @@ class Ram(typing.NamedTuple):
         if self.distributed:
             return Cost(lut=self.count * distributed_lut(self.width, self.depth))
         # The aspect ratio that takes the fewest blocks. Where they are stacked, LUTs choose between them.
-        blocks, stack = min((share * -(-self.width // bits) * stack, stack) for share, shapes in ((1, RAMB36), (0.5, RAMB18))
-                            for stack, bits in ((-(-self.depth // words), bits) for words, bits in shapes.items()))
+        blocks, stack = min(
+            (share * -(-self.width // bits) * stack, stack)
+            for share, shapes in ((1, RAMB36), (0.5, RAMB18))
+            for stack, bits in ((-(-self.depth // words), bits) for words, bits in shapes.items())
+        )
         return Cost(bram36=self.count * blocks, lut=self.count * self.width * (stack > 1))
 
 
@@ -86,7 +107,10 @@ def distributed_lut(width: int, depth: int) -> int:
 def mac_rams(stage: Stage) -> list[Ram]:
     """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/conv_stage.hpp)."""
     whole, rest = divmod(stage.simd * WEIGHT_BITS, BEAT_BITS)
-    rams = [Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold), Ram("weights, the rest", stage.pe * bool(rest), rest, stage.fold)]
+    rams = [
+        Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold),
+        Ram("weights, the rest", stage.pe * bool(rest), rest, stage.fold),
+    ]
     if not stage.scatter:
         rams.append(Ram("bias_shift", stage.pe, BIAS_BITS + 5, stage.out_fold))
     if stage.mac_k > 1:
@@ -98,7 +122,9 @@ def mac_memory(stage: Stage) -> Cost:
     """Return the `Cost` of a MAC array's RAMs, of the registers in front of them, and of its output FIFO, which holds two
     positions and the pipeline."""
     address = index_bits(stage.fold)
-    parcel = BEAT_BITS + address + index_bits(stage.pe) + index_bits(stage.weight_beats) + 3   # of a PE; 3: valid, here, bias
+    parcel = (
+        BEAT_BITS + address + index_bits(stage.pe) + index_bits(stage.weight_beats) + 3
+    )  # of a PE; 3: valid, here, bias
     registers = Cost(ff=stage.pe * (parcel + address))
     width = stage.pe * (stage.raw_bits if stage.scatter else ACT_BITS)
     fifo = Cost(lut=distributed_lut(width, 2 * stage.out_fold + PIPELINE_WORDS))
@@ -132,8 +158,10 @@ def mac_sizes(stage: Stage) -> dict[str, int]:
     acc_bits = stage.raw_bits if stage.scatter else layer.acc_bits
     window = stage.tap_fold * stage.simd * ACT_BITS
     return {
-        "rotation": window if stage.tap_fold > 1 else 0,    # each bit comes from its neighbour in the window or in the column
-        "window": window + (stage.mac_k + 1) * layer.in_ch * ACT_BITS,   # and column, pixel
+        "rotation": window
+        if stage.tap_fold > 1
+        else 0,  # each bit comes from its neighbour in the window or in the column
+        "window": window + (stage.mac_k + 1) * layer.in_ch * ACT_BITS,  # and column, pixel
         "adders": adder_bits(stage),
         "accumulators": stage.pe * acc_bits,
         "requantise": 0 if stage.scatter else stage.pe * acc_bits,
@@ -154,8 +182,10 @@ def mac_widest(stage: Stage) -> dict[str, int]:
 def sum_widest(stage: Stage) -> dict[str, int]:
     """Return {what: bits} of the widest ap_int values of the second half of a scattering stage."""
     layer = stage.layer
-    return {"the products of a position": stage.mac_out_ch * stage.raw_bits,
-            "the partial sums of a position": layer.out_ch * (layer.k - 1) * layer.acc_bits}
+    return {
+        "the products of a position": stage.mac_out_ch * stage.raw_bits,
+        "the partial sums of a position": layer.out_ch * (layer.k - 1) * layer.acc_bits,
+    }
 
 
 def sum_sizes(stage: Stage) -> dict[str, int]:

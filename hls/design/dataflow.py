@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from hls.design.stage import Stage
 
 CTRL_DEPTH, ANSWER_DEPTH = 4, 8
-END_DEPTH = 16  # of pixels behind the parser, and of words in front of the packer: enough for what is in flight in a burst
+END_DEPTH = (
+    16  # of pixels behind the parser, and of words in front of the packer: enough for what is in flight in a burst
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,11 @@ def join(processes: tuple[Process, ...]) -> Dataflow:
     for process in inner:
         words = FIFO_POSITIONS * process.out_words
         following = Stream(f"{process.name}_ctrl", "ctrl_t", CTRL_DEPTH)
-        out = Stream(f"{process.name}_data", f"{process.name}_kernel::out_t", max(words, END_DEPTH) if process is inner[-1] else words)
+        out = Stream(
+            f"{process.name}_data",
+            f"{process.name}_kernel::out_t",
+            max(words, END_DEPTH) if process is inner[-1] else words,
+        )
         joined.append(Joined(process, (ctrl.name, data.name, following.name, out.name), 2))
         streams += [following, out]
         ctrl, data = following, out

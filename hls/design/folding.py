@@ -42,10 +42,17 @@ def candidates(layer: Conv, max_w: int, pack: bool, most: int | None = None) -> 
         on the stage before, and costs next to nothing.
     """
     shape = Stage(layer, 1, 1, layer.in_ch, max_w, pack)
-    stages = [Stage(layer, pe, simd, layer.in_ch, max_w, pack)
-              for pe in range(1, shape.mac_out_ch + 1) if shape.mac_out_ch % pe == 0 for simd in legal_simd(shape.mac_taps)]
-    return [(stage, total(process.cost for process in stage.processes))
-            for stage in stages if (most is None or stage.fold <= most) and widest(stage) <= MAX_WORD]
+    stages = [
+        Stage(layer, pe, simd, layer.in_ch, max_w, pack)
+        for pe in range(1, shape.mac_out_ch + 1)
+        if shape.mac_out_ch % pe == 0
+        for simd in legal_simd(shape.mac_taps)
+    ]
+    return [
+        (stage, total(process.cost for process in stage.processes))
+        for stage in stages
+        if (most is None or stage.fold <= most) and widest(stage) <= MAX_WORD
+    ]
 
 
 def widest(stage: Stage) -> int:
@@ -73,7 +80,9 @@ def search(network: Network, board: dict, tile_width: int | None = None, pack: b
     """
     board = board | {"pack": board["pack"] if pack is None else pack}
     widths = [tile_width] if tile_width else _widths(network, board["tile_width"])
-    narrowest = _search(network, board | {"tile_width": widths[-1]})    # the least memory: no other width takes fewer cycles
+    narrowest = _search(
+        network, board | {"tile_width": widths[-1]}
+    )  # the least memory: no other width takes fewer cycles
     if narrowest is None:
         return None
     for width in widths:
@@ -96,7 +105,13 @@ def _search(network, board, most=None):
     """Return (cycles, {layer: (pe, simd)}), or None if nothing that fits takes `most` cycles or fewer."""
     max_w, choices = board["tile_width"] + 2 * network.halo, []
     for layer in network.layers:
-        choices.append([(stage, cost) for stage, cost in candidates(layer, max_w, board["pack"], most) if fits(cost, board["budget"])])
+        choices.append(
+            [
+                (stage, cost)
+                for stage, cost in candidates(layer, max_w, board["pack"], most)
+                if fits(cost, board["budget"])
+            ]
+        )
         max_w -= layer.k - 1
     ends = PARSER + PACKER
     for cycles in sorted({stage.fold for stages in choices for stage, _ in stages}):
@@ -133,10 +148,13 @@ def remedy(config: Config, board: dict, what: str) -> str:
     """Return what to do about a configuration that takes too much of a resource: the nearest thing that fits."""
     folding = {stage.layer.name: (stage.pe, stage.simd) for stage in config.stages}
     if what in ("bram36", "uram"):
-        def fits_at(width):
-            return fits(total(make_config(config.network, board | {"tile_width": width}, folding).costs), board["budget"])
 
-        low, high = 0, config.tile_width   # at `low` it fits, at `high` it doesn't
+        def fits_at(width):
+            return fits(
+                total(make_config(config.network, board | {"tile_width": width}, folding).costs), board["budget"]
+            )
+
+        low, high = 0, config.tile_width  # at `low` it fits, at `high` it doesn't
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (middle, high) if fits_at(middle) else (low, middle)
@@ -146,5 +164,7 @@ def remedy(config: Config, board: dict, what: str) -> str:
     if best is None:
         return f"no folding fits; choose a narrower tile than {board['tile_width']}, a larger part or a smaller network"
     at_width = "" if best.tile_width == config.tile_width else f" and tile_width = {best.tile_width}"
-    return (f"the best that fits is {', '.join(f'{s.layer.name} {s.pe} x {s.simd}' for s in best.stages)} (pe x simd){at_width}, {best.dsp} DSPs"
-            + ("" if board["pack"] else ", or more with pack = true"))
+    return (
+        f"the best that fits is {', '.join(f'{s.layer.name} {s.pe} x {s.simd}' for s in best.stages)} (pe x simd){at_width}, {best.dsp} DSPs"
+        + ("" if board["pack"] else ", or more with pack = true")
+    )

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 RESERVED = "srcnn_"
 
 
-def load_config(network: str | Network = "srcnn915", board: str = DEFAULT_BOARD, *, folding: dict[str, tuple[int, int]] | None = None, tile_width: int | None = None, tile_height: int | None = None, pack: bool | None = None) -> Config:
+def load_config(
+    network: str | Network = "srcnn915",
+    board: str = DEFAULT_BOARD,
+    *,
+    folding: dict[str, tuple[int, int]] | None = None,
+    tile_width: int | None = None,
+    tile_height: int | None = None,
+    pack: bool | None = None,
+) -> Config:
     """Read a board file and put a network on it.
 
     Parameters
@@ -52,11 +60,21 @@ def load_config(network: str | Network = "srcnn915", board: str = DEFAULT_BOARD,
         try:
             folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
         except (KeyError, TypeError) as error:
-            raise UserError(f"{described['path']} has no folding for {network.name} ({error} is missing); add [folding.{network.name}], "
-                            f"`make folding BOARD={board} NETWORK={network.name}` proposes one") from error
+            raise UserError(
+                f"{described['path']} has no folding for {network.name} ({error} is missing); add [folding.{network.name}], "
+                f"`make folding BOARD={board} NETWORK={network.name}` proposes one"
+            ) from error
     own_width = entries.get("tile_width") if isinstance(entries, dict) else None  # narrower where memory is short
-    described |= {key: value for key, value in (("tile_width", own_width), ("tile_width", tile_width), ("tile_height", tile_height), ("pack", pack))
-                  if value is not None}
+    described |= {
+        key: value
+        for key, value in (
+            ("tile_width", own_width),
+            ("tile_width", tile_width),
+            ("tile_height", tile_height),
+            ("pack", pack),
+        )
+        if value is not None
+    }
     config = make_config(network, described, folding)
     _check_names(config)
     for stage in config.stages:
@@ -70,32 +88,49 @@ def _check_names(config):
     names = [process.name for process in config.processes]
     for name in names:
         if names.count(name) > 1 or name.startswith(RESERVED):
-            raise UserError(f"two processes would be named {name}: of a layer, its sum, parser and packer; name the layer of {config.network.name} otherwise"
-                            if names.count(name) > 1 else f"a layer can't be named {name}: what begins with {RESERVED} is of the top itself; choose another name")
+            raise UserError(
+                f"two processes would be named {name}: of a layer, its sum, parser and packer; name the layer of {config.network.name} otherwise"
+                if names.count(name) > 1
+                else f"a layer can't be named {name}: what begins with {RESERVED} is of the top itself; choose another name"
+            )
 
 
 def _check_fold(stage):
     divisors = [d for d in range(1, stage.mac_out_ch + 1) if stage.mac_out_ch % d == 0]
     for what, value, whole, legal, rule in (
-            ("pe", stage.pe, stage.mac_out_ch, divisors, "does not divide"),
-            ("simd", stage.simd, stage.mac_taps, legal_simd(stage.mac_taps), "takes no fewer steps than a smaller one for")):
+        ("pe", stage.pe, stage.mac_out_ch, divisors, "does not divide"),
+        ("simd", stage.simd, stage.mac_taps, legal_simd(stage.mac_taps), "takes no fewer steps than a smaller one for"),
+    ):
         if type(value) is not int or value not in legal:
             nearest = min(legal, key=lambda d: abs(d - value) if type(value) is int else d)
-            raise UserError(f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}")
+            raise UserError(
+                f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}"
+            )
     for what, value in [item for process in stage.processes for item in process.widest.items()]:
         if value > MAX_WORD:
-            raise UserError(f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} (AP_INT_MAX_W); "
-                            f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels")
+            raise UserError(
+                f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} (AP_INT_MAX_W); "
+                f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels"
+            )
 
 
 def _check_budget(config, board):
     """Raise `UserError` if a configuration takes more than its board has; DSPs are counted, the rest is modelled."""
-    used, named = total(config.costs), {"dsp": "DSPs", "bram36": "BRAM36", "uram": "URAM", "lut": "LUTs", "ff": "flip-flops"}
+    used, named = (
+        total(config.costs),
+        {"dsp": "DSPs", "bram36": "BRAM36", "uram": "URAM", "lut": "LUTs", "ff": "flip-flops"},
+    )
     for what, share in LIMITS.items():
         budget, number = config.budget[what], getattr(used, what)
         if number > share * budget:
             digits = 0 if what in ("lut", "ff") else 1
-            each = ", ".join(f"{name} {round(getattr(cost, what), digits):g}" for name, cost in config.costs.items() if getattr(cost, what))
+            each = ", ".join(
+                f"{name} {round(getattr(cost, what), digits):g}"
+                for name, cost in config.costs.items()
+                if getattr(cost, what)
+            )
             may = f" and {int(share * budget)} may be used" if share < 1 else ""
-            raise UserError(f"{config.network.name} at this folding and tile width {config.tile_width} takes {round(number, digits):g} {named[what]} ({each}), "
-                            f"{config.board} has {budget}{may}; {remedy(config, board, what)}")
+            raise UserError(
+                f"{config.network.name} at this folding and tile width {config.tile_width} takes {round(number, digits):g} {named[what]} ({each}), "
+                f"{config.board} has {budget}{may}; {remedy(config, board, what)}"
+            )

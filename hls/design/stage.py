@@ -23,7 +23,7 @@ class Stage:
     pe: int
     simd: int
     in_word: int  # channels per word of the input stream
-    max_w: int    # positions of the widest row at its input: what its line buffer holds
+    max_w: int  # positions of the widest row at its input: what its line buffer holds
     pack: bool = True  # two products per DSP (hls/kernels/products.hpp)
 
     @functools.cached_property

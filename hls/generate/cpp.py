@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def sources(config: Config) -> dict[str, str]:
     """Return {file name: text} of all that is generated for a configuration."""
-    return {"srcnn_config.hpp": header_text(config), "srcnn_top.hpp": top_header(config), "srcnn_top.cpp": top_source(config)}
+    return {
+        "srcnn_config.hpp": header_text(config),
+        "srcnn_top.hpp": top_header(config),
+        "srcnn_top.cpp": top_source(config),
+    }
 
 
 def write_sources(config: Config, folder: pathlib.Path | None = None) -> pathlib.Path:

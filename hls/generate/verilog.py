@@ -96,9 +96,19 @@ def build_rtl(config: Config, progress: bool = False) -> Rtl:
     UserError
         If a tool is missing, or a kernel is outside the subset of C++ that the route takes.
     """
-    used = sorted([pathlib.Path(__file__).resolve(), *KERNELS.glob("*.*pp"), *OPEN.rglob("*.py"), *OPEN.rglob("*.h"), *OPEN.rglob("*.sv")])
+    used = sorted(
+        [
+            pathlib.Path(__file__).resolve(),
+            *KERNELS.glob("*.*pp"),
+            *OPEN.rglob("*.py"),
+            *OPEN.rglob("*.h"),
+            *OPEN.rglob("*.sv"),
+        ]
+    )
     recipe = sources(config), timing_of(config), [tool_version(tool) for tool in TOOLS]
-    folder = built(BUILD / "rtl" / f"{config.name}-{digest(recipe, used, ROOT)}", lambda folder: _build(config, folder, progress))
+    folder = built(
+        BUILD / "rtl" / f"{config.name}-{digest(recipe, used, ROOT)}", lambda folder: _build(config, folder, progress)
+    )
     described = json.loads((folder / "rtl.json").read_text())
     return Rtl(folder, tuple(folder / name for name in described["files"]), described["stages"])
 
@@ -133,7 +143,10 @@ def _build(config, folder, progress):
         files |= dict.fromkeys(write_stage(stage, folder, depths))
         instances.append((process.name, process.name, connection))
         described[process.name] = {
-            "kernel": kernels[process.name], "depth": stage.depth, "longest_ps": stage.longest_ps, "budget_ps": timing.budget_ps,
+            "kernel": kernels[process.name],
+            "depth": stage.depth,
+            "longest_ps": stage.longest_ps,
+            "budget_ps": timing.budget_ps,
             "state_bits": sum(register.width for register in step.registers),
             "streams": {p.name: [p.direction, p.width] for p in step.ports if p.direction in ("in", "out")},
             "rams": {p.name: [p.depth, p.width] for p in step.ports if p.direction == "read"},
@@ -164,12 +177,24 @@ def main(network: str, board: str) -> None:
 
     started = time.monotonic()
     rtl = build_rtl(load_config(network, board), progress=True)
-    rows = [{"stage": name, "kernel": s["kernel"], "pipeline stages": s["depth"], "longest path (ps, model)": s["longest_ps"], "budget (ps)": s["budget_ps"],
-             "state bits": s["state_bits"], "RAM bits": sum(d * w for d, w in s["rams"].values())} for name, s in rtl.stages.items()]
+    rows = [
+        {
+            "stage": name,
+            "kernel": s["kernel"],
+            "pipeline stages": s["depth"],
+            "longest path (ps, model)": s["longest_ps"],
+            "budget (ps)": s["budget_ps"],
+            "state bits": s["state_bits"],
+            "RAM bits": sum(d * w for d, w in s["rams"].values()),
+        }
+        for name, s in rtl.stages.items()
+    ]
     print(table(rows))
     complaints = lint(rtl.files, "srcnn_top")
     if complaints:
-        raise UserError(f"Verilator's lint complains: {complaints.splitlines()[0]}; please report it with the configuration")
+        raise UserError(
+            f"Verilator's lint complains: {complaints.splitlines()[0]}; please report it with the configuration"
+        )
     print(f"{os.path.relpath(rtl.folder)}: {len(rtl.files)} files, lint clean, {time.monotonic() - started:.1f} s")
 
 

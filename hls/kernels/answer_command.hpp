@@ -1,5 +1,5 @@
-// What the parser tells the packer, in the order of the packets: which answer to send, and how a tile ended. The size of a
-// tile's output comes from the last stage (stage_command.hpp).
+// What the parser tells the packer, in the order of the packets: which answer to send, and how a tile ended. The size
+// of a tile's output comes from the last stage (stage_command.hpp).
 #pragma once
 #include "types.hpp"
 
@@ -9,8 +9,8 @@ constexpr int ANSWER_TILE = 0, ANSWER_TILE_END = 1, ANSWER_LOADED = 2, ANSWER_ID
 
 struct answer_command {
     ap_uint<3> kind;
-    bool last;               // the transfer ended with this packet: so does the answer
-    ap_uint<8> error;        // of ANSWER_ERROR; on ANSWER_TILE_END: an error answer follows the tile
+    bool last;         // the transfer ended with this packet: so does the answer
+    ap_uint<8> error;  // of ANSWER_ERROR; on ANSWER_TILE_END: an error answer follows the tile
     ap_uint<32> tag;
 
     answer_t pack() const {

@@ -12,9 +12,9 @@ template <class L> struct column_source {
     typedef typename shape::pixel_t pixel_t;
 
     line_buffer<L::K, L::IN_CH * ACT_BITS, L::MAX_W> lines;
-    bool fetching = false;             // words of this tile are still to come
-    bool valid = false;                // `column` waits to enter the window
-    bool yields = false;               // a window that ends in it gives an output
+    bool fetching = false;  // words of this tile are still to come
+    bool valid = false;     // `column` waits to enter the window
+    bool yields = false;    // a window that ends in it gives an output
     coord_t last_x = 0, last_y = 0, x = 0, y = 0;
     ap_uint<index_bits(shape::WORDS)> word = 0;
     pixel_t pixel = 0;
@@ -32,7 +32,8 @@ template <class L> struct column_source {
     void fetch(in_t value) {
 #pragma HLS INLINE
         constexpr int KEPT = (L::IN_CH - L::IN_WORD) * ACT_BITS;
-        pixel = shape::WORDS == 1 ? pixel_t(value) : pixel_t((pixel >> (L::IN_WORD * ACT_BITS)) | (pixel_t(value) << KEPT));
+        pixel =
+            shape::WORDS == 1 ? pixel_t(value) : pixel_t((pixel >> (L::IN_WORD * ACT_BITS)) | (pixel_t(value) << KEPT));
         const bool whole = word == shape::WORDS - 1;
         word = next_count(word, whole);
         if (whole) {

@@ -24,10 +24,10 @@ template <class L> struct conv_shape {
     typedef ap_uint<L::IN_WORD * ACT_BITS> in_t;
     typedef ap_uint<L::PE * OUT_BITS> out_t;
     typedef ap_int<L::ACC_BITS> acc_t;
-    typedef ap_uint<SIMD_BITS> taps_t;                   // SIMD weights of one PE, the first in the low bits
+    typedef ap_uint<SIMD_BITS> taps_t;  // SIMD weights of one PE, the first in the low bits
     typedef ap_uint<L::IN_CH * ACT_BITS> pixel_t;
     typedef ap_uint<COLUMN * ACT_BITS> column_t;
-    typedef ap_uint<BIAS_BITS + 5> bias_shift_t;         // bias in the low BIAS_BITS, shift above
+    typedef ap_uint<BIAS_BITS + 5> bias_shift_t;  // bias in the low BIAS_BITS, shift above
     typedef ap_uint<index_bits(FOLD)> fold_t;
     typedef ap_uint<index_bits(TAP_FOLD)> tap_t;
     typedef ap_uint<index_bits(OUT_FOLD)> pass_t;

@@ -25,7 +25,8 @@ template <class L> struct conv_stage {
     typedef typename shape::fold_t fold_t;
     typedef typename shape::tap_t tap_t;
     typedef typename shape::pass_t pass_t;
-    static constexpr int FOLD = shape::FOLD, TAP_FOLD = shape::TAP_FOLD, WORDS = shape::WORDS, OUT_BITS = shape::OUT_BITS;
+    static constexpr int FOLD = shape::FOLD, TAP_FOLD = shape::TAP_FOLD, WORDS = shape::WORDS,
+                         OUT_BITS = shape::OUT_BITS;
     static constexpr int PARAM_BEATS = shape::PARAM_BEATS;
 
     message_gate<L::K - 1> gate;
@@ -34,14 +35,14 @@ template <class L> struct conv_stage {
     window<L> win;
     mac_array<L> mac;
 
-    bool running = false;                    // false: waiting for a command, or passing parameters
-    bool settling = false;                   // the last parameters are on their way
+    bool running = false;   // false: waiting for a command, or passing parameters
+    bool settling = false;  // the last parameters are on their way
     // `fold` is the step within the position; `last` and `late` are what is asked of it, kept beside it, since whether
     // the next step waits for input depends on them.
     bool busy = false;
     fold_t fold = 0;
-    bool last = FOLD == 1;                   // fold == FOLD - 1
-    bool late = FOLD - 1 <= WORDS;           // fold >= FOLD - 1 - WORDS
+    bool last = FOLD == 1;          // fold == FOLD - 1
+    bool late = FOLD - 1 <= WORDS;  // fold >= FOLD - 1 - WORDS
     tap_t tap_pass = 0;
     pass_t out_pass = 0;
 

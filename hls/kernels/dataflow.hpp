@@ -1,4 +1,5 @@
-// How the stages of a dataflow run: for ever in hardware; in software until their inputs are used up, or clock by clock.
+// How the stages of a dataflow run: for ever in hardware; in software until their inputs are used up, or clock by
+// clock.
 #pragma once
 #include "types.hpp"
 

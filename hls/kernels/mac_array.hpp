@@ -60,7 +60,8 @@ template <class L> struct mac_array {
     mac_simd_pair:
         for (int s = 0; s < L::SIMD; s++) {
 #pragma HLS UNROLL
-            const packed_product_t product = multiply_pair(pack_weights(weight_of(low_taps, s), weight_of(high_taps, s)), x[s]);
+            const packed_product_t product =
+                multiply_pair(pack_weights(weight_of(low_taps, s), weight_of(high_taps, s)), x[s]);
             low += low_product(product);
             high += high_product(product);
         }

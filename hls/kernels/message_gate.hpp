@@ -1,4 +1,5 @@
-// What a stage does with the messages on its control stream: whose the next word is, and what goes on to the next stage.
+// What a stage does with the messages on its control stream: whose the next word is, and what goes on to the next
+// stage.
 #pragma once
 #include "stage_command.hpp"
 
@@ -15,8 +16,9 @@ template <int SHRINK> struct message_gate {
         return !loading && !passing;
     }
 
-    // A word has been read, and `end` says that it is the stage's last parameter. Pass on what the stages behind have to know:
-    // the size of a tile, less what is lost here; that a load goes on behind this stage; parameters that are not its own.
+    // A word has been read, and `end` says that it is the stage's last parameter. Pass on what the stages behind have
+    // to know: the size of a tile, less what is lost here; that a load goes on behind this stage; parameters that are
+    // not its own.
     void pass(ctrl_t message, bool end, hls::stream<ctrl_t>& next) {
 #pragma HLS INLINE
         const bool command = idle(), more = !message[64];

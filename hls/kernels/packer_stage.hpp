@@ -11,11 +11,14 @@ namespace srcnn {
 
 template <class L> struct packer_stage {
     static constexpr int IDLE = 0, HEADER0 = 1, HEADER1 = 2, INFO0 = 3, INFO1 = 4, PIXELS = 5, HOLD = 6;  // states
-    static constexpr int BYTES = L::WORD % 8 == 0 ? 8 : L::WORD % 4 == 0 ? 4 : L::WORD % 2 == 0 ? 2 : 1;  // placed in a step
+    static constexpr int BYTES = L::WORD % 8 == 0   ? 8
+                                 : L::WORD % 4 == 0 ? 4
+                                 : L::WORD % 2 == 0 ? 2
+                                                    : 1;  // placed in a step
     static constexpr int BITS = BYTES * ACT_BITS;
-    static constexpr int PARTS = L::WORD / BYTES;     // steps of a word
-    static constexpr int STEPS = L::OUT_CH / BYTES;   // steps of a position
-    static constexpr int LANES = 8 / BYTES;           // steps of a beat
+    static constexpr int PARTS = L::WORD / BYTES;    // steps of a word
+    static constexpr int STEPS = L::OUT_CH / BYTES;  // steps of a position
+    static constexpr int LANES = 8 / BYTES;          // steps of a beat
     static_assert(ACT_BITS == 8, "a beat holds eight activations");
     static_assert(L::OUT_CH % L::WORD == 0, "the word has to divide the output channels");
 
@@ -23,8 +26,8 @@ template <class L> struct packer_stage {
 
     ap_uint<3> state = IDLE;
     answer_command answer = answer_command();
-    coord_t last_x = 0;                             // of a row of the output: its length, less one
-    coord_t rest_x = 0, rest_y = 0;                 // positions left in the row and rows left, without this one
+    coord_t last_x = 0;              // of a row of the output: its length, less one
+    coord_t rest_x = 0, rest_y = 0;  // positions left in the row and rows left, without this one
     ap_uint<index_bits(STEPS)> step_of_position = 0;
     ap_uint<index_bits(PARTS)> part = 0;
     in_t word = 0;
@@ -43,11 +46,14 @@ template <class L> struct packer_stage {
 #pragma HLS INLINE
         return state == HEADER1 && answer.kind == ANSWER_TILE;
     }
-    bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers, hls::stream<in_t>& in, hls::stream<beat_t>&) const {
-        return !(wants_size() && ctrl.empty()) && !(wants_answer() && answers.empty()) && !(wants_pixel() && in.empty());
+    bool ready(hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers, hls::stream<in_t>& in,
+               hls::stream<beat_t>&) const {
+        return !(wants_size() && ctrl.empty()) && !(wants_answer() && answers.empty()) &&
+               !(wants_pixel() && in.empty());
     }
 
-    void step(hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers, hls::stream<in_t>& in, hls::stream<beat_t>& out) {
+    void step(hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers, hls::stream<in_t>& in,
+              hls::stream<beat_t>& out) {
 #pragma HLS INLINE
         bool send = false, last = false;
         ap_uint<64> data = 0;

@@ -1,7 +1,7 @@
 // The parameters of a convolution stage: RAMs beside the multipliers that use them, and the way there.
 //
-// Parameters go from PE to PE through a register in each PE, from which it writes its RAMs: no word has to reach all PEs
-// at once, which lie all over the device. For the same reason each PE counts the address of its weights for itself.
+// Parameters go from PE to PE through a register in each PE, from which it writes its RAMs: no word has to reach all
+// PEs at once, which lie all over the device. For the same reason each PE counts the address of its weights for itself.
 #pragma once
 #include "conv_shape.hpp"
 #include "ram.hpp"
@@ -18,7 +18,7 @@ template <class L> struct parameters {
 
     // A parameter word on its way through the PEs, and where it belongs.
     struct parcel {
-        bool valid = false, here = false;    // here: it belongs to the PE that holds it
+        bool valid = false, here = false;  // here: it belongs to the PE that holds it
         bool bias = false;
         pe_t pe = 0;
         piece_t piece = 0;
@@ -29,7 +29,7 @@ template <class L> struct parameters {
     // A RAM for each 64-bit piece of a PE's weights.
     ram<param_t, shape::FOLD> weights[L::PE][shape::WEIGHT_BEATS];
     ram<bias_shift_t, shape::OUT_FOLD> bias_shift[L::PE];
-    fold_t weight_address[L::PE] = {};       // of the step to come
+    fold_t weight_address[L::PE] = {};  // of the step to come
     parcel parcels[L::PE];
     // Where the next word belongs.
     bool load_bias = false;
@@ -42,8 +42,8 @@ template <class L> struct parameters {
         load_address = 0;
     }
 
-    // Send a word on its way. Weights come by fold step, PE and 64-bit piece, then bias and shift by output channel; true with
-    // the last word.
+    // Send a word on its way. Weights come by fold step, PE and 64-bit piece, then bias and shift by output channel;
+    // true with the last word.
     bool load(param_t word) {
 #pragma HLS INLINE
         parcels[0].valid = true;
@@ -55,7 +55,8 @@ template <class L> struct parameters {
         parcels[0].word = word;
         const bool whole = load_bias || load_piece == shape::WEIGHT_BEATS - 1;
         const bool last_pe = whole && load_pe == L::PE - 1;
-        const bool last = last_pe && (load_bias ? load_address == shape::OUT_FOLD - 1 : load_address == shape::FOLD - 1);
+        const bool last =
+            last_pe && (load_bias ? load_address == shape::OUT_FOLD - 1 : load_address == shape::FOLD - 1);
         const bool end = last && (load_bias || L::RAW);
         load_piece = next_count(load_piece, whole);
         load_pe = whole ? next_count(load_pe, last_pe) : load_pe;
@@ -64,7 +65,8 @@ template <class L> struct parameters {
         return end;
     }
 
-    // Every PE writes the word it holds, if that is its own, and takes the one of the PE before it: one step of the way.
+    // Every PE writes the word it holds, if that is its own, and takes the one of the PE before it: one step of the
+    // way.
     void deliver() {
 #pragma HLS INLINE
 #pragma HLS ARRAY_PARTITION variable=weights complete dim=0
@@ -94,9 +96,9 @@ template <class L> struct parameters {
         }
     }
 
-    // As many steps as there are PEs, so that the last word arrives; true while they last. With the next command, a column's
-    // first word, and its entry, the first weight is read no sooner than four steps after the last was written: three would
-    // do (ram.hpp).
+    // As many steps as there are PEs, so that the last word arrives; true while they last. With the next command, a
+    // column's first word, and its entry, the first weight is read no sooner than four steps after the last was
+    // written: three would do (ram.hpp).
     bool settle() {
 #pragma HLS INLINE
         const bool last_pe = load_pe == L::PE - 1;

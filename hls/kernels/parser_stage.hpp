@@ -17,11 +17,12 @@ struct parser_stage {
     ap_uint<8> command = 0;
     ap_uint<4> fault = 0;
     ap_uint<32> tag = 0;
-    bool loaded = false;      // the stages hold a whole set of parameters
-    bool ended = false;       // TLAST of this transfer has been seen
-    bool in_tile = false;     // a tile answer is open: close it before an error answer
+    bool loaded = false;   // the stages hold a whole set of parameters
+    bool ended = false;    // TLAST of this transfer has been seen
+    bool in_tile = false;  // a tile answer is open: close it before an error answer
     // What was seen of a header beat.
-    bool bad_keep = false, bad_magic = false, wrong_config = false, bad_length = false, too_small = false, too_large = false;
+    bool bad_keep = false, bad_magic = false, wrong_config = false, bad_length = false, too_small = false,
+         too_large = false;
     // Load: whether its command has been sent, words left.
     bool announced = false;
     ap_uint<index_bits(PARAM_BEATS + 1)> left = 0;
@@ -41,7 +42,8 @@ struct parser_stage {
     }
     template <class... S> bool ready(hls::stream<beat_t>& in, S&...) const { return !wants_beat() || !in.empty(); }
 
-    void step(hls::stream<beat_t>& in, hls::stream<act_t>& pixel_out, hls::stream<ctrl_t>& ctrl, hls::stream<answer_t>& answers) {
+    void step(hls::stream<beat_t>& in, hls::stream<act_t>& pixel_out, hls::stream<ctrl_t>& ctrl,
+              hls::stream<answer_t>& answers) {
 #pragma HLS INLINE
         ap_uint<64> data = 0;
         bool partial = false;
@@ -93,12 +95,12 @@ struct parser_stage {
             const bool wrong_load = load && (bad_length || ended);
             const bool wrong_tile = tile && (too_small || too_large || !loaded || ended);
             if (bad_keep || wrong_load || wrong_tile) {
-                fault = bad_keep                     ? ERROR_BAD_KEEP
-                        : load && bad_length         ? ERROR_BAD_LENGTH
-                        : tile && too_small          ? ERROR_TOO_SMALL
-                        : tile && too_large          ? ERROR_TOO_LARGE
-                        : tile && !loaded            ? ERROR_NOT_LOADED
-                                                     : ERROR_TRUNCATED;
+                fault = bad_keep             ? ERROR_BAD_KEEP
+                        : load && bad_length ? ERROR_BAD_LENGTH
+                        : tile && too_small  ? ERROR_TOO_SMALL
+                        : tile && too_large  ? ERROR_TOO_LARGE
+                        : tile && !loaded    ? ERROR_NOT_LOADED
+                                             : ERROR_TRUNCATED;
                 state = DISCARD;
             } else if (tile) {
                 answer.kind = ANSWER_TILE;
@@ -119,7 +121,7 @@ struct parser_stage {
             send_message = true;
             if (!announced) {
                 announced = true;
-                left = PARAM_BEATS;         // message 0: load
+                left = PARAM_BEATS;  // message 0: load
             } else {
                 const bool end = left == 1;
                 message.range(63, 0) = data;

@@ -1,8 +1,8 @@
 // What travels from stage to stage ahead of the data, one message for each packet: compute a tile, or load parameters.
 //
-// A message is a command and, for a load, the parameter words of all stages that are still to come; bit 64 marks its last
-// word. Every stage keeps what is its own and passes the rest on, so that none has to know what is in front or behind:
-// of a tile it passes on the size that it leaves, of a load the words that it does not need.
+// A message is a command and, for a load, the parameter words of all stages that are still to come; bit 64 marks its
+// last word. Every stage keeps what is its own and passes the rest on, so that none has to know what is in front or
+// behind: of a tile it passes on the size that it leaves, of a load the words that it does not need.
 #pragma once
 #include "types.hpp"
 

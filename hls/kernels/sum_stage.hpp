@@ -32,11 +32,11 @@ template <class L> struct sum_stage {
     message_gate<L::K - 1> gate;
     bool running = false, fetching = false, valid = false;
     ap_uint<index_bits(L::OUT_CH)> load_channel = 0;
-    coord_t last_x = 0, last_y = 0, x = 0, y = 0;   // of the next position to fetch
+    coord_t last_x = 0, last_y = 0, x = 0, y = 0;  // of the next position to fetch
     coord_t at_x = 0, at_y = 0;                    // of the position in `products`
     ap_uint<index_bits(WORDS)> word = 0;
     ap_uint<WORDS * WORD_BITS> products = 0;
-    acc_t chain[L::OUT_CH][L::K][L::K];            // chain[o][i][K - 1] is the finished row sum
+    acc_t chain[L::OUT_CH][L::K][L::K];  // chain[o][i][K - 1] is the finished row sum
 
     bool wants_input() const {
 #pragma HLS INLINE
@@ -107,7 +107,8 @@ template <class L> struct sum_stage {
     void fetch_word(in_t value) {
 #pragma HLS INLINE
         constexpr int ALL = WORDS * WORD_BITS;
-        products = WORDS == 1 ? ap_uint<ALL>(value) : ap_uint<ALL>((products >> WORD_BITS) | (ap_uint<ALL>(value) << (ALL - WORD_BITS)));
+        products = WORDS == 1 ? ap_uint<ALL>(value)
+                              : ap_uint<ALL>((products >> WORD_BITS) | (ap_uint<ALL>(value) << (ALL - WORD_BITS)));
         valid = word == WORDS - 1;
         word = next_count(word, valid);
         if (valid) {
@@ -147,7 +148,8 @@ template <class L> struct sum_stage {
                     const int to = (o * (L::K - 1) + i) * L::ACC_BITS;
                     below.range(to + L::ACC_BITS - 1, to) = partial;
                 } else {
-                    result.range(o * ACT_BITS + ACT_BITS - 1, o * ACT_BITS) = requantise_biased<L::ACC_BITS>(partial, bias_shift[o]);
+                    result.range(o * ACT_BITS + ACT_BITS - 1, o * ACT_BITS) =
+                        requantise_biased<L::ACC_BITS>(partial, bias_shift[o]);
                 }
             }
         }

@@ -18,8 +18,8 @@ typedef ap_uint<65> ctrl_t;           // from stage to stage: a command or a par
 typedef ap_uint<44> answer_t;         // parser -> packer
 typedef ap_uint<ACT_BITS> act_t;
 typedef ap_int<WEIGHT_BITS> weight_t;
-typedef ap_uint<16> coord_t;          // pixel coordinates and sizes
-typedef ap_uint<5> shift_t;           // 0..MAX_SHIFT
+typedef ap_uint<16> coord_t;  // pixel coordinates and sizes
+typedef ap_uint<5> shift_t;   // 0..MAX_SHIFT
 
 static_assert(MAX_SHIFT < 32, "shift_t has 5 bits");
 static_assert(MAX_WIDTH < 65536 && MAX_HEIGHT < 32768, "coord_t has 16 bits");

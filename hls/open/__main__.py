@@ -15,9 +15,16 @@ from model.base.paths import BUILD
 @click.command()
 @click.argument("header", type=click.Path(exists=True, dir_okay=False, resolve_path=True))
 @click.argument("kernels", nargs=-1, required=True)
-@click.option("-I", "--include", multiple=True, type=click.Path(exists=True, file_okay=False), help="Folders for #include.")
+@click.option(
+    "-I", "--include", multiple=True, type=click.Path(exists=True, file_okay=False), help="Folders for #include."
+)
 @click.option("-o", "--output", default=str(BUILD / "open"), show_default=True, help="Folder for the Verilog.")
-@click.option("--part", default="xc7z020", show_default=True, help=f"FPGA whose delays decide the pipeline: {', '.join(FABRICS)}...")
+@click.option(
+    "--part",
+    default="xc7z020",
+    show_default=True,
+    help=f"FPGA whose delays decide the pipeline: {', '.join(FABRICS)}...",
+)
 @click.option("--clock", default=150.0, show_default=True, type=click.FloatRange(1, 1000), help="In MHz.")
 @click.option("--feedback", is_flag=True, help="Name the longest paths that feed state back.")
 @report_user_errors
@@ -45,8 +52,10 @@ def main(
     for name, result in built.items():
         rams = {p.name: (p.width, p.depth) for p in result.stage.step.ports if p.direction in ("read", "write")}
         state = sum(r.width for r in result.stage.step.registers)
-        click.echo(f"{name}: {result.stage.depth} pipeline stages, longest path {result.stage.longest_ps} of {result.stage.timing.budget_ps} ps, {state} state bits, RAMs " +
-                   (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none"))
+        click.echo(
+            f"{name}: {result.stage.depth} pipeline stages, longest path {result.stage.longest_ps} of {result.stage.timing.budget_ps} ps, {state} state bits, RAMs "
+            + (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none")
+        )
         click.echo("  " + " ".join(str(f) for f in result.files))
         if feedback:
             for path in longest_feedback(result.stage.step, fabric.delay):

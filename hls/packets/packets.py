@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 
 MAGIC = 0x5253
 COMMANDS = {"identify": 1, "load": 2, "tile": 3}
-ANSWER = 0x80          # set in the command of an answer
+ANSWER = 0x80  # set in the command of an answer
 ERROR_ANSWER = 0xFF
 _HEADER_BYTES = 16
 # Errors an answer can report, with what the host tells the user.
 ERRORS = {
-    "bad_magic": 1, "unknown_command": 2, "wrong_config": 3, "bad_length": 4, "too_small": 5,
-    "too_large": 6, "not_loaded": 7, "truncated": 8, "bad_keep": 9,
+    "bad_magic": 1,
+    "unknown_command": 2,
+    "wrong_config": 3,
+    "bad_length": 4,
+    "too_small": 5,
+    "too_large": 6,
+    "not_loaded": 7,
+    "truncated": 8,
+    "bad_keep": 9,
 }
 ERROR_TEXT = {
     1: "a packet does not start with the magic number; the transfer is out of step, send whole packets",
@@ -100,10 +107,10 @@ def tile_packet(config: Config, tile: np.ndarray, tag: int = 0, out: np.ndarray 
     height, width = tile.shape
     check_tile(config, height, width)
     count = tile_words(tile.shape)
-    words = np.empty(2 + count, np.uint64) if out is None else out[:2 + count]
+    words = np.empty(2 + count, np.uint64) if out is None else out[: 2 + count]
     words[0], words[1] = _header_words(config.config_id, COMMANDS["tile"], width | height << 16, tag)
     words[-1] = 0
-    words.view(np.uint8)[_HEADER_BYTES:_HEADER_BYTES + tile.size].reshape(tile.shape)[...] = tile
+    words.view(np.uint8)[_HEADER_BYTES : _HEADER_BYTES + tile.size].reshape(tile.shape)[...] = tile
     return words
 
 
@@ -111,11 +118,17 @@ def check_tile(config: Config, height: int, width: int) -> None:
     """Raise `UserError` unless a tile of this size, halo included, fits the hardware."""
     least = 2 * config.network.halo + 1
     if min(height, width) < least:
-        raise UserError(f"a tile of {width}x{height} pixels with halo is too small; {config.network.name} needs at least {least}x{least}")
+        raise UserError(
+            f"a tile of {width}x{height} pixels with halo is too small; {config.network.name} needs at least {least}x{least}"
+        )
     if width > config.max_width:
-        raise UserError(f"a tile {width} pixels wide with halo is wider than the line buffers ({config.max_width}); use narrower tiles")
+        raise UserError(
+            f"a tile {width} pixels wide with halo is wider than the line buffers ({config.max_width}); use narrower tiles"
+        )
     if height > config.max_height:
-        raise UserError(f"a tile {height} pixels high with halo is over the limit of {config.max_height}; use lower tiles")
+        raise UserError(
+            f"a tile {height} pixels high with halo is over the limit of {config.max_height}; use lower tiles"
+        )
 
 
 def answer_words(config: Config, height: int, width: int) -> int:
@@ -147,24 +160,33 @@ def parse_answers(words: np.ndarray, channels: int = 1) -> list[Answer]:
     names = {code | ANSWER: name for name, code in COMMANDS.items()} | {ERROR_ANSWER: "error"}
     answers, at = [], 0
     while at < len(words):
-        head = [int(w) for w in words[at:at + 2]]
+        head = [int(w) for w in words[at : at + 2]]
         if len(head) < 2 or head[0] & 0xFFFF != MAGIC or (head[0] >> 16) & 0xFF not in names:
-            raise UserError(f"word {at} of the {len(words)} words received is no answer header: the overlay is out of step; run again, it will be loaded anew")
+            raise UserError(
+                f"word {at} of the {len(words)} words received is no answer header: the overlay is out of step; run again, it will be loaded anew"
+            )
         command = names[(head[0] >> 16) & 0xFF]
         status, config_id, tag = (head[0] >> 24) & 0xFF, head[0] >> 32, head[1] >> 32
         pixels = info = None
         at += 2
         if command == "tile":
             width, height = head[1] & 0xFFFF, (head[1] >> 16) & 0xFFFF
-            count, shape = tile_words((height, width), channels), (height, width) if channels == 1 else (height, width, channels)
+            count, shape = (
+                tile_words((height, width), channels),
+                (height, width) if channels == 1 else (height, width, channels),
+            )
             if at + count > len(words):
-                raise UserError(f"a tile answer of {count} words was cut short after {len(words) - at}; run again, the overlay will be loaded anew")
-            pixels = words[at:at + count].view(np.uint8)[:height * width * channels].reshape(shape)
+                raise UserError(
+                    f"a tile answer of {count} words was cut short after {len(words) - at}; run again, the overlay will be loaded anew"
+                )
+            pixels = words[at : at + count].view(np.uint8)[: height * width * channels].reshape(shape)
             at += count
         elif command == "identify":
             if at + 2 > len(words):
-                raise UserError(f"an identify answer was cut short after {len(words)} words; run again, the overlay will be loaded anew")
-            size, params = (int(w) for w in words[at:at + 2])
+                raise UserError(
+                    f"an identify answer was cut short after {len(words)} words; run again, the overlay will be loaded anew"
+                )
+            size, params = (int(w) for w in words[at : at + 2])
             info = (size & 0xFFFF, size >> 16, params)
             at += 2
         answers.append(Answer(command, status, config_id, tag, pixels, info))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hls.design.cost import Cost
 
 FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
-KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")   # what a figure belongs to
+KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")  # what a figure belongs to
 RESOURCES = cost.Cost._fields
 
 
@@ -71,21 +71,38 @@ def compare(figures: list[dict]) -> list[dict]:
     """Return rows of model, Yosys and their difference in per cent of Yosys, for each stage and each sum."""
     groups = {}
     for figure in figures:
-        groups.setdefault((figure["board"], figure["network"], figure["pack"] is not False), []).append((figure, modelled(figure)))
+        groups.setdefault((figure["board"], figure["network"], figure["pack"] is not False), []).append(
+            (figure, modelled(figure))
+        )
     rows = []
     for (board, network, _), pairs in groups.items():
         design = {}
-        for figure, model in pairs:    # the first of each stage; others belong to further foldings
+        for figure, model in pairs:  # the first of each stage; others belong to further foldings
             design.setdefault(figure["stage"], (figure, model))
         if {"parser", "packer"} <= set(design):
             whole = {what: sum(figure[what] for figure, _ in design.values()) for what in RESOURCES}
-            pairs = [*pairs, ({"stage": "total", "pe": None, "simd": None} | whole, cost.total(model for _, model in design.values()))]
+            pairs = [
+                *pairs,
+                (
+                    {"stage": "total", "pe": None, "simd": None} | whole,
+                    cost.total(model for _, model in design.values()),
+                ),
+            ]
         for figure, model in pairs:
-            row = {"board": board, "network": network, "stage": figure["stage"], "pe": figure["pe"], "simd": figure["simd"]}
+            row = {
+                "board": board,
+                "network": network,
+                "stage": figure["stage"],
+                "pe": figure["pe"],
+                "simd": figure["simd"],
+            }
             for what in ("dsp", "bram36", "lut", "ff"):
                 number = getattr(model, what)
-                row |= {what: round(number, 1), f"{what} Yosys": figure[what],
-                        f"{what} %": round(100 * (number / figure[what] - 1), 1) if figure[what] else None}
+                row |= {
+                    what: round(number, 1),
+                    f"{what} Yosys": figure[what],
+                    f"{what} %": round(100 * (number / figure[what] - 1), 1) if figure[what] else None,
+                }
             rows.append(row)
     return rows
 
@@ -94,7 +111,10 @@ def check() -> str:
     """Return a table of the model against all known figures of all boards."""
     figures = [figure for name in list_boards() for figure in reported(name)]
     known = [tuple(figure[key] for key in KEYS) for figure in figures]
-    return table(compare(figures + [figure for figure in recorded() if tuple(figure[key] for key in KEYS) not in known]), floatfmt=".10g")
+    return table(
+        compare(figures + [figure for figure in recorded() if tuple(figure[key] for key in KEYS) not in known]),
+        floatfmt=".10g",
+    )
 
 
 def fit() -> str:
@@ -103,13 +123,21 @@ def fit() -> str:
     The squares of relative errors are least; no coefficient is negative.
     """
     from scipy.optimize import nnls
+
     lines = []
     for what in ("lut", "ff"):
         found = {}
-        for sizes, memory, ending in ((cost.mac_sizes, cost.mac_memory, False), (cost.sum_sizes, cost.sum_memory, True)):
-            figures = [figure for figure in recorded() if stage_of(figure) and figure["stage"].endswith("_sum") == ending]
+        for sizes, memory, ending in (
+            (cost.mac_sizes, cost.mac_memory, False),
+            (cost.sum_sizes, cost.sum_memory, True),
+        ):
+            figures = [
+                figure for figure in recorded() if stage_of(figure) and figure["stage"].endswith("_sum") == ending
+            ]
             stages = [stage_of(figure) for figure in figures]
-            target = np.array([figure[what] - getattr(memory(stage), what) for figure, stage in zip(figures, stages, strict=True)])
+            target = np.array(
+                [figure[what] - getattr(memory(stage), what) for figure, stage in zip(figures, stages, strict=True)]
+            )
             matrix = np.array([list(sizes(stage).values()) for stage in stages])
             values, _ = nnls(matrix / target[:, None], np.ones(len(target)))
             found |= {name: round(float(value), 3) for name, value in zip(sizes(stages[0]), values, strict=True)}
@@ -121,7 +149,9 @@ def record(network: str, board: str) -> str:
     """Keep the figures of the last `make synth` of a network on a board; return a line that says so."""
     figures = reported(board)
     if not figures or figures[0]["network"] != network:
-        raise UserError(f"there are no figures of {network} on {board}; run `make synth BOARD={board} NETWORK={network}` first")
+        raise UserError(
+            f"there are no figures of {network} on {board}; run `make synth BOARD={board} NETWORK={network}` first"
+        )
     keep = [figure for figure in recorded() if (figure["board"], figure["network"]) != (board, network)]
     with atomic_write(FIGURES) as temporary:
         temporary.write_text("[\n" + ",\n".join(" " + json.dumps(figure) for figure in keep + figures) + "\n]\n")

@@ -23,7 +23,11 @@ def proposal_rows(config: Config) -> list[dict]:
     rows = []
     for name, cost in config.costs.items():
         stage = next((stage for stage in config.stages if stage.layer.name == name), None)
-        folded = {"pe": stage.pe, "simd": stage.simd, "cycles": stage.fold} if stage else dict.fromkeys(("pe", "simd", "cycles"))
+        folded = (
+            {"pe": stage.pe, "simd": stage.simd, "cycles": stage.fold}
+            if stage
+            else dict.fromkeys(("pe", "simd", "cycles"))
+        )
         rows.append({"network": config.network.name, "stage": name, **folded, **cost._asdict()})
     whole = {"cycles": steady_cycles_per_pixel(config), **total(config.costs)._asdict()}
     rows.append({"network": config.network.name, "stage": "total", "pe": None, "simd": None, **whole})
@@ -45,22 +49,30 @@ def proposal_toml(config: Config, board_width: int) -> str:
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option("--pack/--no-pack", default=None, help="Two products per DSP, or one.  [default: the board file's]")
-@click.option("--tile-width", type=click.IntRange(1), help="Output pixels of the widest tile.  [default: the board file's, or the widest that fits]")
+@click.option(
+    "--tile-width",
+    type=click.IntRange(1),
+    help="Output pixels of the widest tile.  [default: the board file's, or the widest that fits]",
+)
 @report_user_errors
 def main(network: str, board: str, pack: bool | None, tile_width: int | None) -> None:
     """Propose the folding of a network on a board."""
     described = read_board(board)
     config = search(load_network(network), described, tile_width, pack)
     if config is None:
-        raise UserError(f"no folding of {network} fits {board}{f' at tile width {tile_width}' if tile_width else ''}; choose a narrower tile or a larger part")
+        raise UserError(
+            f"no folding of {network} fits {board}{f' at tile width {tile_width}' if tile_width else ''}; choose a narrower tile or a larger part"
+        )
     rows = proposal_rows(config)
     path = write_report(f"folding_{config.board}", rows)
     print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
     cycles, limit = rows[-1]["cycles"], limit_cycles_per_pixel(config)
     fewest = fewest_dsps(config.network, cycles - 1, config.stages[0].pack)
-    print(f"\n{proposal_toml(config, described['tile_width'])}\n\n{cycles} cycles per pixel; {limit:.2f} if all {config.budget['dsp']} DSPs were busy in every cycle"
-          + (f"; {cycles - 1} would take {fewest} DSPs or more" if fewest else "")
-          + f"\nLUTs and flip-flops by the model of hls/design/cost.py; written to {path}")
+    print(
+        f"\n{proposal_toml(config, described['tile_width'])}\n\n{cycles} cycles per pixel; {limit:.2f} if all {config.budget['dsp']} DSPs were busy in every cycle"
+        + (f"; {cycles - 1} would take {fewest} DSPs or more" if fewest else "")
+        + f"\nLUTs and flip-flops by the model of hls/design/cost.py; written to {path}"
+    )
 
 
 if __name__ == "__main__":

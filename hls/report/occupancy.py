@@ -39,9 +39,20 @@ def occupancy_rows(config: Config) -> list[dict]:
     for stage in config.stages:
         slots = per_dsp * stage.dsp
         products, computed = stage.layer.macs_per_pixel, stage.fold * stage.pe * stage.simd
-        rows.append({"stage": stage.layer.name, "pe": stage.pe, "simd": stage.simd, "dsp": stage.dsp, "cycles": stage.fold,
-                     "products": products, "padding": computed - products, "odd_channel": slots * stage.fold - computed,
-                     "waiting": slots * (steady - stage.fold), "unused": 0})
+        rows.append(
+            {
+                "stage": stage.layer.name,
+                "pe": stage.pe,
+                "simd": stage.simd,
+                "dsp": stage.dsp,
+                "cycles": stage.fold,
+                "products": products,
+                "padding": computed - products,
+                "odd_channel": slots * stage.fold - computed,
+                "waiting": slots * (steady - stage.fold),
+                "unused": 0,
+            }
+        )
     none = {"pe": None, "simd": None, "cycles": None} | dict.fromkeys(SHARES, 0)
     unused = config.budget["dsp"] - config.dsp
     rows.append(none | {"stage": "none", "dsp": unused, "unused": per_dsp * unused * steady})
@@ -64,6 +75,7 @@ def draw(configs: list[list[Config]], path: str | pathlib.Path) -> None:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     with matplotlib.rc_context({"svg.hashsalt": "folding", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(3.6 * len(configs[0]), 3.1 * len(configs)), layout="constrained")
         FigureCanvasAgg(figure)
@@ -86,10 +98,16 @@ def _panel(axes, config):
         label = f"{stage.layer.name}  {stage.pe} x {stage.simd}"
         if stage.dsp > config.budget["dsp"] / 15:
             axes.text(steady * 0.03, base + stage.dsp / 2, label, va="center", color="white", fontsize=8)
-        else:   # too thin: beside it
+        else:  # too thin: beside it
             axes.text(steady * 1.02, base + stage.dsp / 2, label, va="center", color=colour, fontsize=8)
         base += stage.dsp
-    axes.set(title=f"{config.network.name} on {config.board}", xlim=(0, steady), ylim=(0, config.budget["dsp"]), xlabel="cycles of a pixel", ylabel="DSPs")
+    axes.set(
+        title=f"{config.network.name} on {config.board}",
+        xlim=(0, steady),
+        ylim=(0, config.budget["dsp"]),
+        xlabel="cycles of a pixel",
+        ylabel="DSPs",
+    )
     axes.title.set_fontsize(9)
 
 
@@ -104,7 +122,9 @@ def main(output: str) -> None:
     try:
         draw(configs, output)
     except (ImportError, ValueError) as error:
-        raise UserError(f"the figure cannot be drawn ({error}); run `make setup`, and choose a name that ends in .svg, .png or .pdf") from error
+        raise UserError(
+            f"the figure cannot be drawn ({error}); run `make setup`, and choose a name that ends in .svg, .png or .pdf"
+        ) from error
     print(f"product slots per pixel; written to {write_report('occupancy', rows)} and {output}")
 
 

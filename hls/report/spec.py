@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hls.design.config import Config
 
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920)}
-TILE = 128                                  # side of the tile whose cycles are told, edges included
-WIDTHS = (64, 128, 256, 512, 960, 1920)     # of the tiles whose halo overhead is told
+TILE = 128  # side of the tile whose cycles are told, edges included
+WIDTHS = (64, 128, 256, 512, 960, 1920)  # of the tiles whose halo overhead is told
 
 
 def halo_overhead(config: Config, height: int, width: int) -> float:
@@ -31,17 +31,20 @@ def spec_rows(configs: list[Config]) -> list[dict]:
     rows = []
     for config in configs:
         steady = steady_cycles_per_pixel(config)
-        rows.append({
-            "board": config.board, "network": config.network.name,
-            "cycles_per_pixel": steady,
-            f"cycles_per_pixel_{TILE}x{TILE}": tile_cycles(config, TILE, TILE) / TILE**2,
-            "efficiency": limit_cycles_per_pixel(config) / steady,
-            "mpixel_per_s": config.clock_mhz / steady,
-            "fps_720p": frame_rate(config, *FRAMES["720p"]),
-            "fps_1080p": frame_rate(config, *FRAMES["1080p"]),
-            "dsp": config.dsp,
-            "products_per_dsp_cycle": config.network.macs_per_pixel / (steady * config.dsp),
-        })
+        rows.append(
+            {
+                "board": config.board,
+                "network": config.network.name,
+                "cycles_per_pixel": steady,
+                f"cycles_per_pixel_{TILE}x{TILE}": tile_cycles(config, TILE, TILE) / TILE**2,
+                "efficiency": limit_cycles_per_pixel(config) / steady,
+                "mpixel_per_s": config.clock_mhz / steady,
+                "fps_720p": frame_rate(config, *FRAMES["720p"]),
+                "fps_1080p": frame_rate(config, *FRAMES["1080p"]),
+                "dsp": config.dsp,
+                "products_per_dsp_cycle": config.network.macs_per_pixel / (steady * config.dsp),
+            }
+        )
     return rows
 
 
@@ -54,12 +57,16 @@ def halo_rows(configs: list[Config]) -> list[dict]:
     for config in configs:
         height, edge = FRAMES["1080p"][0], 2 * config.network.halo
         for width in sorted({*(w for w in WIDTHS if w < config.tile_width), min(config.tile_width, WIDTHS[-1])}):
-            rows.append({
-                "board": config.board, "network": config.network.name, "tile_width": width,
-                "square": halo_overhead(config, width, width),
-                "strip_1080": halo_overhead(config, height, width),
-                "input_pixels": (height + edge) * (width + edge) / (height * width) - 1,
-            })
+            rows.append(
+                {
+                    "board": config.board,
+                    "network": config.network.name,
+                    "tile_width": width,
+                    "square": halo_overhead(config, width, width),
+                    "strip_1080": halo_overhead(config, height, width),
+                    "input_pixels": (height + edge) * (width + edge) / (height * width) - 1,
+                }
+            )
     return rows
 
 
@@ -71,7 +78,9 @@ def main() -> None:
     rows, halo = spec_rows(configs), halo_rows(configs)
     print(table(rows))
     shares = ("square", "strip_1080", "input_pixels")
-    print("\ncycles beyond the steady state, by tile width: square tiles, strips of 1080 rows; pixels sent beyond those of the result, strips\n")
+    print(
+        "\ncycles beyond the steady state, by tile width: square tiles, strips of 1080 rows; pixels sent beyond those of the result, strips\n"
+    )
     print(table([row | {share: f"{row[share]:.2%}" for share in shares} for row in halo]))
     print(f"modelled; written to {write_report('spec', rows)} and {write_report('spec_halo', halo)}")
 

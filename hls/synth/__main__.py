@@ -30,14 +30,30 @@ def main(network: str, board: str, jobs: int | None, flat: bool) -> None:
     rows = synth_rows(config, jobs, progress=True)
     total, wrong = rows[-1], complaints(rows)
     if flat:
-        rows.append(row(config.network.name, "flattened", synthesise(build_rtl(config).files, "srcnn_top", family(config.part))))
+        rows.append(
+            row(config.network.name, "flattened", synthesise(build_rtl(config).files, "srcnn_top", family(config.part)))
+        )
     path = write_report(f"synth_{config.board}", rows)
     print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
     print()
-    print(table([{"resource": what.upper(), "used": total[what], "of": total[f"{what}_budget"],
-                  "share": f"{total[what] / total[f'{what}_budget']:.1%}" if total[f"{what}_budget"] else "", "limit": f"{share:.0%}"}
-                 for what, share in LIMITS.items()], floatfmt=".10g"))
-    print(f"by {tool_version('pyosys')}, synth_xilinx -family {family(config.part)}, {time.monotonic() - started:.0f} s; written to {path}")
+    print(
+        table(
+            [
+                {
+                    "resource": what.upper(),
+                    "used": total[what],
+                    "of": total[f"{what}_budget"],
+                    "share": f"{total[what] / total[f'{what}_budget']:.1%}" if total[f"{what}_budget"] else "",
+                    "limit": f"{share:.0%}",
+                }
+                for what, share in LIMITS.items()
+            ],
+            floatfmt=".10g",
+        )
+    )
+    print(
+        f"by {tool_version('pyosys')}, synth_xilinx -family {family(config.part)}, {time.monotonic() - started:.0f} s; written to {path}"
+    )
     if wrong:
         raise UserError("; ".join(wrong))
 

@@ -22,19 +22,23 @@ from model.base.tools import tool_version
 if TYPE_CHECKING:
     from hls.design.config import Config
 
-FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}   # beginning of the part -> Yosys' family
+FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}  # beginning of the part -> Yosys' family
 # Cells -> what they take: a LUT is one LUT6, whatever it is used for. A RAMB18 is half a BRAM36.
 COSTS = [
     (r"DSP48E[12]", "dsp", 1),
-    (r"RAMB36E[12]", "bram36", 1), (r"RAMB18E[12]", "bram36", 0.5),
+    (r"RAMB36E[12]", "bram36", 1),
+    (r"RAMB18E[12]", "bram36", 0.5),
     (r"URAM288(_BASE)?", "uram", 1),
     (r"LUT[1-6]|INV", "lut", 1),
-    (r"RAM(32M|64M|128X1D|256X1S)", "lut", 4), (r"RAM(32M16|64M8|256X1D)", "lut", 8), (r"RAM512X1S", "lut", 8),
-    (r"RAM(32X1D|64X1D|128X1S|32X2S)", "lut", 2), (r"RAM(32X1S|64X1S)", "lut", 1),
+    (r"RAM(32M|64M|128X1D|256X1S)", "lut", 4),
+    (r"RAM(32M16|64M8|256X1D)", "lut", 8),
+    (r"RAM512X1S", "lut", 8),
+    (r"RAM(32X1D|64X1D|128X1S|32X2S)", "lut", 2),
+    (r"RAM(32X1S|64X1S)", "lut", 1),
     (r"SRL16E|SRLC16E|SRLC32E", "lut", 1),
     (r"FD[RSCP]E(_1)?|LD[CP]E", "ff", 1),
-    (r"CARRY[48]|MUXF[789]", None, 0),           # part of the slices whose LUTs are counted
-    (r"\$scopeinfo", None, 0),                   # no hardware: where flattened modules were
+    (r"CARRY[48]|MUXF[789]", None, 0),  # part of the slices whose LUTs are counted
+    (r"\$scopeinfo", None, 0),  # no hardware: where flattened modules were
 ]
 # Yosys' xilinx_dsp moves registers, pre-adders and accumulators into the DSP48E1 only. A DSP48E2 has all of these too,
 # and wider operands, so it is called a DSP48E1 for as long as that takes.
@@ -62,6 +66,7 @@ def script(files: Sequence[str | pathlib.Path], top: str, family_name: str) -> l
     `multiplications.json` holds the cells before multiplications become DSPs, `in_luts.json` those right after: what is
     a multiplication still there will be made of LUTs.
     """
+
     def steps(begin, end):
         uram = " -uram" if family_name == "xcup" else ""
         return f"synth_xilinx -family {family_name} -flatten -noiopad -noclkbuf{uram} -top {top} -run {begin}:{end}"
@@ -97,6 +102,7 @@ def synthesise(files: Sequence[pathlib.Path], top: str, family_name: str) -> dic
         cells: type -> number; multiplications, multiplications_in_luts: numbers; dsp_registers: "input", "product",
         "output", "none" -> number of DSPs that use such a register.
     """
+
     def make(folder):
         run_yosys(script(files, top, family_name), folder, f"Yosys does not synthesise {top}")
         dsps = json.loads((folder / "dsps.json").read_text())["modules"]
@@ -119,7 +125,9 @@ def _cells(path):
 def _registers(cells):
     counts = dict.fromkeys([*REGISTERS, "none"], 0)
     for cell in cells:
-        used = [kind for kind, names in REGISTERS.items() if any(_number(cell["parameters"].get(name, 0)) for name in names)]
+        used = [
+            kind for kind, names in REGISTERS.items() if any(_number(cell["parameters"].get(name, 0)) for name in names)
+        ]
         for kind in used or ["none"]:
             counts[kind] += 1
     return counts
@@ -142,7 +150,9 @@ def count(cells: dict[str, int]) -> dict[str, float]:
     for kind, number in cells.items():
         cost = next(((what, each) for pattern, what, each in COSTS if re.fullmatch(pattern, kind)), None)
         if cost is None:
-            raise UserError(f"Yosys made {number} cells {kind}, whose size this report does not know; add it to COSTS in hls/synth/resources.py")
+            raise UserError(
+                f"Yosys made {number} cells {kind}, whose size this report does not know; add it to COSTS in hls/synth/resources.py"
+            )
         if cost[0]:
             used[cost[0]] += number * cost[1]
     return used
@@ -151,27 +161,43 @@ def count(cells: dict[str, int]) -> dict[str, float]:
 def row(network: str, stage: str, found: dict) -> dict:
     """Return the row of one stage."""
     return {
-        "network": network, "stage": stage, **count(found["cells"]),
-        "multiplications": found["multiplications"], "multiplications_in_luts": found["multiplications_in_luts"],
-        **{f"dsp_{kind}_reg" if kind != "none" else "dsp_no_reg": number for kind, number in found["dsp_registers"].items()},
+        "network": network,
+        "stage": stage,
+        **count(found["cells"]),
+        "multiplications": found["multiplications"],
+        "multiplications_in_luts": found["multiplications_in_luts"],
+        **{
+            f"dsp_{kind}_reg" if kind != "none" else "dsp_no_reg": number
+            for kind, number in found["dsp_registers"].items()
+        },
     }
 
 
 def total_row(rows: list[dict], budget: dict[str, int]) -> dict:
     """Return the sum of all stages, with the budget of each resource beside it."""
     total = {key: sum(r[key] for r in rows) for key in rows[0] if key not in ("network", "stage")}
-    return {"network": rows[0]["network"], "stage": "total", **total, **{f"{what}_budget": budget[what] for what in LIMITS}}
+    return {
+        "network": rows[0]["network"],
+        "stage": "total",
+        **total,
+        **{f"{what}_budget": budget[what] for what in LIMITS},
+    }
 
 
 def complaints(rows: list[dict]) -> list[str]:
     """Return what makes a design unfit, one phrase each: multiplications in LUTs, resources over their limit, the remedy."""
-    found = [f"{r['multiplications_in_luts']} of the {r['multiplications']} multiplications of {r['stage']} are in LUTs; each has to be in a DSP"
-             for r in rows[:-1] if r["multiplications_in_luts"]]
+    found = [
+        f"{r['multiplications_in_luts']} of the {r['multiplications']} multiplications of {r['stage']} are in LUTs; each has to be in a DSP"
+        for r in rows[:-1]
+        if r["multiplications_in_luts"]
+    ]
     total, over = rows[-1], []
     for what, share in LIMITS.items():
         budget, used = total[f"{what}_budget"], total[what]
         if used > budget * share:
-            over.append(f"{used:,.10g} of {budget:,} {what.upper()} are used, {round(budget * share, 2):,.10g} may be ({share:.0%})")
+            over.append(
+                f"{used:,.10g} of {budget:,} {what.upper()} are used, {round(budget * share, 2):,.10g} may be ({share:.0%})"
+            )
     return found + over + ["choose a smaller folding or tile width"] * bool(over)
 
 

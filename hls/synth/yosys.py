@@ -74,6 +74,7 @@ def cached(name: str, files: Sequence[pathlib.Path], recipe: object, make: Calla
     folder : pathlib.Path
     result : object
     """
+
     def work(folder):
         started = time.monotonic()
         result = {"result": make(folder), "seconds": round(time.monotonic() - started, 1)}
@@ -102,12 +103,16 @@ def side_by_side(
     """
     jobs = jobs or len(os.sched_getaffinity(0))
     results = {}
-    with (concurrent.futures.ThreadPoolExecutor(jobs) as pool,
-          tqdm(total=len(tasks), desc=what, unit="stage", disable=not progress, dynamic_ncols=True) as bar):
+    with (
+        concurrent.futures.ThreadPoolExecutor(jobs) as pool,
+        tqdm(total=len(tasks), desc=what, unit="stage", disable=not progress, dynamic_ncols=True) as bar,
+    ):
         left = {pool.submit(task): name for name, task in tasks.items()}
         try:
             while left:
-                bar.set_postfix_str(", ".join(list(left.values())[:jobs]), refresh=sys.stderr.isatty())    # what runs; ticks once a second
+                bar.set_postfix_str(
+                    ", ".join(list(left.values())[:jobs]), refresh=sys.stderr.isatty()
+                )  # what runs; ticks once a second
                 for future in concurrent.futures.wait(left, 1, concurrent.futures.FIRST_COMPLETED).done:
                     name = left.pop(future)
                     results[name] = future.result()

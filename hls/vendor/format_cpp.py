@@ -62,13 +62,18 @@ def main(check: bool) -> None:
             continue
         changed += 1
         if check:
-            lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name}, formatted", n=1)
+            lines = difflib.unified_diff(
+                before.splitlines(True), after.splitlines(True), name, f"{name}, formatted", n=1
+            )
             sys.stdout.writelines(lines)
         else:
             with atomic_write(path) as temporary:
                 temporary.write_text(after)
-    print(f"{changed} of {len(sources())} C++ files {'are not formatted; run `make format`' if check else 'were formatted anew'}"
-          if changed else f"{len(sources())} C++ files are formatted")
+    print(
+        f"{changed} of {len(sources())} C++ files {'are not formatted; run `make format`' if check else 'were formatted anew'}"
+        if changed
+        else f"{len(sources())} C++ files are formatted"
+    )
     sys.exit(bool(check and changed))
 
 

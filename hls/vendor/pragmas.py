@@ -29,7 +29,9 @@ def lint_folder(folder: pathlib.Path) -> None:
         problems = lint_pragmas(path.read_text())
         if problems:
             line, problem = problems[0]
-            raise UserError(f"{path.name} line {line}: {problem}; correct it, or add it to {RULES.name} if Vitis HLS documents it")
+            raise UserError(
+                f"{path.name} line {line}: {problem}; correct it, or add it to {RULES.name} if Vitis HLS documents it"
+            )
 
 
 def lint_pragmas(text: str) -> list[tuple[int, str]]:
@@ -94,7 +96,11 @@ def _lint(words, code, before):
 def _matches(pattern, value, code):
     if re.fullmatch(pattern, value) and value != "NAME":
         return True
-    return "NAME" in pattern.split("|") and re.fullmatch(r"\w+(\.\w+)*", value) is not None and _declared(value.split(".")[0], code)
+    return (
+        "NAME" in pattern.split("|")
+        and re.fullmatch(r"\w+(\.\w+)*", value) is not None
+        and _declared(value.split(".")[0], code)
+    )
 
 
 def _declared(name, code):
@@ -111,7 +117,7 @@ def _place(before):
     start = max(body.rfind(";", 0, -1), body.rfind("{", 0, -1), body.rfind("}", 0, -1))
     while start > 0 and body[start] == ";" and body.count("(", start) < body.count(")", start):  # inside for (...; ...)
         start = max(body.rfind(";", 0, start), body.rfind("{", 0, start), body.rfind("}", 0, start))
-    head = re.sub(r"^\s*(?:public|private|protected)\s*:", "", body[start + 1:]).strip()
+    head = re.sub(r"^\s*(?:public|private|protected)\s*:", "", body[start + 1 :]).strip()
     if _LOOP.fullmatch(head):
         return "loop"
     if _CONTROL.match(head) or not re.search(r"\)\s*(?:const)?\s*\{$", head):

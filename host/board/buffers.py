@@ -13,10 +13,10 @@ from model.base.errors import UserError
 if TYPE_CHECKING:
     from hls.design.config import Config
 
-WORD = 8                # bytes
+WORD = 8  # bytes
 # PYNQ 3.1 can place buffers of less than 4 KiB above 4 GiB, where not every DMA reaches (XRT 2.17).
 LEAST_BYTES = 8192
-ERROR_WORDS = 2         # an error answer comes on top of what is expected: room for it, or the DMA would fail and hide it
+ERROR_WORDS = 2  # an error answer comes on top of what is expected: room for it, or the DMA would fail and hide it
 AGAIN = "run again, the overlay will be loaded anew, and if it stays so power the board off and on"
 
 
@@ -52,12 +52,14 @@ class Slot:
         self.words = self.answer_words = self.pixels = 0
         self.expected_s = self.deadline_s = 0.0
         self.answers = []
-        self._expected = []   # (tag, shape) of each tile
+        self._expected = []  # (tag, shape) of each tile
 
     def pack(self, config: Config, batch: list[np.ndarray], tag: int) -> int:
         """Write the packets of a batch of tiles; return the next unused tag."""
-        self._reserve(sum(2 + packets.tile_words(tile.shape) for tile in batch),
-                      sum(packets.answer_words(config, *tile.shape) for tile in batch))
+        self._reserve(
+            sum(2 + packets.tile_words(tile.shape) for tile in batch),
+            sum(packets.answer_words(config, *tile.shape) for tile in batch),
+        )
         halo, at, self._expected = config.network.halo, 0, []
         words = np.asarray(self.tx)  # a plain array: see `Driver._start`
         for tile in batch:
@@ -71,25 +73,31 @@ class Slot:
         """Write ready-made packets."""
         words = np.concatenate(words)
         self._reserve(len(words), answer_words)
-        self.tx[:len(words)] = words
+        self.tx[: len(words)] = words
         self._expected, self.pixels = [], len(words)
 
     def parse(self, received: int, config_id: int) -> None:
         """Parse an answer of `received` bytes and compare it with what was asked of the overlay with this config id."""
-        self.answers = packets.parse_answers(np.asarray(self.rx)[:received // WORD])
+        self.answers = packets.parse_answers(np.asarray(self.rx)[: received // WORD])
         for answer in self.answers:
             if answer.config_id != config_id:  # before errors: it explains them
-                raise UserError(f"the board runs an overlay with config id {answer.config_id:#010x}, its manifest says {config_id:#010x}; "
-                                "build or copy the overlay for this board again")
+                raise UserError(
+                    f"the board runs an overlay with config id {answer.config_id:#010x}, its manifest says {config_id:#010x}; "
+                    "build or copy the overlay for this board again"
+                )
             if answer.command == "error":
                 text = packets.ERROR_TEXT.get(answer.status, f"code {answer.status} is unknown to this host; {AGAIN}")
                 raise UserError(f"the overlay reported an error: {text}")
         if received != self.answer_words * WORD:
-            raise UserError(f"the overlay answered {received} bytes where {self.answer_words * WORD} were expected; {AGAIN}")
+            raise UserError(
+                f"the overlay answered {received} bytes where {self.answer_words * WORD} were expected; {AGAIN}"
+            )
         for answer, (tag, shape) in zip(self.answers, self._expected):
             if answer.command != "tile" or answer.tag != tag or answer.pixels.shape != shape:
-                raise UserError(f"the overlay's answers are out of step (expected tile {tag} of {shape[1]}x{shape[0]} pixels, "
-                                f"got {answer.command} {answer.tag}); {AGAIN}")
+                raise UserError(
+                    f"the overlay's answers are out of step (expected tile {tag} of {shape[1]}x{shape[0]} pixels, "
+                    f"got {answer.command} {answer.tag}); {AGAIN}"
+                )
 
     def results(self) -> Iterator[np.ndarray]:
         """Yield the tiles' outputs: views of the receive buffer."""
@@ -110,7 +118,10 @@ class Slot:
         room = answer_words + ERROR_WORDS
         if self.tx is not None and len(self.tx) >= words and len(self.rx) >= room:
             return
-        sizes = [max(n, LEAST_BYTES // WORD, 0 if old is None else len(old)) for n, old in ((words, self.tx), (room, self.rx))]
+        sizes = [
+            max(n, LEAST_BYTES // WORD, 0 if old is None else len(old))
+            for n, old in ((words, self.tx), (room, self.rx))
+        ]
         self.free()
         try:
             self.tx = self._allocate(shape=(sizes[0],), dtype=np.uint64, cacheable=1)
@@ -118,13 +129,19 @@ class Slot:
             self.rx.flush()
         except AttributeError as error:
             self.free()
-            raise UserError(f"PYNQ cannot make buffers ({error}) with numpy {np.__version__}; it needs numpy below 2: pip install 'numpy<2'") from error
+            raise UserError(
+                f"PYNQ cannot make buffers ({error}) with numpy {np.__version__}; it needs numpy below 2: pip install 'numpy<2'"
+            ) from error
         except Exception as error:
             self.free()
-            raise UserError(f"there is no contiguous memory for buffers of {sum(sizes) * WORD} bytes ({error}); choose a smaller --tile, "
-                            "or close other notebooks and programs that use the board") from error
+            raise UserError(
+                f"there is no contiguous memory for buffers of {sum(sizes) * WORD} bytes ({error}); choose a smaller --tile, "
+                "or close other notebooks and programs that use the board"
+            ) from error
         for buffer in (self.tx, self.rx):
             last = buffer.physical_address + buffer.nbytes - 1
             if last >> self._address_bits:  # the DMA would drop the upper bits and write over somebody else's memory
                 self.free()
-                raise UserError(f"a buffer ends at address {last:#x}, the DMA reaches {self._address_bits} bits; build the overlay with a wider address")
+                raise UserError(
+                    f"a buffer ends at address {last:#x}, the DMA reaches {self._address_bits} bits; build the overlay with a wider address"
+                )

@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
     from model.graph.weights import QuantModel
 
-BATCH_BYTES = 8 << 20   # of queued packets per transfer; PYNQ-Z2 has 128 MiB of contiguous memory in all
-PATIENCE_S = 5.0        # of waiting beyond the computing time
+BATCH_BYTES = 8 << 20  # of queued packets per transfer; PYNQ-Z2 has 128 MiB of contiguous memory in all
+PATIENCE_S = 5.0  # of waiting beyond the computing time
 # AXI DMA's registers (PG021): control and status of each channel. Either reset bit resets both channels.
 _CONTROL, _STATUS = {"send": 0x00, "receive": 0x30}, {"send": 0x04, "receive": 0x34}
 _RUN, _RESET = 0x1, 0x4
 _STATUS_BITS = {4: "internal error", 5: "slave error", 6: "decode error"}
-_RESET_S = 1.0          # a reset or start takes microseconds
+_RESET_S = 1.0  # a reset or start takes microseconds
 _POLL_S = (1e-4, 1e-2)  # shortest and longest time between two looks at the DMA
 _HINTS = {
     ("busy", "busy"): "the kernel takes no more words",
     ("idle", "busy"): "the kernel has taken all words, but its answer or the TLAST at its end is missing",
     ("idle", "internal error"): "the answer is longer than expected, or its TLAST is missing",
 }
-_abandoned = []         # buffers that a DMA may still write to: never freed, whoever is collected
+_abandoned = []  # buffers that a DMA may still write to: never freed, whoever is collected
 
 
 class Driver:
@@ -82,9 +82,9 @@ class Driver:
         self._patience_s = patience_s
         self._slots = ()
         self._tag = 0
-        self._ready = False   # the overlay is identified and holds the parameters
-        self._dirty = False   # a transfer may be under way, or the hardware out of step
-        self._caller = None     # who computes: the last call of `infer`
+        self._ready = False  # the overlay is identified and holds the parameters
+        self._dirty = False  # a transfer may be under way, or the hardware out of step
+        self._caller = None  # who computes: the last call of `infer`
         self._board = lock_overlay(folder)
         try:
             self._open(manifest, pynq, batch_bytes)
@@ -99,7 +99,9 @@ class Driver:
             pynq = pynq or importlib.import_module("pynq")
             self._overlay = pynq.Overlay(str(manifest["bit"]))
         except Exception as error:  # PYNQ raises many kinds: no root, no FPGA manager, no xclbinutil, ...
-            raise UserError(f"the overlay {manifest['bit']} cannot be loaded ({error!r}); run as root on the board, with its PYNQ image") from error
+            raise UserError(
+                f"the overlay {manifest['bit']} cannot be loaded ({error!r}); run as root on the board, with its PYNQ image"
+            ) from error
         try:
             self._dma = getattr(self._overlay, manifest["dma"])
             self._send, self._recv = self._dma.sendchannel, self._dma.recvchannel
@@ -108,12 +110,16 @@ class Driver:
             if self._send is None or self._recv is None or not direct:
                 raise ValueError("it has to send and to receive, without scatter-gather")
         except Exception as error:
-            raise UserError(f"the overlay {manifest['bit']} has no DMA {manifest['dma']} for this driver ({error!r}); "
-                            "build or copy the overlay for this board again") from error
+            raise UserError(
+                f"the overlay {manifest['bit']} has no DMA {manifest['dma']} for this driver ({error!r}); "
+                "build or copy the overlay for this board again"
+            ) from error
         self._most_words = most_bytes // WORD
         if self.largest_tile[0] < 1:
-            raise UserError(f"the DMA of {manifest['bit']} transfers {most_bytes} bytes at most, too few for a tile; "
-                            "build the overlay with the widest length register (26 bits)")
+            raise UserError(
+                f"the DMA of {manifest['bit']} transfers {most_bytes} bytes at most, too few for a tile; "
+                "build the overlay with the widest length register (26 bits)"
+            )
         self._batch_words = min(batch_bytes // WORD, self._most_words)
         self._slots = Slot(pynq.allocate, address_bits), Slot(pynq.allocate, address_bits)
 
@@ -160,7 +166,9 @@ class Driver:
         for result in slot.results():
             yield result
             if self._caller is not mine:
-                raise UserError("another picture was begun on this board, or the driver closed, before this one was done; compute one after the other")
+                raise UserError(
+                    "another picture was begun on this board, or the driver closed, before this one was done; compute one after the other"
+                )
 
     def close(self) -> None:
         """Stop the DMA if it may be at work, free the buffers, leave the board to others; views of results end here."""
@@ -183,8 +191,10 @@ class Driver:
             packets.check_tile(self._config, *tile.shape)
             size = 2 + packets.tile_words(tile.shape)
             if size > self._most_words:
-                raise UserError(f"a tile of {tile.shape[1]}x{tile.shape[0]} pixels with halo takes {size * WORD} bytes, one DMA transfer at most "
-                                f"{self._most_words * WORD}; choose a smaller --tile")
+                raise UserError(
+                    f"a tile of {tile.shape[1]}x{tile.shape[0]} pixels with halo takes {size * WORD} bytes, one DMA transfer at most "
+                    f"{self._most_words * WORD}; choose a smaller --tile"
+                )
             if batch and words + size > self._batch_words:
                 yield batch
                 batch, words = [], 0
@@ -205,7 +215,9 @@ class Driver:
                 self._overlay.download()  # the kernel may be in the middle of a packet
                 self._start_channels()
             except Exception as error:
-                raise UserError(f"the overlay could not be loaded anew ({error!r}); power the board off and on") from error
+                raise UserError(
+                    f"the overlay could not be loaded anew ({error!r}); power the board off and on"
+                ) from error
         slot = self._slots[0]
         slot.put([packets.identify_packet(), self._load], answer_words=4 + 2)
         self._start(slot)
@@ -239,10 +251,14 @@ class Driver:
                     failed = self._send.error or self._recv.error  # of one: the other would wait for ever
                     if failed or late:
                         what = "the DMA reported an error" if failed else "the DMA did not finish in time"
-                        raise UserError(f"{what} with {slot.words * WORD} bytes to send and {slot.answer_words * WORD} to receive; "
-                                        f"{self._state()}; {AGAIN}")
+                        raise UserError(
+                            f"{what} with {slot.words * WORD} bytes to send and {slot.answer_words * WORD} to receive; "
+                            f"{self._state()}; {AGAIN}"
+                        )
                     now = time.monotonic()
-                    late = now > slot.deadline_s  # one more look: this process, not the DMA, may have been stopped for long
+                    late = (
+                        now > slot.deadline_s
+                    )  # one more look: this process, not the DMA, may have been stopped for long
                     if not late:  # seldom looks while the end is far off, so that they don't slow other threads down
                         time.sleep(min(max(abs(slot.expected_s - now) / 8, _POLL_S[0]), _POLL_S[1]))
                 channel.wait()  # returns at once; raises on errors, and makes the cache forget what the buffer held
@@ -260,7 +276,9 @@ class Driver:
             try:
                 status = int(self._dma.read(_STATUS[name]))
                 bits = [text for bit, text in _STATUS_BITS.items() if status >> bit & 1]
-                states[name] = ", ".join(bits) or ("stopped" if not channel.running else "idle" if channel.idle else "busy")
+                states[name] = ", ".join(bits) or (
+                    "stopped" if not channel.running else "idle" if channel.idle else "busy"
+                )
                 words.append(f"{name} channel {states[name]} (status {status:#010x})")
             except Exception as error:
                 words.append(f"{name} channel unreadable ({error})")

@@ -53,15 +53,21 @@ def find_overlay(network: str) -> pathlib.Path:
     """
     board = board_name()
     if board is None:
-        raise UserError(f"this machine is no PYNQ board ($BOARD is {_said_board() or 'not set'}, known are {', '.join(list_boards())}); "
-                        "run on a board, as root with its environment (`sudo -i`), or use --backend golden")
+        raise UserError(
+            f"this machine is no PYNQ board ($BOARD is {_said_board() or 'not set'}, known are {', '.join(list_boards())}); "
+            "run on a board, as root with its environment (`sudo -i`), or use --backend golden"
+        )
     if importlib.util.find_spec("pynq") is None:
         raise UserError(f"this is a {board} but Python finds no pynq package; use the Python of the PYNQ image")
     manifest = read_manifest(OVERLAYS / board)
     if manifest["board"] != board:
-        raise UserError(f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy the overlay for {board}")
+        raise UserError(
+            f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy the overlay for {board}"
+        )
     if manifest["network"] != network:
-        raise UserError(f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network {manifest['network']}")
+        raise UserError(
+            f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network {manifest['network']}"
+        )
     return OVERLAYS / board
 
 
@@ -96,12 +102,18 @@ def read_manifest(folder: pathlib.Path) -> dict:
     path = folder / "manifest.json"
     rebuild = f"build or copy the overlay for {folder.name} again"
     if not path.is_file():
-        raise UserError(f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream BOARD={folder.name}` "
-                        "and copy its folder there")
+        raise UserError(
+            f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream BOARD={folder.name}` "
+            "and copy its folder there"
+        )
     try:
         manifest = json.loads(path.read_text())
-        found = {"network": manifest["network"], "board": manifest["board"], "config_id": int(manifest["config_id"], 16),
-                 "dma": manifest.get("dma", "axi_dma_0")}
+        found = {
+            "network": manifest["network"],
+            "board": manifest["board"],
+            "config_id": int(manifest["config_id"], 16),
+            "dma": manifest.get("dma", "axi_dma_0"),
+        }
         files = dict(manifest["files"])  # name: sha256
         bits = [name for name in files if name.endswith(".bit")]
         handoffs = [name for name in files if name.endswith(".hwh")]
@@ -118,6 +130,8 @@ def read_manifest(folder: pathlib.Path) -> dict:
             raise UserError(f"{folder / name} is not the file that the manifest describes; {rebuild}")
     expected = load_config(found["network"], found["board"]).config_id
     if expected != found["config_id"]:
-        raise UserError(f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's {found['network']} on {found['board']} "
-                        f"has {expected:#010x}; {rebuild}")
+        raise UserError(
+            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's {found['network']} on {found['board']} "
+            f"has {expected:#010x}; {rebuild}"
+        )
     return {**found, "bit": folder / bits[0]}

@@ -91,14 +91,18 @@ def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, 
             found.append((path, pathlib.Path()))
             continue
         if folder.resolve().is_relative_to(path.resolve()):
-            raise UserError(f"the output folder {folder} {'is' if folder.resolve() == path.resolve() else 'lies inside'} the input folder {path}, "
-                            "and the next run would take results for pictures; choose an output folder outside of it")
+            raise UserError(
+                f"the output folder {folder} {'is' if folder.resolve() == path.resolve() else 'lies inside'} the input folder {path}, "
+                "and the next run would take results for pictures; choose an output folder outside of it"
+            )
         for file in _walk(path, refused):
             if file.suffix.lower() in PICTURES + VIDEOS:
                 found.append((file, file.parent.relative_to(path)))
             else:
                 others.append(file)
-    found = list({os.path.realpath(source): (source, place) for source, place in reversed(found)}.values())[::-1]  # each file once
+    found = list({os.path.realpath(source): (source, place) for source, place in reversed(found)}.values())[
+        ::-1
+    ]  # each file once
     names = collections.Counter(place / result_name(source, upscale, suffix) for source, place in found)
     jobs, owners = [], {os.path.realpath(source): source for source, _ in found}
     for source, place in found:
@@ -108,9 +112,11 @@ def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, 
         output = folder / name
         owner = owners.setdefault(os.path.realpath(output), source)
         if owner is not source:
-            refused.append(f"{source} is left out: its result {output} would replace "
-                           f"{'that input' if os.path.realpath(owner) == os.path.realpath(output) else f'the result of {owner}'}; "
-                           "give it a run and an output folder of its own")
+            refused.append(
+                f"{source} is left out: its result {output} would replace "
+                f"{'that input' if os.path.realpath(owner) == os.path.realpath(output) else f'the result of {owner}'}; "
+                "give it a run and an output folder of its own"
+            )
             continue
         jobs.append(Job(source, output, is_video(source)))
     return Work(jobs, refused, others)
@@ -118,6 +124,7 @@ def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, 
 
 def _walk(folder, refused):
     """Yield the files below a folder, sorted, without hidden ones; what cannot be listed is added to `refused`."""
+
     def note(error):
         refused.append(f"cannot list the folder {error.filename}: {error.strerror}; make it readable")
 

@@ -64,7 +64,9 @@ class Record:
         try:
             self._file = open(folder / RECORD, "a+", encoding="ascii", errors="replace")
         except OSError as error:
-            raise UserError(f"cannot write into the folder {folder}: {error.strerror}; choose another output folder") from error
+            raise UserError(
+                f"cannot write into the folder {folder}: {error.strerror}; choose another output folder"
+            ) from error
         if not take_lock(self._file):
             self._file.close()
             raise UserError(f"another run is writing into {folder}; wait for its end or choose another output folder")
@@ -78,9 +80,13 @@ class Record:
         """Tell whether a job's files are there, made from this input with these settings, and untouched since."""
         entry = self._lines.get(self._name(job.output))
         try:
-            return (entry is not None and entry["settings"] == settings and entry["source"] == os.path.realpath(job.source)
-                    and entry["stamp"] == stamp(job.source)
-                    and all(stamp(self.folder / name) == value for name, value in entry["files"].items()))
+            return (
+                entry is not None
+                and entry["settings"] == settings
+                and entry["source"] == os.path.realpath(job.source)
+                and entry["stamp"] == stamp(job.source)
+                and all(stamp(self.folder / name) == value for name, value in entry["files"].items())
+            )
         except (OSError, KeyError, TypeError, AttributeError):
             return False
 
@@ -101,9 +107,16 @@ class Record:
         OSError
             The record cannot be written; the files are in place all the same.
         """
-        entry = {"output": self._name(job.output), "source": os.path.realpath(job.source), "stamp": source_stamp, "settings": settings,
-                 "files": {self._name(path): stamp(path) for path in files}}
-        self._file.write(f"\n{json.dumps(entry)}")  # the line feed first: what a full disk cut short stays a line of its own
+        entry = {
+            "output": self._name(job.output),
+            "source": os.path.realpath(job.source),
+            "stamp": source_stamp,
+            "settings": settings,
+            "files": {self._name(path): stamp(path) for path in files},
+        }
+        self._file.write(
+            f"\n{json.dumps(entry)}"
+        )  # the line feed first: what a full disk cut short stays a line of its own
         self._file.flush()
         self._lines[entry["output"]] = entry
 

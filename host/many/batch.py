@@ -109,7 +109,10 @@ class _Run:
     def __init__(self, work, record, backend, options, say, quiet):
         self.work, self.record, self.backend, self.options = work, record, backend, options
         self.say, self.quiet, self.bar = say, quiet, None
-        self.settings = {False: settings_digest(backend.model), True: settings_digest(backend.model, crf=options.crf)}  # by is_video
+        self.settings = {
+            False: settings_digest(backend.model),
+            True: settings_digest(backend.model, crf=options.crf),
+        }  # by is_video
         self.clock = pipeline.Clock()
         self.failed = list(work.refused)
         self.done = self.before = self.pixels = 0
@@ -119,8 +122,14 @@ class _Run:
         begin, stopped, interrupted = time.perf_counter(), None, False
         try:
             todo = self._todo()
-            with tqdm(total=sum(size for _, size in todo), unit="pixel", unit_scale=True, leave=False, dynamic_ncols=True,
-                      disable=True if self.quiet else None) as self.bar:  # on a terminal only
+            with tqdm(
+                total=sum(size for _, size in todo),
+                unit="pixel",
+                unit_scale=True,
+                leave=False,
+                dynamic_ncols=True,
+                disable=True if self.quiet else None,
+            ) as self.bar:  # on a terminal only
                 self.place = {job: f"{i}/{len(todo)}" for i, (job, _) in enumerate(todo, 1)}
                 for is_video, group in itertools.groupby(todo, lambda item: item[0].video):
                     (self._videos if is_video else self._pictures)(group)
@@ -193,7 +202,9 @@ class _Run:
                     picture = picture_files.read_picture(job.source, self._check_size)
                 self._check_output(job, tuple(side * self.backend.model.upscale for side in picture.size))
             except OSError as error:
-                self._fail(job, size, UserError(f"cannot read {job.source}: {error.strerror}; check the name and the folder"))
+                self._fail(
+                    job, size, UserError(f"cannot read {job.source}: {error.strerror}; check the name and the folder")
+                )
             except UserError as error:
                 self._fail(job, size, error)
             else:
@@ -205,16 +216,33 @@ class _Run:
             try:
                 before = stamp(job.source)
                 self._check_output(job)
-                result = video.upscale_video(job.source, job.output, self.backend, self.options.tile, self.options.crf, self.clock,
-                                             self._check_size, self.bar.update)
+                result = video.upscale_video(
+                    job.source,
+                    job.output,
+                    self.backend,
+                    self.options.tile,
+                    self.options.crf,
+                    self.clock,
+                    self._check_size,
+                    self.bar.update,
+                )
             except ComputeError as error:
                 raise _Stop(str(error)) from error
             except OSError as error:
-                self._fail(job, size, UserError(f"cannot read {job.source}: {error.strerror}; check the name and the folder"))
+                self._fail(
+                    job, size, UserError(f"cannot read {job.source}: {error.strerror}; check the name and the folder")
+                )
             except UserError as error:
                 self._fail(job, size, error)
             else:
-                self._finish(job, before, [job.output], result.notes, result.pixels, f", {result.frames} frames, {result.fps:.2f} fps, {result.sound}")
+                self._finish(
+                    job,
+                    before,
+                    [job.output],
+                    result.notes,
+                    result.pixels,
+                    f", {result.frames} frames, {result.fps:.2f} fps, {result.sound}",
+                )
 
     def _check_output(self, job, size=None):
         output_folder(job.output.parent)
@@ -258,7 +286,11 @@ class _Run:
         if self.work.others:
             names = [path.name for path in self.work.others[:3]] + ["..."] * (len(self.work.others) > 3)
             words.append(f"{len(self.work.others)} of other kinds left alone ({', '.join(names)})")
-        times = f"; {self.clock.line()}; {seconds:.2f} s in all, {self.pixels / 1e6 / seconds:.2f} Mpixel/s" if self.done else ""
+        times = (
+            f"; {self.clock.line()}; {seconds:.2f} s in all, {self.pixels / 1e6 / seconds:.2f} Mpixel/s"
+            if self.done
+            else ""
+        )
         self.say(f"{', '.join(words)}{times}")
         for sentence in self.failed:
             print(f"error: {sentence}", file=sys.stderr)

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from model.imaging.files import Picture
 
 LOCAL = "local"
-LARGE_PIXELS = 1 << 24   # results beyond travel in tiles: one picture keeps all workers busy, and none runs out of memory
-RETRIES = 2              # of a task that failed; of one whose worker died, Dask's own `allowed-failures`
-PATIENCE_S = 60.0        # without any worker
-_START_S = 30.0          # for a scheduler and a first worker to answer
-_CONNECT_S = 120.0       # for a new worker to reach its scheduler
+LARGE_PIXELS = (
+    1 << 24
+)  # results beyond travel in tiles: one picture keeps all workers busy, and none runs out of memory
+RETRIES = 2  # of a task that failed; of one whose worker died, Dask's own `allowed-failures`
+PATIENCE_S = 60.0  # without any worker
+_START_S = 30.0  # for a scheduler and a first worker to answer
+_CONNECT_S = 120.0  # for a new worker to reach its scheduler
 _POLL_S = 2.0
 PACKAGES = ("host", "model", "hls")
 CODE = (".py", ".cpp", ".hpp", ".h", ".toml")
@@ -97,26 +99,40 @@ class ClusterBackend(backends.Backend):
         try:
             self._dask, self._distributed = importlib.import_module("dask"), importlib.import_module("distributed")
         except ImportError as error:
-            raise UserError(f"--dask needs the package distributed, which cannot be imported here ({error}); install it: pip install distributed") from error
+            raise UserError(
+                f"--dask needs the package distributed, which cannot be imported here ({error}); install it: pip install distributed"
+            ) from error
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told below, in one sentence
         self._order = _Order(backend, model, code_digest())
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
             # tasks carry pictures: that is meant, no reason for a warning; and a busy machine is no reason to give a worker up
-            stack.enter_context(self._dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB",
-                                                       "distributed.comm.timeouts.connect": f"{_CONNECT_S:.0f} s"}))
+            stack.enter_context(
+                self._dask.config.set(
+                    {
+                        "distributed.admin.large-graph-warning-threshold": "1 GiB",
+                        "distributed.comm.timeouts.connect": f"{_CONNECT_S:.0f} s",
+                    }
+                )
+            )
             local = address == LOCAL
             if local:
                 address = stack.enter_context(_local_cluster(self._distributed, workers, threads))
             try:
-                self.client = stack.enter_context(self._distributed.Client(address, timeout=f"{_START_S} s", set_as_default=False))
+                self.client = stack.enter_context(
+                    self._distributed.Client(address, timeout=f"{_START_S} s", set_as_default=False)
+                )
             except (OSError, ValueError) as error:
-                raise UserError(f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`, "
-                                "and workers with `dask worker`, or use --dask local") from error
+                raise UserError(
+                    f"no Dask scheduler answers at {address} ({error}); start one with `dask scheduler`, "
+                    "and workers with `dask worker`, or use --dask local"
+                ) from error
             try:
                 self.client.wait_for_workers(1, timeout=_START_S)
             except self._distributed.TimeoutError as error:
-                raise UserError(f"the Dask scheduler at {address} has no workers; start some with `dask worker {address}`") from error
+                raise UserError(
+                    f"the Dask scheduler at {address} has no workers; start some with `dask worker {address}`"
+                ) from error
             if local:
                 self.client.register_plugin(_deafness(self._distributed))
             self._closing = stack.pop_all()
@@ -128,7 +144,9 @@ class ClusterBackend(backends.Backend):
         return len(known), sum(worker["nthreads"] for worker in known)
 
     def infer(self, tiles: Iterable[np.ndarray], clock: Callable = backends.untimed) -> Iterator[np.ndarray]:
-        for _, compute in self._in_order((None, self._submit(_compute_tile, np.ascontiguousarray(tile))) for tile in tiles):
+        for _, compute in self._in_order(
+            (None, self._submit(_compute_tile, np.ascontiguousarray(tile))) for tile in tiles
+        ):
             with clock("compute"):
                 result = compute()
             yield result
@@ -163,7 +181,9 @@ class ClusterBackend(backends.Backend):
 
     def _submit(self, function, *arguments):
         """Start a task; return a callable that waits for its result."""
-        return functools.partial(self._wait, self.client.submit(function, self._order, *arguments, pure=False, retries=RETRIES))
+        return functools.partial(
+            self._wait, self.client.submit(function, self._order, *arguments, pure=False, retries=RETRIES)
+        )
 
     def _in_order(self, started):
         """Yield what an iterator of started tasks yields, with enough of them under way to keep all workers busy."""
@@ -188,12 +208,16 @@ class ClusterBackend(backends.Backend):
             except UserError:
                 raise
             except lost as error:
-                raise UserError("several workers died one after another over the same task; look at their logs (out of memory?)") from error
+                raise UserError(
+                    "several workers died one after another over the same task; look at their logs (out of memory?)"
+                ) from error
             except (OSError, self._distributed.CancelledError) as error:
                 raise UserError(f"the Dask scheduler is gone ({error}); start it again") from error
             except Exception as error:  # whatever a foreign machine may lack
-                raise UserError(f"a Dask worker failed ({error!r}); install this version of the project there (pip install .), "
-                                "with the same versions of its packages") from error
+                raise UserError(
+                    f"a Dask worker failed ({error!r}); install this version of the project there (pip install .), "
+                    "with the same versions of its packages"
+                ) from error
 
     def _check_workers(self):
         if self.client.status != "running":
@@ -222,7 +246,9 @@ def code_files(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
     dict
         Path by its name below `root`, sorted.
     """
-    found = (path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in CODE and path.is_file())
+    found = (
+        path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in CODE and path.is_file()
+    )
     return {path.relative_to(root).as_posix(): path for path in sorted(found)}
 
 
@@ -246,8 +272,14 @@ def _local_cluster(distributed, workers, threads=None):
     cores = os.cpu_count() or 1
     workers = workers or max(2, cores // 2)
     with _deaf_children():
-        cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=threads or max(1, cores // workers), processes=True, memory_limit=0,
-                                           dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+        cluster = distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads or max(1, cores // workers),
+            processes=True,
+            memory_limit=0,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )
     with cluster:
         yield cluster.scheduler_address
 
@@ -301,9 +333,12 @@ class _Shared(backends.Backend):
 def _worker_backend(order):
     """Open the worker's backend, once."""
     from distributed import get_worker
+
     worker = get_worker()
     if order.code != code_digest():
-        raise UserError(f"the worker {worker.address} has another version of this project; install the same version there")
+        raise UserError(
+            f"the worker {worker.address} has another version of this project; install the same version there"
+        )
     key = order.backend, settings_digest(order.model)
     with _opening:
         if key not in _open_backends:

@@ -50,6 +50,7 @@ class Contender:
 def tensorflow_float(network: str, upscale: int) -> Contender:
     """The float reference, as the project uses it."""
     from model.train.keras_model import from_float_model, infer_float
+
     model = from_float_model(load_float(weight_path(network, upscale), network))
     return Contender("TensorFlow float", lambda y: infer_float(model, y))
 
@@ -57,6 +58,7 @@ def tensorflow_float(network: str, upscale: int) -> Contender:
 def tensorflow_compiled(network: str, upscale: int) -> Contender:
     """The same with Keras's compiled prediction: TensorFlow at its best, without padding and conversion."""
     from model.train.keras_model import from_float_model
+
     model = from_float_model(load_float(weight_path(network, upscale), network))
     halo = load_quant(weight_path(network, upscale, quantised=True)).network.halo
     ready = {}
@@ -85,6 +87,7 @@ def csim(network: str, upscale: int) -> Contender:
     """The C++ kernels as a shared library, on one core."""
     from host.picture.backends import CsimBackend
     from host.picture.pipeline import infer_luma
+
     backend = CsimBackend(load_quant(weight_path(network, upscale, quantised=True), network))
     return Contender("csim, 1 core", lambda y: infer_luma(y, backend), rows=64, most_runs=3)
 
@@ -116,14 +119,21 @@ def bench(contenders: list[Contender], picture: np.ndarray, runs: int, progress:
             if progress is not None:
                 progress(contender.what)
             started = time.perf_counter()
-            contender.run(picture[:contender.rows])
+            contender.run(picture[: contender.rows])
             if round_ >= 0:
                 seconds[contender.what].append(time.perf_counter() - started)
     rows = []
     for contender in contenders:
-        part, times = picture[:contender.rows], seconds[contender.what]
-        rows.append({"what": contender.what, "kind": "measured", "mpixel_per_s": part.size / 1e6 / statistics.median(times),
-                     "size": f"{part.shape[1]}x{part.shape[0]}", "runs": len(times)})
+        part, times = picture[: contender.rows], seconds[contender.what]
+        rows.append(
+            {
+                "what": contender.what,
+                "kind": "measured",
+                "mpixel_per_s": part.size / 1e6 / statistics.median(times),
+                "size": f"{part.shape[1]}x{part.shape[0]}",
+                "runs": len(times),
+            }
+        )
     return rows
 
 
@@ -132,15 +142,26 @@ def modelled(network: str, size: int) -> list[dict]:
     from hls.design.boards import list_boards
     from hls.design.cycles import frame_rate
     from hls.design.load import load_config
+
     configs = [load_config(network, board) for board in list_boards()]
-    return [{"what": f"accelerator, {config.board} at {config.clock_mhz:g} MHz", "kind": "modelled",
-             "mpixel_per_s": frame_rate(config, size, size) * size**2 / 1e6, "size": f"{size}x{size}", "runs": 0} for config in configs]
+    return [
+        {
+            "what": f"accelerator, {config.board} at {config.clock_mhz:g} MHz",
+            "kind": "modelled",
+            "mpixel_per_s": frame_rate(config, size, size) * size**2 / 1e6,
+            "size": f"{size}x{size}",
+            "runs": 0,
+        }
+        for config in configs
+    ]
 
 
 @click.command()
 @click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
-@click.option("--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture.")
+@click.option(
+    "--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture."
+)
 @click.option("--runs", type=click.IntRange(1), default=15, show_default=True)
 @report_user_errors
 def main(network: str, upscale: str, size: int, runs: int) -> None:
@@ -152,8 +173,10 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
         except (UserError, ImportError) as error:
             print(f"without {make.__name__}: {error}")
     if not contenders:
-        raise UserError("nothing can be measured here; install the project with its extras (`make setup`) "
-                        "and look for weights in model/weights")
+        raise UserError(
+            "nothing can be measured here; install the project with its extras (`make setup`) "
+            "and look for weights in model/weights"
+        )
     try:
         rates = modelled(network, size)
     except UserError as error:
@@ -162,6 +185,7 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
     picture = np.random.default_rng(SEED).integers(0, 256, (size, size)).astype(np.uint8)
     total = sum(1 + min(runs, contender.most_runs or runs) for contender in contenders)
     with tqdm(total=total, unit="run", disable=None) as bar:
+
         def progress(text):
             bar.set_description(text)
             bar.update()

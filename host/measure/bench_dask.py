@@ -68,7 +68,13 @@ def _worked(backend):
 
 
 @click.command()
-@click.option("--pictures", type=click.IntRange(min=1), default=16, show_default=True, help=f"Of {SIZE[0]}x{SIZE[1]} pixels, with noise on them.")
+@click.option(
+    "--pictures",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help=f"Of {SIZE[0]}x{SIZE[1]} pixels, with noise on them.",
+)
 @click.option("--workers", type=click.IntRange(min=2), default=2, show_default=True, help="To compare with one.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="The median counts.")
 @report_user_errors
@@ -91,10 +97,28 @@ def main(pictures: int, workers: int, rounds: int) -> None:
     median = {name: statistics.median(clock for clock, _ in values) for name, values in seconds.items()}
     worked = {name: statistics.median(work for _, work in values) for name, values in seconds.items()}
     one = median["Dask, 1 worker"]
-    rows = [{"what": name, "workers": count, "pictures": pictures, "mpixel": mpixel, "seconds": median[name], "processor_seconds": worked[name],
-             "mpixel_per_s": mpixel / median[name], "speedup": one / median[name], "bit_equal": equal[name], "runs": rounds,
-             "cores": os.cpu_count(), "load_average": os.getloadavg()[0]} for name, (count, _) in contenders.items()]
-    print(report.table(rows, ("what", "seconds", "processor_seconds", "mpixel_per_s", "speedup", "bit_equal", "load_average")))
+    rows = [
+        {
+            "what": name,
+            "workers": count,
+            "pictures": pictures,
+            "mpixel": mpixel,
+            "seconds": median[name],
+            "processor_seconds": worked[name],
+            "mpixel_per_s": mpixel / median[name],
+            "speedup": one / median[name],
+            "bit_equal": equal[name],
+            "runs": rounds,
+            "cores": os.cpu_count(),
+            "load_average": os.getloadavg()[0],
+        }
+        for name, (count, _) in contenders.items()
+    ]
+    print(
+        report.table(
+            rows, ("what", "seconds", "processor_seconds", "mpixel_per_s", "speedup", "bit_equal", "load_average")
+        )
+    )
     print(f"wrote {report.write_report('dask', rows)}")
     if not all(equal.values()):
         raise SystemExit("error: the results differ")

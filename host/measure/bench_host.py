@@ -39,7 +39,13 @@ if TYPE_CHECKING:
     from hls.design.config import Config
     from model.imaging.files import Picture
 
-HOST_STEPS = ("colour", "bicubic", "pack", "unpack", "merge")  # what no accelerator takes over; reading and writing depend on the format
+HOST_STEPS = (
+    "colour",
+    "bicubic",
+    "pack",
+    "unpack",
+    "merge",
+)  # what no accelerator takes over; reading and writing depend on the format
 BACKENDS = ("golden", "csim", "pynq")
 TILES = (None, 128, 64)  # sides of the tiles that are packed; None: as the driver chooses for the picture
 SLOW_RUNS = {"csim": 1}
@@ -166,7 +172,7 @@ class Packing:
                 tiling.put(self._out, place, answer.pixels)
         at = 0
         for tile in self._tiles:
-            if self._sent[at + 2:].view(np.uint8)[:tile.size].tobytes() != tile.tobytes():
+            if self._sent[at + 2 :].view(np.uint8)[: tile.size].tobytes() != tile.tobytes():
                 raise RuntimeError("a packet does not hold its tile")
             at += 2 + packets.tile_words(tile.shape)
         if not np.array_equal(self._out, self.y):
@@ -180,8 +186,8 @@ class Packing:
             answer = np.zeros(2 + packets.tile_words((place.height, place.width)), np.uint64)
             answer[0] = packets.MAGIC | (packets.COMMANDS["tile"] | packets.ANSWER) << 16 | self.config.config_id << 32
             answer[1] = place.width | place.height << 16 | tag << 32
-            pixels = self.y[place.top:place.top + place.height, place.left:place.left + place.width]
-            answer[2:].view(np.uint8)[:pixels.size] = pixels.reshape(-1)
+            pixels = self.y[place.top : place.top + place.height, place.left : place.left + place.width]
+            answer[2:].view(np.uint8)[: pixels.size] = pixels.reshape(-1)
             words.append(answer)
         return np.concatenate(words)
 
@@ -223,7 +229,11 @@ def bench(
     """
     host, picture = NoNetwork(backends[0].model), picture_files.read_picture(source)
     width, height = (side * host.model.upscale for side in picture.size)
-    packings = [Packing(config, make_picture(height, width)[:, :, 1], side) for side in TILES if side is None or side < min(width, height)]
+    packings = [
+        Packing(config, make_picture(height, width)[:, :, 1], side)
+        for side in TILES
+        if side is None or side < min(width, height)
+    ]
     whole = f"{width}x{height}"
     times, result = {}, None
 
@@ -259,10 +269,23 @@ def _row(what, size, mpixel, runs):
 @click.command()
 @click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
-@click.option("--size", type=(click.IntRange(32, 8192), click.IntRange(32, 8192)), default=(1920, 1080), show_default=True,
-              help="Width and height of the result, rounded down to multiples of the factor.")
-@click.option("--runs", type=click.IntRange(1), default=5, show_default=True, help="Per backend (csim: 1); the host's steps five times as many.")
-@click.option("--backend", "names", type=click.Choice(BACKENDS), multiple=True, help="Only these.  [default: all that work here]")
+@click.option(
+    "--size",
+    type=(click.IntRange(32, 8192), click.IntRange(32, 8192)),
+    default=(1920, 1080),
+    show_default=True,
+    help="Width and height of the result, rounded down to multiples of the factor.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Per backend (csim: 1); the host's steps five times as many.",
+)
+@click.option(
+    "--backend", "names", type=click.Choice(BACKENDS), multiple=True, help="Only these.  [default: all that work here]"
+)
 @report_user_errors
 def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tuple[str, ...]) -> None:
     """Measure every step from file to file on every backend, the host's own steps, and the packets' packing and unpacking."""
@@ -279,6 +302,7 @@ def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tu
     make_folder(folder)
     total = runs + sum(min(runs, SLOW_RUNS.get(backend.name, runs)) for backend in backends)
     with tempfile.TemporaryDirectory(dir=folder) as scratch, tqdm(total=total, unit="run", disable=None) as bar:
+
         def progress(what):
             bar.set_description(what)
             bar.update()
@@ -289,8 +313,10 @@ def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tu
     for backend in backends:
         backend.close()
     print(report.table(rows))
-    print(f"\n{network} x{upscale}, {strips.THREADS} cores, packets on one; runs in turns; all backends gave the same bits; "
-          f"wrote {report.write_report('bench_host', rows)}")
+    print(
+        f"\n{network} x{upscale}, {strips.THREADS} cores, packets on one; runs in turns; all backends gave the same bits; "
+        f"wrote {report.write_report('bench_host', rows)}"
+    )
 
 
 if __name__ == "__main__":

@@ -61,10 +61,19 @@ def compare(
             case = prepare(picture, upscale, protocol)
             results = methods[protocol].run_all(case)
             for method, result in results.items():
-                rows[protocol].append({"image": image, "network": network, "upscale": upscale, "protocol": protocol,
-                                       "weights": methods[protocol].weights, "method": method, **measure(case, result)})
+                rows[protocol].append(
+                    {
+                        "image": image,
+                        "network": network,
+                        "upscale": upscale,
+                        "protocol": protocol,
+                        "weights": methods[protocol].weights,
+                        "method": method,
+                        **measure(case, result),
+                    }
+                )
             base = measure(case, case.bicubic)
-            for row in rows[protocol][-len(results):]:
+            for row in rows[protocol][-len(results) :]:
                 row.update({f"{metric}_change": row[metric] - base[metric] for metric in base})
             if on_case is not None:
                 on_case(image, picture, case, results)
@@ -92,10 +101,18 @@ def print_rows(rows: list[dict], echo: Callable = print) -> None:
         trained = block[0]["weights"]
         note = f", weights trained for the {trained} degradation" if trained not in (None, protocol) else ""
         echo(f"\n{image}, {block[0]['network']} x{block[0]['upscale']}, {protocol} protocol{note}")
-        lines = [{"method": row["method"],
-                  "PSNR dB": f"{row['psnr']:.3f}", "change": "" if row["method"] == "bicubic" else f"{row['psnr_change']:+.3f}",
-                  "SSIM": f"{row['ssim']:.4f}", "change ": "" if row["method"] == "bicubic" else f"{row['ssim_change']:+.4f}",
-                  "MSE": f"{row['mse']:.1f}", "change  ": "" if row["method"] == "bicubic" else f"{row['mse_change']:+.1f}"} for row in block]
+        lines = [
+            {
+                "method": row["method"],
+                "PSNR dB": f"{row['psnr']:.3f}",
+                "change": "" if row["method"] == "bicubic" else f"{row['psnr_change']:+.3f}",
+                "SSIM": f"{row['ssim']:.4f}",
+                "change ": "" if row["method"] == "bicubic" else f"{row['ssim_change']:+.4f}",
+                "MSE": f"{row['mse']:.1f}",
+                "change  ": "" if row["method"] == "bicubic" else f"{row['mse_change']:+.1f}",
+            }
+            for row in block
+        ]
         echo(report.table(lines))
 
 
@@ -130,6 +147,7 @@ def main(
     pictures = [(path.stem, read_picture(path).pixels) for path in files]
     drawn = []
     with tqdm(total=len(files) * len(protocols), unit="picture", disable=None) as bar:
+
         def on_case(image, picture, case, results):
             bar.set_description(f"{image} {case.protocol}")
             bar.update()

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 METRICS = ("psnr", "ssim", "mse")
 SETS = ("Set5", "Set14")
 MEASURED = ("bilinear", "bicubic", "float", "golden")  # what the committed results hold
-COMPARED = (("Set5", "butterfly_GT", 3), ("Set14", "monarch", 3), ("Set14", "zebra", 2), ("Set14", "ppt3", 4))  # drawn into build/figures
+COMPARED = (
+    ("Set5", "butterfly_GT", 3),
+    ("Set14", "monarch", 3),
+    ("Set14", "zebra", 2),
+    ("Set14", "ppt3", 4),
+)  # drawn into build/figures
 SHOWN_DIFFERENCES = 10
 
 
@@ -75,8 +80,17 @@ def evaluate(
                     found = without_network.get((*key, method)) or measure(case, result)
                     if method not in LEARNED:
                         without_network[(*key, method)] = found
-                    measured.append({"network": network, "upscale": upscale, "protocol": protocol, "dataset": dataset,
-                                     "image": image, "method": method, **found})
+                    measured.append(
+                        {
+                            "network": network,
+                            "upscale": upscale,
+                            "protocol": protocol,
+                            "dataset": dataset,
+                            "image": image,
+                            "method": method,
+                            **found,
+                        }
+                    )
                 if progress is not None:
                     progress(f"{network} x{upscale} {protocol} {image}")
             rows += measured + mean_rows(measured, names)
@@ -99,17 +113,25 @@ def pivot(rows: list[dict], metric: str, markdown: bool = False) -> str:
     lines = {}
     for row in rows:
         key = tuple(row[name] for name in ("network", "upscale", "protocol", "dataset", "image"))
-        line = lines.setdefault(key, {"network": key[0], "upscale": f"x{key[1]}", "protocol": key[2], "set": key[3], "image": key[4]})
+        line = lines.setdefault(
+            key, {"network": key[0], "upscale": f"x{key[1]}", "protocol": key[2], "set": key[3], "image": key[4]}
+        )
         line[row["method"]] = row[metric]
     drop = ["image"] if all(key[4] == "mean" for key in lines) else []
     columns = [c for c in ("network", "upscale", "protocol", "set", "image") if c not in drop] + methods
-    return report.table(list(lines.values()), columns, "github" if markdown else "simple", ".2f" if metric == "psnr" else ".4f")
+    return report.table(
+        list(lines.values()), columns, "github" if markdown else "simple", ".2f" if metric == "psnr" else ".4f"
+    )
 
 
 def committed() -> list[tuple[str, int]]:
     """Return (network, factor) of all weights that are there in both formats."""
-    return [(network, upscale) for network in list_networks() for upscale in UPSCALES
-            if weight_path(network, upscale).is_file() and weight_path(network, upscale, quantised=True).is_file()]
+    return [
+        (network, upscale)
+        for network in list_networks()
+        for upscale in UPSCALES
+        if weight_path(network, upscale).is_file() and weight_path(network, upscale, quantised=True).is_file()
+    ]
 
 
 @click.command()
@@ -138,14 +160,19 @@ def main(
     names = parse_methods(methods)
     pairs = [(n, u) for n, u in committed() if network in (None, n) and upscale in (None, str(u))]
     if not pairs:
-        raise UserError(f"there are no weights of {network or 'any network'} for x{upscale or '2, x3 or x4'}; "
-                        "make them with `make train` and `make quantise`")
+        raise UserError(
+            f"there are no weights of {network or 'any network'} for x{upscale or '2, x3 or x4'}; "
+            "make them with `make train` and `make quantise`"
+        )
     if update_docs and (network or upscale or protocol or dataset != SETS or names != MEASURED):
-        raise UserError("--update-docs needs everything measured; leave --network, --upscale, --protocol, --dataset and --methods away")
+        raise UserError(
+            "--update-docs needs everything measured; leave --network, --upscale, --protocol, --dataset and --methods away"
+        )
     reference = load_current() if check else None
     combinations = [(n, u, p) for p in ([protocol] if protocol else PROTOCOLS) for n, u in pairs]
     total = len(combinations) * sum(len(dataset_files(name)) for name in dataset)
     with tqdm(total=total, unit="picture", disable=None) as bar:
+
         def progress(text):
             bar.set_description(text, refresh=False)
             bar.update()
@@ -159,7 +186,10 @@ def main(
         print(f"\nno weights for the opencv degradation, measured on it with the standard ones: {', '.join(foreign)}")
     print(f"\nwrote {report.write_report('evaluate', rows)}")
     if set(MEASURED) <= set(names):
-        print("drew " + ", ".join(map(str, draw_figures(results.Results(results.weight_hashes(), rows), BUILD / "figures"))))
+        print(
+            "drew "
+            + ", ".join(map(str, draw_figures(results.Results(results.weight_hashes(), rows), BUILD / "figures")))
+        )
     if update_docs:
         update_documents(rows)
     if check:
@@ -191,12 +221,20 @@ def draw_figures(measured: Results, folder: pathlib.Path) -> list[pathlib.Path]:
     """Draw the charts and the comparison pictures of the test sets into a folder; return the files."""
     files = charts.draw_charts(measured, folder)
     for dataset, image, upscale in COMPARED:
-        found = [path for path in dataset_files(dataset) if path.stem == image] if dataset in measured.datasets() else []
+        found = (
+            [path for path in dataset_files(dataset) if path.stem == image] if dataset in measured.datasets() else []
+        )
         if found and (DEFAULT_NETWORK, upscale) in measured.combinations("standard"):
             picture = read_picture(found[0])
             case = prepare(picture, upscale)
             files.append(folder / f"{image}_x{upscale}.png")
-            figures.draw(picture, case, Methods(DEFAULT_NETWORK, upscale, figures.SHOWN).run_all(case), files[-1], title=f"{image}, x{upscale}")
+            figures.draw(
+                picture,
+                case,
+                Methods(DEFAULT_NETWORK, upscale, figures.SHOWN).run_all(case),
+                files[-1],
+                title=f"{image}, x{upscale}",
+            )
     return files
 
 
@@ -207,7 +245,12 @@ def update_documents(rows: list[dict]) -> None:
     measured = results.load()  # what is written is what the documents are made from
     if not results.histories():
         (charts.IMAGES / charts.CURVES).unlink(missing_ok=True)
-    files = [results.RESULTS, *documents.write(measured), *charts.draw_charts(measured, charts.IMAGES), *figures.draw_comparisons(charts.IMAGES)]
+    files = [
+        results.RESULTS,
+        *documents.write(measured),
+        *charts.draw_charts(measured, charts.IMAGES),
+        *figures.draw_comparisons(charts.IMAGES),
+    ]
     print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in files))
 
 

@@ -21,8 +21,14 @@ from model.quality import charts
 from model.quality.pages import COMPARED
 from model.quality.protocols import Case, finish, measure, prepare
 
-TITLES = {"truth": "ground truth", "bilinear": "bilinear", "bicubic": "bicubic", "float": "SRCNN, TensorFlow float",
-          "golden": "SRCNN, 8-bit fixed point", "csim": "SRCNN, C++ kernels"}
+TITLES = {
+    "truth": "ground truth",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
+    "float": "SRCNN, TensorFlow float",
+    "golden": "SRCNN, 8-bit fixed point",
+    "csim": "SRCNN, C++ kernels",
+}
 SHOWN = ("bicubic", "float", "golden")
 CROP_SHARE = 5  # the crop's side is the picture's shorter side over this
 LEAST_CROP = 24  # pixels
@@ -69,6 +75,7 @@ def draw(
         If the crop lies outside the picture.
     """
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from matplotlib.patches import Rectangle
@@ -76,25 +83,45 @@ def draw(
     height, width = case.truth.shape
     crop = crop or choose_crop(case, results)
     left, top, crop_width, crop_height = crop
-    if min(left, top) < 0 or min(crop_width, crop_height) < 1 or left + crop_width > width or top + crop_height > height:
-        raise UserError(f"the crop {left},{top},{crop_width},{crop_height} is not inside the picture of {width}x{height}; "
-                        "give left,top,width,height")
+    if (
+        min(left, top) < 0
+        or min(crop_width, crop_height) < 1
+        or left + crop_width > width
+        or top + crop_height > height
+    ):
+        raise UserError(
+            f"the crop {left},{top},{crop_width},{crop_height} is not inside the picture of {width}x{height}; "
+            "give left,top,width,height"
+        )
     chroma = _chroma(picture, case.upscale)
     panels = [("truth", _colour(case.truth, _chroma(picture, case.upscale, degrade=False)))]
-    panels += [(name, _colour(finish(case, y) if case.protocol == "standard" else np.clip(y, 0, 255).astype(np.uint8), chroma))
-               for name, y in results.items()]
+    panels += [
+        (name, _colour(finish(case, y) if case.protocol == "standard" else np.clip(y, 0, 255).astype(np.uint8), chroma))
+        for name, y in results.items()
+    ]
     ratio, crop_ratio = height / width, crop_height / crop_width
     heading = 0.45 if title else 0.05
     size = (_PANEL * len(panels), _PANEL * (ratio + crop_ratio) + 0.75 + heading)
     figure = pyplot.figure(figsize=size, facecolor="white")
-    grid = figure.add_gridspec(2, len(panels), height_ratios=(ratio, crop_ratio), left=0.006, right=0.994, wspace=0.025,
-                               top=1 - heading / size[1], bottom=0.68 / size[1], hspace=0.03)
+    grid = figure.add_gridspec(
+        2,
+        len(panels),
+        height_ratios=(ratio, crop_ratio),
+        left=0.006,
+        right=0.994,
+        wspace=0.025,
+        top=1 - heading / size[1],
+        bottom=0.68 / size[1],
+        hspace=0.03,
+    )
     reference = measure(case, case.bicubic)["psnr"]
     for column, (name, pixels) in enumerate(panels):
         whole, part = figure.add_subplot(grid[0, column]), figure.add_subplot(grid[1, column])
         whole.imshow(pixels, interpolation="antialiased")
-        whole.add_patch(Rectangle((left - 0.5, top - 0.5), crop_width, crop_height, fill=False, edgecolor=_FRAME, linewidth=1.6))
-        part.imshow(pixels[top:top + crop_height, left:left + crop_width], interpolation="nearest")
+        whole.add_patch(
+            Rectangle((left - 0.5, top - 0.5), crop_width, crop_height, fill=False, edgecolor=_FRAME, linewidth=1.6)
+        )
+        part.imshow(pixels[top : top + crop_height, left : left + crop_width], interpolation="nearest")
         for axes in (whole, part):
             axes.set_xticks([])
             axes.set_yticks([])
@@ -107,17 +134,30 @@ def draw(
             caption, colour = f"{row['psnr']:.2f} dB{change}   {row['ssim']:.4f}", "0.15"
         styles = {"fontsize": 12.5, "fontweight": "bold"}, {"fontsize": 11.5, "color": colour}
         for text, below, style in zip((TITLES[name], caption), (9, 29), styles):
-            part.annotate(text, (0.5, 0), (0, -below), xycoords="axes fraction", textcoords="offset points",
-                          ha="center", va="top", **style)
+            part.annotate(
+                text,
+                (0.5, 0),
+                (0, -below),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                **style,
+            )
     if title:
         figure.suptitle(title, x=0.006, ha="left", y=1 - 0.12 / size[1], va="top", fontsize=13, color="0.25")
     path = pathlib.Path(path)
-    jpeg = {"dpi": JPEG_DPI, "pil_kwargs": {"quality": JPEG_QUALITY, "optimize": True} | ({"comment": comment} if comment else {})}
+    jpeg = {
+        "dpi": JPEG_DPI,
+        "pil_kwargs": {"quality": JPEG_QUALITY, "optimize": True} | ({"comment": comment} if comment else {}),
+    }
     with atomic_write(path) as temporary:
         try:
             figure.savefig(temporary, **(jpeg if path.suffix == ".jpg" else {"dpi": 150}))
         except ValueError as error:
-            raise UserError(f"cannot draw {path}: {path.suffix or 'no ending'} is no format of figures; choose .png, .pdf or .svg") from error
+            raise UserError(
+                f"cannot draw {path}: {path.suffix or 'no ending'} is no format of figures; choose .png, .pdf or .svg"
+            ) from error
         finally:
             pyplot.close(figure)
     return crop
@@ -133,7 +173,7 @@ def choose_crop(case: Case, results: dict[str, np.ndarray]) -> tuple[int, int, i
     total = cv2.integral(difference)
     sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
     border = min(case.shave, (min(height, width) - side) // 2)  # what isn't compared isn't shown
-    inside = sums[border:sums.shape[0] - border, border:sums.shape[1] - border]
+    inside = sums[border : sums.shape[0] - border, border : sums.shape[1] - border]
     top, left = np.unravel_index(np.argmax(inside), inside.shape)
     return int(left) + border, int(top) + border, side, side
 
@@ -163,7 +203,9 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
 
 def comparison_weights(upscale: int, network: str = DEFAULT_NETWORK) -> str:
     """Return the digest of the two weight files that a comparison picture of the documents was made with."""
-    return charts.digest([hashlib.sha256(weight_path(network, upscale, quantised=q).read_bytes()).hexdigest() for q in (False, True)])
+    return charts.digest(
+        [hashlib.sha256(weight_path(network, upscale, quantised=q).read_bytes()).hexdigest() for q in (False, True)]
+    )
 
 
 def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -175,7 +217,14 @@ def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
         picture = getattr(skimage.data, name)()
         case = prepare(picture, upscale)
         files.append(folder / f"{name}_x{upscale}.jpg")
-        draw(picture, case, Methods(DEFAULT_NETWORK, upscale, SHOWN).run_all(case), files[-1], title=f"{name}, x{upscale}", comment=comparison_weights(upscale))
+        draw(
+            picture,
+            case,
+            Methods(DEFAULT_NETWORK, upscale, SHOWN).run_all(case),
+            files[-1],
+            title=f"{name}, x{upscale}",
+            comment=comparison_weights(upscale),
+        )
     return files
 
 
@@ -189,6 +238,7 @@ def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
 def main(picture: pathlib.Path, upscale: str, network: str, crop: str | None, output: pathlib.Path | None) -> None:
     """Draw ground truth, bicubic, SRCNN float and fixed point of PICTURE, degraded on the standard protocol."""
     from model.imaging.files import read_picture
+
     upscale, crop = int(upscale), parse_crop(crop)
     pixels = read_picture(picture).pixels
     case = prepare(pixels, upscale)

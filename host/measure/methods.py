@@ -51,11 +51,13 @@ class Methods:
         self.weights = degradation if weight_path(network, upscale, degradation).is_file() else "standard"
         if "float" in names:
             from model.train.keras_model import from_float_model
+
             self._float = from_float_model(load_float(weight_path(network, upscale, self.weights), network))
         if "golden" in names or "csim" in names:
             self._quant = load_quant(weight_path(network, upscale, self.weights, quantised=True), network)
         if "csim" in names:
             from host.picture.backends import CsimBackend
+
             self._backend = CsimBackend(self._quant)
 
     def run(self, name: str, case: Case) -> np.ndarray:
@@ -64,10 +66,12 @@ class Methods:
             return getattr(case, name)
         if name == "float":
             from model.train.keras_model import infer_float
+
             return infer_float(self._float, case.bicubic)
         if name == "golden":
             return golden.infer(self._quant, case.bicubic)
         from host.picture.pipeline import infer_luma
+
         return infer_luma(case.bicubic, self._backend)
 
     def run_all(self, case: Case) -> dict[str, np.ndarray]:
@@ -77,8 +81,10 @@ class Methods:
             wrong = (results["golden"] != results["csim"]).nonzero()
             if len(wrong[0]):
                 place = wrong[0][0], wrong[1][0]
-                raise RuntimeError(f"csim differs from golden in {len(wrong[0])} pixels, first at row {place[0]}, column {place[1]}: "
-                                   f"golden {results['golden'][place]}, csim {results['csim'][place]}")
+                raise RuntimeError(
+                    f"csim differs from golden in {len(wrong[0])} pixels, first at row {place[0]}, column {place[1]}: "
+                    f"golden {results['golden'][place]}, csim {results['csim'][place]}"
+                )
         return results
 
 

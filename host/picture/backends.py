@@ -104,6 +104,7 @@ class Backend:
             The callable computes and returns the upscaled `Picture`; after an error it may be called again.
         """
         from host.picture.pipeline import upscale_picture
+
         for which, picture in pictures:
             yield which, functools.partial(upscale_picture, picture, self, tile, clock, progress)
 
@@ -117,7 +118,9 @@ class Backend:
         """Raise `UserError` if tiles of this size (output pixels) do not fit."""
         most_rows, most_columns = self.largest_tile
         if rows > most_rows or columns > most_columns:
-            raise UserError(f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a smaller --tile")
+            raise UserError(
+                f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a smaller --tile"
+            )
 
     def close(self) -> None:
         """Give back what the backend holds."""
@@ -158,10 +161,13 @@ class CsimBackend(Backend):
         super().__init__(model)
         from hls.design.boards import DEFAULT_BOARD
         from hls.design.load import load_config
+
         try:
             from hls.csim.accelerator import CsimTop
         except ImportError as error:
-            raise UserError(f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits") from error
+            raise UserError(
+                f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits"
+            ) from error
         config = load_config(model.network, board or DEFAULT_BOARD)
         self.largest_tile = (config.tile_height, config.tile_width)
         self._top = CsimTop(config)
@@ -182,6 +188,7 @@ class PynqBackend(Backend):
     def __init__(self, model: QuantModel, folder: pathlib.Path) -> None:
         super().__init__(model)
         from host.board.driver import Driver
+
         self._driver = Driver(folder, model)
         self.largest_tile = self._driver.largest_tile
 
@@ -214,6 +221,7 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
         If the backend asked for cannot run here.
     """
     from host.board.overlay import find_overlay
+
     require_picture(model.network)
     if name == "golden":
         return GoldenBackend(model), ""

@@ -1,11 +1,11 @@
 """The steps from a picture to its larger self, and how long each takes.
 
-    colour    RGB -> Y, Cb, Cr (grey stays grey)
-    bicubic   each plane to the new size
-    pack      replicate-padding; on a board also the packets
-    compute   Y through the network, tile by tile
-    unpack    the tiles' outputs put together
-    merge     Y with bicubic Cb, Cr -> RGB
+colour    RGB -> Y, Cb, Cr (grey stays grey)
+bicubic   each plane to the new size
+pack      replicate-padding; on a board also the packets
+compute   Y through the network, tile by tile
+unpack    the tiles' outputs put together
+merge     Y with bicubic Cb, Cr -> RGB
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def load_model(network: str | None, upscale: int | None, weights: pathlib.Path |
     if model.upscale not in UPSCALES:
         raise UserError(f"{path} holds weights for x{model.upscale}; known are {', '.join(f'x{s}' for s in UPSCALES)}")
     if upscale is not None and model.upscale != upscale:
-        raise UserError(f"{path} holds weights for x{model.upscale}, not x{upscale}; choose --upscale {model.upscale} or weights for x{upscale}")
+        raise UserError(
+            f"{path} holds weights for x{model.upscale}, not x{upscale}; choose --upscale {model.upscale} or weights for x{upscale}"
+        )
     return model
 
 
@@ -94,12 +96,16 @@ def check_size(width: int, height: int, upscale: int, max_mpixel: float = MAX_MP
     """Raise `UserError` if the result of a width x height picture is too large for the limit or the memory."""
     pixels = width * height * upscale**2
     if not pixels <= max_mpixel * 1e6:  # the other way round, NaN would mean no limit
-        raise UserError(f"{width}x{height} pixels x{upscale} make {width * upscale}x{height * upscale} = {pixels / 1e6:.1f} Mpixel, "
-                        f"the limit is {max_mpixel:g}; cut the picture into parts or raise --max-mpixel")
+        raise UserError(
+            f"{width}x{height} pixels x{upscale} make {width * upscale}x{height * upscale} = {pixels / 1e6:.1f} Mpixel, "
+            f"the limit is {max_mpixel:g}; cut the picture into parts or raise --max-mpixel"
+        )
     need, have = pixels * BYTES_PER_PIXEL + BYTES_AT_LEAST, _available_memory()
     if have is not None and need > have:
-        raise UserError(f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} MB are available; "
-                        "cut the picture into parts")
+        raise UserError(
+            f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} MB are available; "
+            "cut the picture into parts"
+        )
 
 
 def upscale_picture(

@@ -43,8 +43,11 @@ def cut(height: int, width: int, tile_height: int, tile_width: int) -> list[Tile
     list of Tile
         Every pixel is in exactly one of them.
     """
-    return [Tile(top, left, min(tile_height, height - top), min(tile_width, width - left))
-            for top in range(0, height, tile_height) for left in range(0, width, tile_width)]
+    return [
+        Tile(top, left, min(tile_height, height - top), min(tile_width, width - left))
+        for top in range(0, height, tile_height)
+        for left in range(0, width, tile_width)
+    ]
 
 
 def even(side: int, limit: int) -> int:
@@ -66,7 +69,7 @@ def views(padded: np.ndarray, tiles: Iterable[Tile], halo: int) -> Iterator[np.n
     ndarray of uint8, shape (height + 2 halo, width + 2 halo)
     """
     for top, left, height, width in tiles:
-        yield padded[top:top + height + 2 * halo, left:left + width + 2 * halo]
+        yield padded[top : top + height + 2 * halo, left : left + width + 2 * halo]
 
 
 def put(out: np.ndarray, tile: Tile, pixels: np.ndarray) -> None:
@@ -85,5 +88,7 @@ def put(out: np.ndarray, tile: Tile, pixels: np.ndarray) -> None:
         If the output has another size: broadcasting would hide it.
     """
     if pixels.shape != (tile.height, tile.width):
-        raise ValueError(f"the tile at row {tile.top}, column {tile.left} gave {pixels.shape}, expected {(tile.height, tile.width)}")
-    out[tile.top:tile.top + tile.height, tile.left:tile.left + tile.width] = pixels
+        raise ValueError(
+            f"the tile at row {tile.top}, column {tile.left} gave {pixels.shape}, expected {(tile.height, tile.width)}"
+        )
+    out[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = pixels

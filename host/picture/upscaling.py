@@ -50,9 +50,9 @@ class Upscaling:
         rows, columns = min(rows, self._height), min(columns, self._width)
         backend.check_tile(rows, columns)
         self._places = tiling.cut(self._height, self._width, rows, columns)
-        self._put = 0       # tiles whose output is there
+        self._put = 0  # tiles whose output is there
         self._prepared = 0  # rows of the padded Y that are there, without halo
-        self._merged = 0    # rows of the result that are there
+        self._merged = 0  # rows of the result that are there
         with clock("colour"):
             grey = picture.pixels.ndim == 2
             self._small = [picture.pixels] if grey else cv2.split(color.rgb_to_ycbcr(picture.pixels))
@@ -95,14 +95,14 @@ class Upscaling:
         with self._clock("bicubic"):
             y = upscale_bicubic(self._small[0], self._upscale, (top, bottom))
         with self._clock("pack"):
-            rows = self._padded[halo + top:halo + bottom]
-            rows[:, halo:halo + width] = y
+            rows = self._padded[halo + top : halo + bottom]
+            rows[:, halo : halo + width] = y
             rows[:, :halo] = y[:, :1]
-            rows[:, halo + width:] = y[:, -1:]
+            rows[:, halo + width :] = y[:, -1:]
             if top == 0:
                 self._padded[:halo] = rows[:1]
             if bottom == height:
-                self._padded[halo + height:] = rows[-1:]
+                self._padded[halo + height :] = rows[-1:]
         self._prepared = bottom
 
     def _merge(self, bottom):

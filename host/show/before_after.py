@@ -17,9 +17,9 @@ from model.imaging.files import Picture, write_picture
 from model.imaging.resize import upscale_bicubic
 from model.quality.metrics import psnr
 
-CROP_SHARE = 5    # the crop's side is the picture's shorter side over this
-LEAST_CROP = 24   # pixels
-PANEL = 640       # pixels; a picture and its crop fit into squares of this side
+CROP_SHARE = 5  # the crop's side is the picture's shorter side over this
+LEAST_CROP = 24  # pixels
+PANEL = 640  # pixels; a picture and its crop fit into squares of this side
 _MARGIN, _LINE, _FONT = 12, 30, 22
 _FRAME = (255, 90, 54)
 
@@ -94,8 +94,10 @@ def fit_truth(truth: Picture, size: tuple[int, int], upscale: int) -> np.ndarray
     width, height = (side * upscale for side in size)
     more = truth.size[0] - width, truth.size[1] - height
     if not all(0 <= extra < upscale for extra in more):
-        raise UserError(f"the original has {truth.size[0]}x{truth.size[1]} pixels and the result {width}x{height}; "
-                        "give the picture that the input was shrunk from")
+        raise UserError(
+            f"the original has {truth.size[0]}x{truth.size[1]} pixels and the result {width}x{height}; "
+            "give the picture that the input was shrunk from"
+        )
     return truth.pixels[:height, :width]
 
 
@@ -130,7 +132,11 @@ def _column(pixels, caption, left, top, side):
     scale = PANEL / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     whole = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
-    crop = cv2.resize(np.ascontiguousarray(pixels[top:top + side, left:left + side]), (PANEL, PANEL), interpolation=cv2.INTER_NEAREST)
+    crop = cv2.resize(
+        np.ascontiguousarray(pixels[top : top + side, left : left + side]),
+        (PANEL, PANEL),
+        interpolation=cv2.INTER_NEAREST,
+    )
     indent, below = (PANEL - size[0]) // 2, size[1] + 2 * _MARGIN
     image = Image.new("RGB", (PANEL, below + PANEL + _LINE + _MARGIN), "white")
     image.paste(Image.fromarray(whole), (indent, _MARGIN))

@@ -22,11 +22,13 @@ def sample_photo() -> tuple[np.ndarray, str]:
     """
     try:
         import skimage.data
+
         return skimage.data.astronaut(), "astronaut (scikit-image)"
     except ImportError:
         pass
     try:
         import matplotlib
+
         path = pathlib.Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
         if path.is_file():  # some distributions leave it out
             return read_picture(path).pixels, "Grace Hopper (matplotlib)"
@@ -46,7 +48,16 @@ def draw_picture(side: int = 384) -> np.ndarray:
         cv2.line(picture, centre, end, (250, 240, 225) if i % 2 else (25, 30, 60), 1 + i % 3, cv2.LINE_AA)
     for i, radius in enumerate(range(side // 16, side // 2, side // 16)):
         cv2.circle(picture, centre, radius, (200, 60 + 20 * i, 40), 2, cv2.LINE_AA)
-    cv2.putText(picture, "SRCNN", (side // 10, side - side // 12), cv2.FONT_HERSHEY_SIMPLEX, side / 160, (255, 255, 255), 3, cv2.LINE_AA)
+    cv2.putText(
+        picture,
+        "SRCNN",
+        (side // 10, side - side // 12),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        side / 160,
+        (255, 255, 255),
+        3,
+        cv2.LINE_AA,
+    )
     return picture
 
 
@@ -81,5 +92,5 @@ def mosaic(maps: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     out = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap), 255, np.uint8)
     for i in range(count):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
-        out[top:top + height, left:left + width] = maps[:, :, i]
+        out[top : top + height, left : left + width] = maps[:, :, i]
     return out

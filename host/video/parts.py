@@ -95,10 +95,18 @@ class Parts:
         packets : list of av.Packet
             In decoding order.
         """
-        encoded = io.BytesIO()  # numpy needs a file that can be sought; a disk that is full tells its reason to `write_bytes`
-        np.savez(encoded, pts=[packet.pts for packet in packets], dts=[packet.dts for packet in packets],
-                 duration=[packet.duration or 0 for packet in packets], key=[packet.is_keyframe for packet in packets],
-                 size=[packet.size for packet in packets], data=np.frombuffer(b"".join(map(bytes, packets)), np.uint8))
+        encoded = (
+            io.BytesIO()
+        )  # numpy needs a file that can be sought; a disk that is full tells its reason to `write_bytes`
+        np.savez(
+            encoded,
+            pts=[packet.pts for packet in packets],
+            dts=[packet.dts for packet in packets],
+            duration=[packet.duration or 0 for packet in packets],
+            key=[packet.is_keyframe for packet in packets],
+            size=[packet.size for packet in packets],
+            data=np.frombuffer(b"".join(map(bytes, packets)), np.uint8),
+        )
         with atomic_write(self._path(self.count)) as temporary:
             temporary.write_bytes(encoded.getbuffer())
         self.count += 1
@@ -113,7 +121,7 @@ class Parts:
             for pts, dts, duration, key, size in zip(*columns, strict=True):
                 # A part's first decoding times are guesses of the encoder's, which the part before may have passed
                 last = dts if last is None else max(dts, last + 1)
-                yield pts, last, duration, key, data[at:at + size]
+                yield pts, last, duration, key, data[at : at + size]
                 at += size
 
     def remove(self) -> None:
@@ -194,10 +202,17 @@ def interleave(
     sound : iterable of av.Packet
         Each with its stream of `container`.
     """
+
     def pictures():
         for pts, dts, duration, key, data in packets:
             packet = av.Packet(data)
-            packet.pts, packet.dts, packet.duration, packet.time_base, packet.is_keyframe = pts, dts, duration, time_base, key
+            packet.pts, packet.dts, packet.duration, packet.time_base, packet.is_keyframe = (
+                pts,
+                dts,
+                duration,
+                time_base,
+                key,
+            )
             packet.stream = stream
             yield dts * time_base, packet
 

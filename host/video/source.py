@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from av.video.reformatter import Interpolation
 
 _BT709, _SMPTE170M = 1, 6
-MATRICES = {_BT709: "ITU709", 4: "FCC", 5: "ITU601", _SMPTE170M: "ITU601", 7: "SMPTE240M", 9: "BT2020", 10: "BT2020"}  # H.273 -> swscale
+MATRICES = {
+    _BT709: "ITU709",
+    4: "FCC",
+    5: "ITU601",
+    _SMPTE170M: "ITU601",
+    7: "SMPTE240M",
+    9: "BT2020",
+    10: "BT2020",
+}  # H.273 -> swscale
 _REMEDY = "convert it to mp4 or copy it again from its source"
 
 
@@ -103,7 +111,9 @@ class Source:
         try:
             self._container = self.av.open(str(self.path))
         except (OSError, ValueError, self.av.FFmpegError) as error:
-            raise UserError(f"{self.path} is not a readable video (another kind of file, damaged or cut short); {_REMEDY}") from error
+            raise UserError(
+                f"{self.path} is not a readable video (another kind of file, damaged or cut short); {_REMEDY}"
+            ) from error
         streams = _moving(self._container)
         if not streams:
             self._container.close()
@@ -153,12 +163,18 @@ class Source:
                     picture = Picture(self._pixels(frame, decoded))
                 yield last, picture
         if self.info.counted and packets < self.info.frames:
-            raise DamagedError(f"{self.path} is cut short: {decoded} of {self.info.frames} frames could be read; {_REMEDY}")
+            raise DamagedError(
+                f"{self.path} is cut short: {decoded} of {self.info.frames} frames could be read; {_REMEDY}"
+            )
         if decoded < max(1, skip):
-            raise DamagedError(f"{self.path} has lost frames since the last run, {decoded} of {skip} were found; {_REMEDY}")
+            raise DamagedError(
+                f"{self.path} has lost frames since the last run, {decoded} of {skip} were found; {_REMEDY}"
+            )
         end = float((last + step) * self.stream.time_base)
         if not self.info.counted and end < 0.95 * self.info.seconds - 1:
-            self.notes.append(f"the pictures end after {end:.1f} s, the file says {self.info.seconds:.1f} s: perhaps it is cut short")
+            self.notes.append(
+                f"the pictures end after {end:.1f} s, the file says {self.info.seconds:.1f} s: perhaps it is cut short"
+            )
         if damaged:
             self.notes.append(f"{damaged} of {decoded} frames are damaged in the source")
 
@@ -177,8 +193,10 @@ class Source:
     def _pixels(self, frame, count):
         """A frame as RGB, upright, uint8 (H, W, 3)."""
         if (frame.width, frame.height) != (self.stream.width, self.stream.height):
-            raise DamagedError(f"{self.path} changes its size at frame {count + 1} from {self.stream.width}x{self.stream.height} to "
-                            f"{frame.width}x{frame.height}; cut it there")
+            raise DamagedError(
+                f"{self.path} changes its size at frame {count + 1} from {self.stream.width}x{self.stream.height} to "
+                f"{frame.width}x{frame.height}; cut it there"
+            )
         if not frame.format.is_rgb:
             frame.colorspace = self.info.matrix
         rgb = frame.reformat(format="rgb24", interpolation=scaling(self.av)).to_ndarray()
@@ -190,10 +208,16 @@ class Source:
         if frame is None:
             raise DamagedError(f"{self.path} is damaged or cut short: no frame could be read; {_REMEDY}")
         rate = stream.average_rate or stream.guessed_rate or fractions.Fraction(25)
-        seconds = float(stream.duration * stream.time_base) if stream.duration else (self._container.duration or 0) / self.av.time_base
+        seconds = (
+            float(stream.duration * stream.time_base)
+            if stream.duration
+            else (self._container.duration or 0) / self.av.time_base
+        )
         turns = round(frame.rotation / 90) % 4
         size = (frame.width, frame.height) if turns % 2 == 0 else (frame.height, frame.width)
-        high = max(size) >= 1280 or min(size) > 576  # a video that doesn't say its colours has those of its kind of television
+        high = (
+            max(size) >= 1280 or min(size) > 576
+        )  # a video that doesn't say its colours has those of its kind of television
         matrix = frame.colorspace if frame.colorspace in MATRICES else _BT709 if high else _SMPTE170M
         if any(component.bits > 8 for component in frame.format.components):
             notes.append("more than 8 bits per channel: computed and written in 8 bits")
@@ -204,8 +228,12 @@ class Source:
         kinds = sorted({stream.type for stream in self._container.streams} - {"video", "audio"})
         if kinds:
             notes.append(f"{' and '.join(kinds)} streams are dropped")
-        counted = stream.frames > 0 and "mp4" in self._container.format.name  # others count frames that were left out as well
-        return Info(size, turns, stream.frames or max(1, round(seconds * rate)), counted, seconds, rate, matrix, tuple(notes))
+        counted = (
+            stream.frames > 0 and "mp4" in self._container.format.name
+        )  # others count frames that were left out as well
+        return Info(
+            size, turns, stream.frames or max(1, round(seconds * rate)), counted, seconds, rate, matrix, tuple(notes)
+        )
 
     def __enter__(self):
         return self
@@ -224,7 +252,9 @@ def import_av() -> types.ModuleType:
     try:
         return importlib.import_module("av")
     except ImportError as error:
-        raise UserError(f"videos need the package av, which cannot be imported here ({error}); install it: pip install av") from error
+        raise UserError(
+            f"videos need the package av, which cannot be imported here ({error}); install it: pip install av"
+        ) from error
 
 
 def scaling(av: types.ModuleType) -> Interpolation:

@@ -26,11 +26,11 @@ from model.base.errors import UserError
 from model.base.paths import atomic_write
 from model.imaging import files as picture_files
 
-CRF = 17                # x264's constant rate factor: visually lossless
+CRF = 17  # x264's constant rate factor: visually lossless
 LOSSLESS = 0
 WRITABLE = (".mp4", ".mov", ".mkv")
-_FINEST = 10_000_000    # parts of a second
-_LIMITED = 1            # range of Y, as H.273 numbers it
+_FINEST = 10_000_000  # parts of a second
+_LIMITED = 1  # range of Y, as H.273 numbers it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,9 @@ def check_output(path: pathlib.Path, source: pathlib.Path) -> None:
     """Raise `UserError` unless a video can be written to `path` later."""
     path = pathlib.Path(path)
     if path.suffix.lower() not in WRITABLE:
-        raise UserError(f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)} for a video")
+        raise UserError(
+            f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)} for a video"
+        )
     picture_files.check_place(path, source)
 
 
@@ -132,8 +134,13 @@ def upscale_video(
             check_size(*source.info.size)
         target = _Target(source, backend.model.upscale, crf)
         tick = None if progress is None else functools.partial(progress, target.pixels)
-        about = [os.path.realpath(source_path), record.stamp(source_path), record.settings_digest(backend.model, crf=crf),
-                 sorted(source.av.library_versions.items()), sorted(target.options.items())]
+        about = [
+            os.path.realpath(source_path),
+            record.stamp(source_path),
+            record.settings_digest(backend.model, crf=crf),
+            sorted(source.av.library_versions.items()),
+            sorted(target.options.items()),
+        ]
         try:
             with Parts(output, about) as parts:
                 record.remove_leftovers([collect.Job(source_path, output)])
@@ -157,7 +164,14 @@ def upscale_video(
         except (OSError, source.av.FFmpegError) as error:  # reading raises UserError
             raise UserError(f"cannot write {output}: {reason(error)}; choose another output") from error
         fps = frames / (time.perf_counter() - begin)
-        return Result(before + frames, (before + frames) * target.pixels, before, fps, sound, (*source.info.notes, *source.notes, *target.notes))
+        return Result(
+            before + frames,
+            (before + frames) * target.pixels,
+            before,
+            fps,
+            sound,
+            (*source.info.notes, *source.notes, *target.notes),
+        )
 
 
 class _Target:
@@ -186,7 +200,9 @@ class _Target:
         self._pad = (0, 0) if self._lossless else (height % 2, width % 2)
         self._size = width + self._pad[1], height + self._pad[0]
         if any(self._pad):
-            self.notes.append(f"{width}x{height} pixels became {self._size[0]}x{self._size[1]}: the last row or column is doubled, videos have even sides")
+            self.notes.append(
+                f"{width}x{height} pixels became {self._size[0]}x{self._size[1]}: the last row or column is doubled, videos have even sides"
+            )
         self._codec = "libx264rgb" if self._lossless else "libx264"
         self.options = {"crf": str(crf)} | _same_bits_again()
         self._time_base = source.stream.time_base
@@ -200,7 +216,9 @@ class _Target:
         self._configure(context)
         context.framerate = self._info.rate
         context.options = self.options
-        context.flags |= int(self._av.codec.context.Flags.global_header)  # parameters in the file's header, as mp4 has them
+        context.flags |= int(
+            self._av.codec.context.Flags.global_header
+        )  # parameters in the file's header, as mp4 has them
         context.open()
         return context
 
@@ -210,8 +228,12 @@ class _Target:
             pixels = np.pad(pixels, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
         frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24")
         if not self._lossless:
-            frame = frame.reformat(format="yuv420p", dst_colorspace=self._av.video.reformatter.Colorspace[MATRICES[self._info.matrix]],
-                                   dst_color_range=_LIMITED, interpolation=scaling(self._av))
+            frame = frame.reformat(
+                format="yuv420p",
+                dst_colorspace=self._av.video.reformatter.Colorspace[MATRICES[self._info.matrix]],
+                dst_color_range=_LIMITED,
+                interpolation=scaling(self._av),
+            )
         frame.pts, frame.time_base = pts, self._time_base
         return frame
 

@@ -67,13 +67,13 @@ def built(folder: pathlib.Path, make: Callable) -> pathlib.Path:
 def _build(folder, make):
     name = folder.name.rpartition("-")[0]
     temporary, failed = folder.with_name(f".{folder.name}"), folder.with_name(f"failed-{name}")
-    shutil.rmtree(temporary, ignore_errors=True)    # of a process that was killed: the lock is ours now
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed: the lock is ours now
     try:
         make(make_folder(temporary))
         temporary.rename(folder)
         shutil.rmtree(failed, ignore_errors=True)
     except UserError as error:
-        with build_lock(failed.name):               # another content of this name may fail at the same time
+        with build_lock(failed.name):  # another content of this name may fail at the same time
             shutil.rmtree(failed, ignore_errors=True)
             if temporary.is_dir():
                 temporary.rename(failed)

@@ -52,7 +52,9 @@ def dataset_files(name: str) -> list[pathlib.Path]:
     if root is not None and (root / name).is_dir():
         files = sorted(p for p in (root / name).iterdir() if p.suffix.lower() in (".png", ".bmp"))
     if not files:
-        raise UserError(f"data set {name} was not found: run `make download`, or point SRCNN_DATA at the folder that holds it")
+        raise UserError(
+            f"data set {name} was not found: run `make download`, or point SRCNN_DATA at the folder that holds it"
+        )
     return files
 
 
@@ -62,7 +64,9 @@ def make_folder(path: str | pathlib.Path) -> pathlib.Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make the folder {path}: {error.strerror}; make it writable, or set SRCNN_BUILD to another") from error
+        raise UserError(
+            f"cannot make the folder {path}: {error.strerror}; make it writable, or set SRCNN_BUILD to another"
+        ) from error
     return path
 
 

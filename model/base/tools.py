@@ -51,8 +51,14 @@ def run_tool(
     """
     log = pathlib.Path(folder) / log
     with open(log, "wb") as file:
-        code = subprocess.run(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                              env=os.environ | (environment or {})).returncode
+        code = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | (environment or {}),
+        ).returncode
     if code:
         raise UserError(f"{complaint}: {first_error(log) or _ending(log, code)}; the log is {log}")
 
@@ -67,4 +73,8 @@ def first_error(log: str | pathlib.Path) -> str | None:
 
 def _ending(log, code):
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return f"ended by signal {-code}" if code < 0 else next((line.strip() for line in reversed(lines) if line.strip()), f"exit code {code}")
+    return (
+        f"ended by signal {-code}"
+        if code < 0
+        else next((line.strip() for line in reversed(lines) if line.strip()), f"exit code {code}")
+    )

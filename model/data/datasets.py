@@ -109,7 +109,7 @@ def split(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.P
     """Drop pictures that occur twice (T91 has such) and take every `HOLDOUT`th for validation: (train, validation)."""
     unique = {hashlib.sha256(path.read_bytes()).digest(): path for path in reversed(files)}
     files = [path for path in files if path in set(unique.values())]
-    validation = files[HOLDOUT // 2::HOLDOUT] or files[-1:]
+    validation = files[HOLDOUT // 2 :: HOLDOUT] or files[-1:]
     train = [path for path in files if path not in validation] or files
     return train, validation
 
@@ -150,8 +150,11 @@ def load_pairs(
                 highs.append(high)
     if not lows:
         raise UserError(f"no picture has the {upscale} pixels a side that x{upscale} needs; take larger ones")
-    pairs = Pairs(np.concatenate([low.ravel() for low in lows]), np.concatenate([high.ravel() for high in highs]),
-                  np.array([high.shape for high in highs], np.int64))
+    pairs = Pairs(
+        np.concatenate([low.ravel() for low in lows]),
+        np.concatenate([high.ravel() for high in highs]),
+        np.array([high.shape for high in highs], np.int64),
+    )
     with atomic_write(cache) as temporary:
         np.savez(temporary, low=pairs.low, high=pairs.high, shapes=pairs.shapes)
     return pairs
@@ -192,12 +195,22 @@ class Patches:
     ) -> None:
         if border:
             padded = [[np.pad(picture, border, mode="edge") for picture in pair] for pair in pairs.pictures()]
-            pairs = Pairs(np.concatenate([low.ravel() for low, _ in padded]), np.concatenate([high.ravel() for _, high in padded]),
-                          np.array([high.shape for _, high in padded], np.int64))
+            pairs = Pairs(
+                np.concatenate([low.ravel() for low, _ in padded]),
+                np.concatenate([high.ravel() for _, high in padded]),
+                np.array([high.shape for _, high in padded], np.int64),
+            )
         fits = pairs.shapes.min(1) >= size
         if not fits.any():
             raise UserError(f"no picture is as large as a patch of {size} pixels; lower --size or take larger pictures")
-        self.pairs, self.size, self.border, self.batch, self.seed, self.augment = pairs, size, border, batch, seed, augment
+        self.pairs, self.size, self.border, self.batch, self.seed, self.augment = (
+            pairs,
+            size,
+            border,
+            batch,
+            seed,
+            augment,
+        )
         self._step = 1 if order == "random" else stride
         self._ordered = order == "ordered"
         self._offsets, self._widths = pairs.offsets[fits], pairs.shapes[fits, 1]
@@ -226,7 +239,9 @@ class Patches:
         down, across = width.copy(), np.ones_like(width)
         if self.augment:
             mirror_down, mirror_across, swap = rng.random((3, self.batch)) < 0.5
-            start += np.where(mirror_down, (self.size - 1) * down, 0) + np.where(mirror_across, (self.size - 1) * across, 0)
+            start += np.where(mirror_down, (self.size - 1) * down, 0) + np.where(
+                mirror_across, (self.size - 1) * across, 0
+            )
             down[mirror_down] *= -1
             across[mirror_across] *= -1
             down, across = np.where(swap, across, down), np.where(swap, down, across)

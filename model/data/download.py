@@ -58,7 +58,10 @@ def fetch(url: str, path: pathlib.Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response, atomic_write(path) as temporary:
             size = int(response.headers.get("Content-Length") or 0)
-            with open(temporary, "wb") as file, tqdm(total=size or None, unit="B", unit_scale=True, desc=path.name) as bar:
+            with (
+                open(temporary, "wb") as file,
+                tqdm(total=size or None, unit="B", unit_scale=True, desc=path.name) as bar,
+            ):
                 while block := response.read(1 << 16):
                     file.write(block)
                     bar.update(len(block))
@@ -116,8 +119,10 @@ def install(pictures: dict[str, bytes], sums: dict[str, str], folder: pathlib.Pa
     """
     missing = [name for name in sums if name not in pictures]
     if missing:
-        raise UserError(f"{len(missing)} of {len(sums)} pictures are missing or altered, the first is {missing[0]}; "
-                        "take the authors' archives (SRCNN_v1.zip and SRCNN_train.zip), unchanged")
+        raise UserError(
+            f"{len(missing)} of {len(sums)} pictures are missing or altered, the first is {missing[0]}; "
+            "take the authors' archives (SRCNN_v1.zip and SRCNN_train.zip), unchanged"
+        )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".data-", dir=folder.parent) as temporary:
@@ -129,7 +134,9 @@ def install(pictures: dict[str, bytes], sums: dict[str, str], folder: pathlib.Pa
                 folder.rename(old)
             new.rename(folder)
     except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}; free or unlock the place, or set SRCNN_BUILD to another") from error
+        raise UserError(
+            f"cannot write {folder}: {error.strerror}; free or unlock the place, or set SRCNN_BUILD to another"
+        ) from error
 
 
 def is_complete(folder: pathlib.Path, sums: dict[str, str]) -> bool:
@@ -142,8 +149,13 @@ def is_complete(folder: pathlib.Path, sums: dict[str, str]) -> bool:
 
 
 @click.command()
-@click.option("--from", "archives", type=click.Path(path_type=pathlib.Path), multiple=True,
-              help="An archive already on disk, instead of a download; may be given twice.")
+@click.option(
+    "--from",
+    "archives",
+    type=click.Path(path_type=pathlib.Path),
+    multiple=True,
+    help="An archive already on disk, instead of a download; may be given twice.",
+)
 @report_user_errors
 def main(archives: tuple[pathlib.Path, ...]) -> None:
     """Fetch T91, Set5 and Set14 into build/data."""

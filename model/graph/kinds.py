@@ -67,6 +67,5 @@ class Conv:
 
         |acc| <= taps * (2^8 - 1) * 2^7 + 2^(BIAS_BITS-1) + 2^(MAX_SHIFT-1), plus a sign bit.
         """
-        worst = (self.taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)
-                 + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1))
+        worst = self.taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1) + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1)
         return worst.bit_length() + 1

@@ -82,12 +82,18 @@ def _check_graph(network):
     channels, read = {INPUT: 1}, set()
     for layer in network.layers:
         if layer.name in channels:
-            raise UserError(f"two layers of {network.name}, or a layer and the input, have the same name {layer.name!r}; give each its own")
+            raise UserError(
+                f"two layers of {network.name}, or a layer and the input, have the same name {layer.name!r}; give each its own"
+            )
         if len(layer.inputs) != 1 or layer.inputs[0] not in channels:
-            raise UserError(f"layer {layer.name} of {network.name} reads {', '.join(map(repr, layer.inputs))}; it reads one tensor that stands before it: "
-                            f"{', '.join(channels)}")
+            raise UserError(
+                f"layer {layer.name} of {network.name} reads {', '.join(map(repr, layer.inputs))}; it reads one tensor that stands before it: "
+                f"{', '.join(channels)}"
+            )
         if layer.in_ch != channels[layer.inputs[0]]:
-            raise UserError(f"layer {layer.name} of {network.name} takes {layer.in_ch} channels, {layer.inputs[0]} has {channels[layer.inputs[0]]}; make them equal")
+            raise UserError(
+                f"layer {layer.name} of {network.name} takes {layer.in_ch} channels, {layer.inputs[0]} has {channels[layer.inputs[0]]}; make them equal"
+            )
         channels[layer.name] = layer.out_ch
         read.add(layer.inputs[0])
     if not network.layers:
@@ -100,8 +106,10 @@ def _check_graph(network):
 def require_picture(network: Network) -> None:
     """Raise `UserError` unless a network makes a picture of one channel, as whoever upscales and trains Y needs it."""
     if network.out_ch != 1:
-        raise UserError(f"{network.name} gives {network.out_ch} channels per pixel, this needs one that gives Y alone; "
-                        "choose another network, or use the golden model, C simulation and Verilog, which take any")
+        raise UserError(
+            f"{network.name} gives {network.out_ch} channels per pixel, this needs one that gives Y alone; "
+            "choose another network, or use the golden model, C simulation and Verilog, which take any"
+        )
 
 
 def list_networks() -> list[str]:
@@ -151,6 +159,10 @@ def _check_layers(layers, path):
     for layer in layers:
         check_name(layer.name, "a layer")
         if not (type(layer.k) is int and type(layer.out_ch) is int and isinstance(layer.relu, bool)):
-            raise UserError(f"{path}: layer {layer.name} needs a whole number for k and for out_ch, and true or false for relu")
+            raise UserError(
+                f"{path}: layer {layer.name} needs a whole number for k and for out_ch, and true or false for relu"
+            )
         if layer.k < 1 or layer.k % 2 == 0 or layer.out_ch < 1:
-            raise UserError(f"{path}: layer {layer.name} has k = {layer.k}, out_ch = {layer.out_ch}; k has to be odd, both positive")
+            raise UserError(
+                f"{path}: layer {layer.name} has k = {layer.k}, out_ch = {layer.out_ch}; k has to be odd, both positive"
+            )

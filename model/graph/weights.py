@@ -51,9 +51,13 @@ class FloatModel:
         _check_shapes(self.network, self.weights, self.biases)
         for layer, weight, bias in zip(self.network.layers, self.weights, self.biases):
             if weight.dtype.kind != "f" or bias.dtype.kind != "f":
-                raise UserError(f"the weights of layer {layer.name} are {weight.dtype}, not floats; take a file written by this project")
+                raise UserError(
+                    f"the weights of layer {layer.name} are {weight.dtype}, not floats; take a file written by this project"
+                )
             if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-                raise UserError(f"the weights of layer {layer.name} hold NaN or infinity; train again from the last good checkpoint")
+                raise UserError(
+                    f"the weights of layer {layer.name} hold NaN or infinity; train again from the last good checkpoint"
+                )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +91,24 @@ class QuantModel:
         _check_shapes(self.network, [q.weight for q in self.layers], [q.bias for q in self.layers])
         for layer, q in zip(self.network.layers, self.layers):
             if q.weight.dtype != np.int8 or q.bias.dtype != np.int32 or q.shift.dtype != np.uint8:
-                raise UserError(f"layer {layer.name} has to be int8 weights, int32 biases, uint8 shifts; quantise again")
+                raise UserError(
+                    f"layer {layer.name} has to be int8 weights, int32 biases, uint8 shifts; quantise again"
+                )
             if q.shift.shape != (layer.out_ch,) or q.shift.max() > MAX_SHIFT:
-                raise UserError(f"layer {layer.name} needs {layer.out_ch} shifts of at most {MAX_SHIFT}; quantise again")
+                raise UserError(
+                    f"layer {layer.name} needs {layer.out_ch} shifts of at most {MAX_SHIFT}; quantise again"
+                )
             if np.abs(q.bias.astype(np.int64)).max() >= 2 ** (BIAS_BITS - 1):
                 raise UserError(f"layer {layer.name} has a bias outside {BIAS_BITS} bits; quantise again")
             if q.worst_accumulator >= 2 ** (layer.acc_bits - 1):
-                raise UserError(f"layer {layer.name} could overflow its {layer.acc_bits} bit accumulator; quantise again")
+                raise UserError(
+                    f"layer {layer.name} could overflow its {layer.acc_bits} bit accumulator; quantise again"
+                )
 
 
-def weight_path(network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False) -> pathlib.Path:
+def weight_path(
+    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False
+) -> pathlib.Path:
     """Return where the committed weights of a network lie."""
     suffix = "" if degradation == "standard" else f"_{degradation}"
     return WEIGHTS / f"{pathlib.Path(network).stem}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
@@ -136,16 +148,22 @@ def load_float(path: str | os.PathLike, network: str | None = None) -> FloatMode
         Missing or damaged file, weights of another network, NaN weights.
     """
     described, header, arrays = _load(path, network, "float")
-    return FloatModel(described, header["upscale"],
-                      tuple(arrays[f"{layer.name}_weight"] for layer in described.layers),
-                      tuple(arrays[f"{layer.name}_bias"] for layer in described.layers), header["meta"])
+    return FloatModel(
+        described,
+        header["upscale"],
+        tuple(arrays[f"{layer.name}_weight"] for layer in described.layers),
+        tuple(arrays[f"{layer.name}_bias"] for layer in described.layers),
+        header["meta"],
+    )
 
 
 def load_quant(path: str | os.PathLike, network: str | None = None) -> QuantModel:
     """Read a `QuantModel`; parameters and errors as for `load_float`."""
     described, header, arrays = _load(path, network, "int8")
-    layers = tuple(QuantLayer(arrays[f"{layer.name}_weight"], arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"])
-                   for layer in described.layers)
+    layers = tuple(
+        QuantLayer(arrays[f"{layer.name}_weight"], arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"])
+        for layer in described.layers
+    )
     return QuantModel(described, header["upscale"], layers, header["meta"])
 
 
@@ -171,19 +189,28 @@ def widen(model: FloatModel, network: Network) -> FloatModel:
     """
     small = model.network.layers
     alike = len(small) == len(network.layers) and all(
-        (a.in_ch, a.out_ch, a.relu) == (b.in_ch, b.out_ch, b.relu) and a.k <= b.k for a, b in zip(small, network.layers))
+        (a.in_ch, a.out_ch, a.relu) == (b.in_ch, b.out_ch, b.relu) and a.k <= b.k for a, b in zip(small, network.layers)
+    )
     if not alike:
-        raise UserError(f"weights of {model.network.name} can't start a training of {network.name}: "
-                        "choose weights of a network with the same channels and no larger filters")
+        raise UserError(
+            f"weights of {model.network.name} can't start a training of {network.name}: "
+            "choose weights of a network with the same channels and no larger filters"
+        )
     margins = [(new.k - old.k) // 2 for old, new in zip(small, network.layers)]
     weights = tuple(np.pad(weight, ((0, 0), (m, m), (m, m), (0, 0))) for weight, m in zip(model.weights, margins))
     return FloatModel(network, model.upscale, weights, model.biases, model.meta)
 
 
 def _save(path, model, arrays, kind):
-    header = {"kind": kind, "network": model.network.name, "upscale": model.upscale,
-              "layers": [dataclasses.asdict(layer) for layer in model.network.layers],
-              "weight_bits": WEIGHT_BITS, "act_bits": ACT_BITS, "meta": model.meta}
+    header = {
+        "kind": kind,
+        "network": model.network.name,
+        "upscale": model.upscale,
+        "layers": [dataclasses.asdict(layer) for layer in model.network.layers],
+        "weight_bits": WEIGHT_BITS,
+        "act_bits": ACT_BITS,
+        "meta": model.meta,
+    }
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, header=np.array(json.dumps(header, sort_keys=True)), **arrays)
 
@@ -196,15 +223,23 @@ def _load(path, network, kind):
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
-        header = {name: header[name] for name in ("kind", "network", "upscale", "meta")} | {"layers": header.get("layers")}
-        header["layers"] = tuple(Conv(**layer | {"inputs": tuple(layer.get("inputs", ()))}) for layer in header["layers"] or ())
+        header = {name: header[name] for name in ("kind", "network", "upscale", "meta")} | {
+            "layers": header.get("layers")
+        }
+        header["layers"] = tuple(
+            Conv(**layer | {"inputs": tuple(layer.get("inputs", ()))}) for layer in header["layers"] or ()
+        )
     except Exception as error:  # a damaged archive makes numpy and zipfile raise a dozen kinds
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
     if header["kind"] != kind:
-        raise UserError(f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair")
+        raise UserError(
+            f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair"
+        )
     wanted = load_network(network) if network is not None else None
     if wanted is not None and header["network"] != wanted.name:
-        raise UserError(f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}")
+        raise UserError(
+            f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}"
+        )
     if network is None and header["network"] not in list_networks() and header["layers"]:  # of a description elsewhere
         described = Network(header["network"], header["layers"])
     else:
@@ -219,8 +254,12 @@ def _load(path, network, kind):
 
 def _check_shapes(network, weights, biases):
     if not len(weights) == len(biases) == len(network.layers):
-        raise UserError(f"{network.name} has {len(network.layers)} layers, the weights have {len(weights)}; choose weights of this network")
+        raise UserError(
+            f"{network.name} has {len(network.layers)} layers, the weights have {len(weights)}; choose weights of this network"
+        )
     for layer, weight, bias in zip(network.layers, weights, biases):
         if weight.shape != layer.weight_shape or bias.shape != (layer.out_ch,):
-            raise UserError(f"layer {layer.name} of {network.name} needs weights of shape {layer.weight_shape}, "
-                            f"not {weight.shape}; choose weights of this network")
+            raise UserError(
+                f"layer {layer.name} of {network.name} needs weights of shape {layer.weight_shape}, "
+                f"not {weight.shape}; choose weights of this network"
+            )

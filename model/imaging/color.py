@@ -15,9 +15,11 @@ _RGB_TO_YCBCR = ((65481, 128553, 24966), (-37797, -74203, 112000), (112000, -937
 _OFFSET = (16, 128, 128)
 _UNIT = 255000
 # 255 times the inverse of that table (per 255, in units), applied to (Y - 16, Cb - 128, Cr - 128).
-_YCBCR_TO_RGB = ((1.1643835616438358, 3.0112439739772951e-07, 1.5960268873357040),
-                 (1.1643835616438358, -0.39176253994145005, -0.81296829216220534),
-                 (1.1643835616438358, 2.0172326395564593, 3.0542617453304942e-06))
+_YCBCR_TO_RGB = (
+    (1.1643835616438358, 3.0112439739772951e-07, 1.5960268873357040),
+    (1.1643835616438358, -0.39176253994145005, -0.81296829216220534),
+    (1.1643835616438358, 2.0172326395564593, 3.0542617453304942e-06),
+)
 # The same as OpenCV wants it, offsets in a last column. It rounds sums of doubles to the nearest integer, without a rule
 # for ties that holds on every machine: half of the smallest step, 1 / 255000, turns "half" into "up", as MATLAB rounds.
 _FORWARD = np.column_stack([np.divide(_RGB_TO_YCBCR, _UNIT), np.add(_OFFSET, 0.5 / _UNIT)])
@@ -78,9 +80,9 @@ def _transform(picture, matrix, clip=False, out=None):
         before = np.empty((rows, width, 3), np.int32)  # whole numbers that OpenCV transforms in doubles
         after = np.empty((rows, width, len(matrix)), np.int32)
         for top, bottom in strips:
-            values = after[:bottom - top]
-            np.copyto(before[:bottom - top], picture[top:bottom])
-            cv2.transform(before[:bottom - top], matrix, dst=values)
+            values = after[: bottom - top]
+            np.copyto(before[: bottom - top], picture[top:bottom])
+            cv2.transform(before[: bottom - top], matrix, dst=values)
             if clip:
                 np.clip(values, 0, 255, out=values)
             np.copyto(out[top:bottom], values, casting="unsafe")

@@ -90,8 +90,10 @@ def read_picture(path: str | pathlib.Path, check_size: Callable | None = None) -
         try:
             image = Image.open(file, formats=READABLE)
         except Exception as error:  # whatever a decoder trips over in foreign data
-            raise UserError(f"{path} is not a readable {_KINDS} picture (another kind of file, damaged or cut short); "
-                            "convert it or copy it again") from error
+            raise UserError(
+                f"{path} is not a readable {_KINDS} picture (another kind of file, damaged or cut short); "
+                "convert it or copy it again"
+            ) from error
         if check_size is not None:
             check_size(*image.size)
         try:
@@ -99,9 +101,13 @@ def read_picture(path: str | pathlib.Path, check_size: Callable | None = None) -
         except UserError:
             raise
         except MemoryError as error:
-            raise UserError(f"{path} of {image.width}x{image.height} pixels does not fit into memory; cut it into parts") from error
+            raise UserError(
+                f"{path} of {image.width}x{image.height} pixels does not fit into memory; cut it into parts"
+            ) from error
         except Exception as error:
-            raise UserError(f"{path} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}); copy it again from its source") from error
+            raise UserError(
+                f"{path} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}); copy it again from its source"
+            ) from error
 
 
 def check_output(path: str | pathlib.Path, source: str | pathlib.Path, size: tuple[int, int] | None = None) -> None:
@@ -117,9 +123,13 @@ def check_output(path: str | pathlib.Path, source: str | pathlib.Path, size: tup
     path = pathlib.Path(path)
     kind = WRITABLE.get(path.suffix.lower())
     if kind is None:
-        raise UserError(f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)}")
+        raise UserError(
+            f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)}"
+        )
     if size is not None and kind[0] == "JPEG" and max(size) > JPEG_MAX_SIDE:
-        raise UserError(f"cannot write {path}: a jpg holds at most {JPEG_MAX_SIDE} pixels a side and this is {size[0]}x{size[1]}; write a png")
+        raise UserError(
+            f"cannot write {path}: a jpg holds at most {JPEG_MAX_SIDE} pixels a side and this is {size[0]}x{size[1]}; write a png"
+        )
     check_place(path, source)
 
 
@@ -134,8 +144,12 @@ def check_place(path: str | pathlib.Path, source: str | pathlib.Path) -> None:
         if path.exists() and not os.access(path, os.W_OK):  # a rename would replace it all the same
             raise UserError(f"cannot write {path}: it is write-protected; choose another output")
         if not path.parent.exists():
-            raise UserError(f"cannot write {path}: the folder {path.parent} does not exist; create it or choose another output")
-        with tempfile.TemporaryFile(dir=path.parent):  # the only test that tells the truth to root, and on any file system
+            raise UserError(
+                f"cannot write {path}: the folder {path.parent} does not exist; create it or choose another output"
+            )
+        with tempfile.TemporaryFile(
+            dir=path.parent
+        ):  # the only test that tells the truth to root, and on any file system
             pass
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write {path}: {_reason(error)}; choose another output") from error
@@ -161,7 +175,9 @@ def write_picture(path: str | pathlib.Path, picture: Picture) -> tuple[str, ...]
     """
     path = pathlib.Path(path)
     if path.suffix.lower() not in WRITABLE:
-        raise UserError(f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)}")
+        raise UserError(
+            f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)}"
+        )
     kind, options = WRITABLE[path.suffix.lower()]
     pixels, notes = picture.pixels, ()
     if picture.alpha is not None:
@@ -172,7 +188,9 @@ def write_picture(path: str | pathlib.Path, picture: Picture) -> tuple[str, ...]
     if picture.icc and kind != "BMP":
         options = {**options, "icc_profile": picture.icc}
     try:
-        encoded = io.BytesIO()  # encoders keep the reason of a failed write to themselves; a file says it ("No space left")
+        encoded = (
+            io.BytesIO()
+        )  # encoders keep the reason of a failed write to themselves; a file says it ("No space left")
         Image.fromarray(pixels).save(encoded, format=kind, **options)
         with atomic_write(path) as temporary:
             temporary.write_bytes(encoded.getbuffer())

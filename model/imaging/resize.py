@@ -44,7 +44,9 @@ def imresize(image: np.ndarray, scale_or_size: float | tuple[int, int]) -> np.nd
     """
     image = np.asarray(image, np.float64)
     if image.ndim not in (2, 3) or image.size == 0:
-        raise UserError(f"a picture has to be (height, width) or (height, width, channels) and not empty, not {image.shape}")
+        raise UserError(
+            f"a picture has to be (height, width) or (height, width, channels) and not empty, not {image.shape}"
+        )
     sides = image.shape[:2]
     if np.ndim(scale_or_size) == 0:
         scales = (float(scale_or_size),) * 2
@@ -95,23 +97,32 @@ def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | Non
     start, stop = begin // upscale, -(-end // upscale)  # the input's rows
     above, below = min(_REACH, start), min(_REACH, len(image) - stop)
     height, width = stop - start, image.shape[1]
-    padded = cv2.copyMakeBorder(image[start - above:stop + below], _REACH - above, _REACH - below, 0, 0, cv2.BORDER_REFLECT)
+    padded = cv2.copyMakeBorder(
+        image[start - above : stop + below], _REACH - above, _REACH - below, 0, 0, cv2.BORDER_REFLECT
+    )
     out = np.empty((height, upscale, width, upscale), np.uint8)
 
     def work(strips):
         for top, bottom in strips:
-            strip = padded[top:bottom + 2 * _REACH].astype(dtype)
+            strip = padded[top : bottom + 2 * _REACH].astype(dtype)
             planes = [np.empty((bottom - top, width), np.uint8) for _ in range(upscale)]
             for i in range(upscale):
                 tall = cv2.filter2D(strip, -1, down[i][:, None], anchor=(0, _REACH - first[i]))[_REACH:-_REACH]
                 for j in range(upscale):
-                    total = cv2.filter2D(tall, -1, across[j][None], anchor=(_REACH - first[j], 0), delta=half, borderType=cv2.BORDER_REFLECT)
+                    total = cv2.filter2D(
+                        tall,
+                        -1,
+                        across[j][None],
+                        anchor=(_REACH - first[j], 0),
+                        delta=half,
+                        borderType=cv2.BORDER_REFLECT,
+                    )
                     np.clip(total, 0, 255, out=total)
                     np.copyto(planes[j], total, casting="unsafe")  # floors
                 cv2.merge(planes, out[top:bottom, i])
 
     each_strip(work, height, width * upscale**2, max(1, _UPSCALE_STRIP_BYTES // (np.dtype(dtype).itemsize * width)))
-    return out.reshape(upscale * height, upscale * width)[begin - upscale * start:end - upscale * start]
+    return out.reshape(upscale * height, upscale * width)[begin - upscale * start : end - upscale * start]
 
 
 def opencv_resize(image: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
@@ -139,7 +150,9 @@ def modcrop(image: np.ndarray, upscale: int) -> np.ndarray:
     """
     height, width = (side - side % upscale for side in image.shape[:2])
     if not height or not width:
-        raise UserError(f"a picture of {image.shape[1]}x{image.shape[0]} is too small for x{upscale}; it needs {upscale} pixels a side")
+        raise UserError(
+            f"a picture of {image.shape[1]}x{image.shape[0]} is too small for x{upscale}; it needs {upscale} pixels a side"
+        )
     return image[:height, :width]
 
 

@@ -32,7 +32,9 @@ def random_model(network: Network, rng: np.random.Generator, extreme: bool = Fal
         bias = rng.integers(-int(spread), int(spread) + 1, layer.out_ch).astype(np.int32)
         centre = int(np.log2(spread / 100))
         shift = rng.integers(max(0, centre - 1), centre + 2, layer.out_ch).astype(np.uint8)
-        if layer is network.layers[-1]:  # no ReLU behind it: a middling output, or most of the picture would be black or white
+        if (
+            layer is network.layers[-1]
+        ):  # no ReLU behind it: a middling output, or most of the picture would be black or white
             bias = rng.integers(64, 192, layer.out_ch).astype(np.int32) << shift
         weight = rng.integers(-128, 128, layer.weight_shape).astype(np.int8)
         if extreme:

@@ -47,7 +47,7 @@ def infer_block(model: QuantModel, x: np.ndarray, dtype: type) -> np.ndarray:
     inputs = [layer.input for layer in layers] + [last.input]
     for start in range(0, len(pixels), chunk):
         new = min(chunk, len(pixels) - start)
-        inputs[0](new)[:] = pixels[start:start + new]
+        inputs[0](new)[:] = pixels[start : start + new]
         for layer, next_input in zip(layers, inputs[1:]):
             new = layer.step(new, next_input)
             if not new:
@@ -71,7 +71,7 @@ def _buffer(rows, columns, dtype):
     stride = (-(-columns // line) | 1) * line
     memory = np.ones(rows * stride + line, dtype)
     start = -(memory.ctypes.data // memory.itemsize) % line
-    return memory[start:start + rows * stride].reshape(rows, stride)[:, :columns]
+    return memory[start : start + rows * stride].reshape(rows, stride)[:, :columns]
 
 
 def _product(matrix, columns, out):
@@ -123,14 +123,16 @@ class _Window:
         span = chunk + (products - 1) * row
         step, channel = dtype().itemsize, self.act.strides[0]
         shape = (k // products, k, in_ch, span)
-        self.windows = np.lib.stride_tricks.as_strided(self.act, shape, (row * step, step, channel, step), writeable=False)
+        self.windows = np.lib.stride_tricks.as_strided(
+            self.act, shape, (row * step, step, channel, step), writeable=False
+        )
         self.columns = _buffer(self.matrices.shape[2], span, dtype)
         self.gathered = self.columns[:-1].reshape(shape)
         self.part = _buffer(out_ch, chunk, dtype) if products > 1 else None
 
     def input(self, new: int) -> np.ndarray:
         """Return where the next `new` pixels belong, (I, new)."""
-        return self.act[:-1, self.filled:self.filled + new]
+        return self.act[:-1, self.filled : self.filled + new]
 
     def step(self, new: int, next_input: Callable) -> int:
         """Take the `new` pixels written to `input`, write what they complete to `next_input`; return how many."""
@@ -145,11 +147,11 @@ class _Window:
         _product(self.matrices[0], self.columns[:, :ready], out)
         for i, matrix in enumerate(self.matrices[1:], 1):
             part = self.part[:, :ready]
-            _product(matrix, self.columns[:, i * self.row:i * self.row + ready], part)
+            _product(matrix, self.columns[:, i * self.row : i * self.row + ready], part)
             out += part
         np.clip(out, 0, 255, out=out)
         np.floor(out, out=out)
-        self.act[:-1, :self.history] = self.act[:-1, ready:self.filled]
+        self.act[:-1, : self.history] = self.act[:-1, ready : self.filled]
         self.filled = self.history
         return ready
 
@@ -168,12 +170,12 @@ class _Collect:
 
     def step(self, new: int) -> None:
         """Take the `new` pixels written to `input`."""
-        self.flat[:, self.done:self.done + new] = self.chunk[:, :new]
+        self.flat[:, self.done : self.done + new] = self.chunk[:, :new]
         self.done += new
 
     def output(self, height: int, width: int) -> np.ndarray:
         """Return the finished picture, uint8 (height, width, C)."""
-        return self.flat[:, :height * self.row].reshape(-1, height, self.row)[:, :, :width].transpose(1, 2, 0)
+        return self.flat[:, : height * self.row].reshape(-1, height, self.row)[:, :, :width].transpose(1, 2, 0)
 
 
 class _Gather:
@@ -193,11 +195,13 @@ class _Gather:
         line = 64 // dtype().itemsize
         self.start = line * -(-(k - 1) // line)
         self.planes = _buffer(k * k, self.start + chunk, dtype)
-        self.planes[:, :self.start] = 0
+        self.planes[:, : self.start] = 0
         # tap (i, j) of output p looks at pixel p + j of plane (i, j)
         step, plane = dtype().itemsize, self.planes.strides[0]
-        first = self.planes[:, self.start - (k - 1):]
-        self.taps = np.lib.stride_tricks.as_strided(first, (k, k, chunk), (k * plane, plane + step, step), writeable=False)
+        first = self.planes[:, self.start - (k - 1) :]
+        self.taps = np.lib.stride_tricks.as_strided(
+            first, (k, k, chunk), (k * plane, plane + step, step), writeable=False
+        )
         # per filter row, the sums of its taps; the first k - 1 windows begin before the picture
         self.rows = np.zeros((k, k - 1 + size), dtype)
         self.done = 0
@@ -209,9 +213,9 @@ class _Gather:
     def step(self, new: int) -> None:
         """Add the `new` pixels written to `input` to the accumulators."""
         start, history = self.start, self.k - 1
-        _product(self.matrix, self.act[:, :new], self.planes[:, start:start + new])
-        np.add.reduce(self.taps[:, :, :new], axis=1, out=self.rows[:, self.done:self.done + new])
-        self.planes[:, start - history:start] = self.planes[:, start + new - history:start + new]
+        _product(self.matrix, self.act[:, :new], self.planes[:, start : start + new])
+        np.add.reduce(self.taps[:, :, :new], axis=1, out=self.rows[:, self.done : self.done + new])
+        self.planes[:, start - history : start] = self.planes[:, start + new - history : start + new]
         self.done += new
 
     def output(self, height: int, width: int) -> np.ndarray:
@@ -219,5 +223,5 @@ class _Gather:
         acc = np.full((height, width), self.offset, self.rows.dtype)
         for i in range(self.k):
             first = self.k - 1 + i * self.row
-            acc += self.rows[i, first:first + height * self.row].reshape(height, self.row)[:, :width]
+            acc += self.rows[i, first : first + height * self.row].reshape(height, self.row)[:, :width]
         return np.clip(acc, 0, 255, out=acc).astype(np.uint8)  # the conversion floors

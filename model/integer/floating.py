@@ -33,8 +33,8 @@ def float_layers(model: FloatModel, pictures: np.ndarray) -> list[np.ndarray]:
         z = np.empty((len(act), height, width, layer.out_ch), np.float32)
         for source, out in zip(act, z):
             for top in range(0, height, rows):
-                band = out[top:top + rows]
-                band[:] = (windows(source[top:top + rows + layer.k - 1], layer.k) @ matrix).reshape(band.shape) + bias
+                band = out[top : top + rows]
+                band[:] = (windows(source[top : top + rows + layer.k - 1], layer.k) @ matrix).reshape(band.shape) + bias
         outputs.append(z)
         act = np.maximum(z, 0) if layer.relu else z
     return outputs

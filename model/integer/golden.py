@@ -87,14 +87,19 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
     """
     halo = model.network.halo
     if x.dtype != np.uint8 or x.ndim != 2 or min(x.shape) <= 2 * halo:
-        raise UserError(f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not {x.dtype} {x.shape}")
+        raise UserError(
+            f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not {x.dtype} {x.shape}"
+        )
     height, width = x.shape[0] - 2 * halo, x.shape[1] - 2 * halo
     channels = model.network.out_ch
     out = np.empty((height, width) if channels == 1 else (height, width, channels), np.uint8)
     workers = workers or os.cpu_count() or 1
     rows, columns = _block_size(height, width, workers)
-    blocks = [(slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
-              for top in range(0, height, rows) for left in range(0, width, columns)]
+    blocks = [
+        (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
+        for top in range(0, height, rows)
+        for left in range(0, width, columns)
+    ]
 
     def run(block):
         inside = tuple(slice(side.start, side.stop + 2 * halo) for side in block)

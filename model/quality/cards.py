@@ -30,9 +30,33 @@ INDEX = FOLDER / "README.md"
 PLACES = ("--out", "--run", "-o", "--output")  # options that say where files go and decide no result
 NOTE = "Written by `make results` (`python -m model.quality.cards`) from the weight files and [the results](../results.md); do not edit."
 # Options of the training that a card's sentences tell, or its heading, or that decide nothing; others are listed as they are.
-TOLD = {"network", "upscale", "degradation", "padding", "patches", "stride", "metric", "steps", "batch", "size", "lr", "lr_end", "ema", "rescales",
-        "augment", "seed", "data", "data_sha256", "init", "layers", "validate_every"}
-DEGRADED = {"standard": "MATLAB-style bicubic with antialiasing, of Y", "opencv": "OpenCV's bicubic without antialiasing, of the 8-bit colours"}
+TOLD = {
+    "network",
+    "upscale",
+    "degradation",
+    "padding",
+    "patches",
+    "stride",
+    "metric",
+    "steps",
+    "batch",
+    "size",
+    "lr",
+    "lr_end",
+    "ema",
+    "rescales",
+    "augment",
+    "seed",
+    "data",
+    "data_sha256",
+    "init",
+    "layers",
+    "validate_every",
+}
+DEGRADED = {
+    "standard": "MATLAB-style bicubic with antialiasing, of Y",
+    "opencv": "OpenCV's bicubic without antialiasing, of the 8-bit colours",
+}
 
 LIMITS = """- **One kind of smallness.** It undoes {degraded}, at x{upscale} and nothing else. A picture made small in another way (a camera's
   optics, a browser, an area average) gains less, or is spoiled. {mismatch}
@@ -106,27 +130,59 @@ def training(pair: Pair) -> str:
     rows = [["command", f"`{command_of(meta['command'])}`" if meta.get("command") else "not recorded"]]
     trained = count_of(pair)
     held_out = meta.get("validation_pictures", [])
-    rows.append(["data", f"{shortened(meta.get('data', 'not recorded'))}: {trained}" + f"; for validation {', '.join(held_out)}" * bool(held_out)])
+    rows.append(
+        [
+            "data",
+            f"{shortened(meta.get('data', 'not recorded'))}: {trained}"
+            + f"; for validation {', '.join(held_out)}" * bool(held_out),
+        ]
+    )
     if config.get("init"):
         rows.append(["started from", f"`{shortened(config['init'])}`"])
     if config:
         inner = config["size"] - (2 * network.halo if config["padding"] == "valid" else 0)
         seen = meta["steps"] * config["batch"]
-        rows += [["steps", f"{meta['steps']:,} of {config['batch']} patches of {config['size']}x{config['size']} ({config['patches']}"
-                  + (", flips and turns" if config["augment"] else "") + f"), from copies of {', '.join(f'{r:g}' for r in config['rescales'])} times the size"],
-                 ["optimiser", f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {config['metric'].upper()}, moving average of the weights {config['ema']:g}, "
-                  f"first layer whitened, {config['padding']} convolutions, seed {config['seed']}"],
-                 ["work", f"{seen * inner**2:,} output pixels, {seen * inner**2 * network.macs_per_pixel / 1e12:.1f} * 10^12 products forward"]]
+        rows += [
+            [
+                "steps",
+                f"{meta['steps']:,} of {config['batch']} patches of {config['size']}x{config['size']} ({config['patches']}"
+                + (", flips and turns" if config["augment"] else "")
+                + f"), from copies of {', '.join(f'{r:g}' for r in config['rescales'])} times the size",
+            ],
+            [
+                "optimiser",
+                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {config['metric'].upper()}, moving average of the weights {config['ema']:g}, "
+                f"first layer whitened, {config['padding']} convolutions, seed {config['seed']}",
+            ],
+            [
+                "work",
+                f"{seen * inner**2:,} output pixels, {seen * inner**2 * network.macs_per_pixel / 1e12:.1f} * 10^12 products forward",
+            ],
+        ]
     more = {name: value for name, value in config.items() if name not in TOLD and value not in ("", None, False, [])}
     if more:
-        rows.append(["also", ", ".join(f"{name.replace('_', ' ')} {shortened(value)}" for name, value in sorted(more.items()))])
+        rows.append(
+            ["also", ", ".join(f"{name.replace('_', ' ')} {shortened(value)}" for name, value in sorted(more.items()))]
+        )
     if meta.get("seconds"):
         rows.append(["time", f"{minutes(meta['seconds'])} on two CPU cores that may have had other work too"])
     if meta.get("validation_psnr"):
-        rows.append(["chosen", f"step {meta['best_step']:,}, the best on the validation pictures: {meta['validation_psnr']:.2f} dB"])
+        rows.append(
+            [
+                "chosen",
+                f"step {meta['best_step']:,}, the best on the validation pictures: {meta['validation_psnr']:.2f} dB",
+            ]
+        )
     history = meta.get("history") or []
-    rows.append(["course", f"{len(history)} validations, {history[0]['psnr']:.2f} dB at step {history[0]['step']:,} to {history[-1]['psnr']:.2f} dB at step {history[-1]['step']:,} "
-                 "([curves](../results.md#training-curves))" if history else "the file holds no history"])
+    rows.append(
+        [
+            "course",
+            f"{len(history)} validations, {history[0]['psnr']:.2f} dB at step {history[0]['step']:,} to {history[-1]['psnr']:.2f} dB at step {history[-1]['step']:,} "
+            "([curves](../results.md#training-curves))"
+            if history
+            else "the file holds no history",
+        ]
+    )
     return markdown(["", ""], rows)
 
 
@@ -139,22 +195,49 @@ def count_of(pair: Pair) -> str:
 def quality(pair: Pair, results: Results) -> str:
     """Return the section on quality: means and extremes per protocol and set that were measured with these weights."""
     network, upscale = pair.real.network.name, pair.real.upscale
-    protocols = [p for p in DEGRADATIONS if p == pair.degradation or (pair.degradation == "standard" and (network, upscale) not in results.combinations(p))]
+    protocols = [
+        p
+        for p in DEGRADATIONS
+        if p == pair.degradation
+        or (pair.degradation == "standard" and (network, upscale) not in results.combinations(p))
+    ]
     rows = []
     for protocol in protocols:
         for dataset in results.datasets():
+
             def find(image, method):
                 return results.find(network, upscale, protocol, dataset, image, method)
 
             if find("mean", "golden") is None:
                 continue
-            gain, weakest = min((find(image, "golden")["psnr"] - find(image, "bicubic")["psnr"], image) for image in results.images(dataset))
-            loss, worst = max((find(image, "float")["psnr"] - find(image, "golden")["psnr"], image) for image in results.images(dataset))
-            means = [f"{number(find('mean', method))} ({number(find('mean', method), 'ssim')})" for method in ("bicubic", "float", "golden")]
-            rows.append([f"{protocol}, {dataset}", *means, f"{name_of(weakest)} {gain:+.2f}", f"{name_of(worst)} {-loss:+.3f}"])
+            gain, weakest = min(
+                (find(image, "golden")["psnr"] - find(image, "bicubic")["psnr"], image)
+                for image in results.images(dataset)
+            )
+            loss, worst = max(
+                (find(image, "float")["psnr"] - find(image, "golden")["psnr"], image)
+                for image in results.images(dataset)
+            )
+            means = [
+                f"{number(find('mean', method))} ({number(find('mean', method), 'ssim')})"
+                for method in ("bicubic", "float", "golden")
+            ]
+            rows.append(
+                [f"{protocol}, {dataset}", *means, f"{name_of(weakest)} {gain:+.2f}", f"{name_of(worst)} {-loss:+.3f}"]
+            )
     if not rows:
         return "Not measured."
-    text = markdown(["protocol, set", "bicubic", "TensorFlow float", "fixed point", "least gain over bicubic", "most lost to float"], rows)
+    text = markdown(
+        [
+            "protocol, set",
+            "bicubic",
+            "TensorFlow float",
+            "fixed point",
+            "least gain over bicubic",
+            "most lost to float",
+        ],
+        rows,
+    )
     if len(protocols) > 1:
         text += "\n\nThe opencv protocol degrades in a way that these weights were not trained for."
     return f"Y-PSNR in dB (SSIM), mean of the set; then the picture where fixed point gains least over bicubic and the one where it loses most to float.\n\n{text}"
@@ -167,19 +250,64 @@ def fixed_point(pair: Pair) -> str:
     meta, rows = pair.fixed.meta, []
     for layer, q in zip(pair.fixed.network.layers, pair.fixed.layers):
         unused = int((~q.weight.any((1, 2, 3))).sum())
-        rows.append([layer.name, f"{layer.k}x{layer.k}, {layer.in_ch} to {layer.out_ch}", f"{q.weight.min()} to {q.weight.max()}", f"{int(np.abs(q.bias).max()):,}",
-                     f"{q.shift.min()} to {q.shift.max()}", unused, f"{q.worst_accumulator:,}", f"{int(q.worst_accumulator).bit_length() + 1} of {layer.acc_bits}"])
-    table = markdown(["layer", "filters, channels", "weights (int8)", "largest bias", "shift per channel", "channels of zeros", "largest accumulator", "its bits"], rows)
-    source = "exactly this float file" if meta.get("float_sha256") == digest(pair.path) else f"another float file (sha256 {str(meta.get('float_sha256', 'not recorded'))[:16]}...)"
-    lines = ["Activations are uint8 after every layer, biases int32 (24 bits used), one shift per output channel; add half, shift, saturate "
-             "([the contract](../architecture.md#arithmetic-contract)). The largest accumulator is that of the worst input, whatever the picture.", "", table, "",
-             f"Made by `{command_of(meta.get('command', 'an unrecorded command'))}` from {source}."]
+        rows.append(
+            [
+                layer.name,
+                f"{layer.k}x{layer.k}, {layer.in_ch} to {layer.out_ch}",
+                f"{q.weight.min()} to {q.weight.max()}",
+                f"{int(np.abs(q.bias).max()):,}",
+                f"{q.shift.min()} to {q.shift.max()}",
+                unused,
+                f"{q.worst_accumulator:,}",
+                f"{int(q.worst_accumulator).bit_length() + 1} of {layer.acc_bits}",
+            ]
+        )
+    table = markdown(
+        [
+            "layer",
+            "filters, channels",
+            "weights (int8)",
+            "largest bias",
+            "shift per channel",
+            "channels of zeros",
+            "largest accumulator",
+            "its bits",
+        ],
+        rows,
+    )
+    source = (
+        "exactly this float file"
+        if meta.get("float_sha256") == digest(pair.path)
+        else f"another float file (sha256 {str(meta.get('float_sha256', 'not recorded'))[:16]}...)"
+    )
+    lines = [
+        "Activations are uint8 after every layer, biases int32 (24 bits used), one shift per output channel; add half, shift, saturate "
+        "([the contract](../architecture.md#arithmetic-contract)). The largest accumulator is that of the worst input, whatever the picture.",
+        "",
+        table,
+        "",
+        f"Made by `{command_of(meta.get('command', 'an unrecorded command'))}` from {source}.",
+    ]
     if meta.get("calibration_files"):
-        lines[-1] += f" Calibrated with the {len(meta['calibration_files'])} training pictures of {meta['calibration_set']}, never with a test picture."
+        lines[-1] += (
+            f" Calibrated with the {len(meta['calibration_files'])} training pictures of {meta['calibration_set']}, never with a test picture."
+        )
     if meta.get("fine_tuning"):
         tuning = meta["fine_tuning"]
-        lines += ["", "Fine-tuned in integers: " + (", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(tuning.items()) if isinstance(value, (str, int, float)))
-                                                  if isinstance(tuning, dict) else str(tuning)) + "."]
+        lines += [
+            "",
+            "Fine-tuned in integers: "
+            + (
+                ", ".join(
+                    f"{name.replace('_', ' ')} {value}"
+                    for name, value in sorted(tuning.items())
+                    if isinstance(value, (str, int, float))
+                )
+                if isinstance(tuning, dict)
+                else str(tuning)
+            )
+            + ".",
+        ]
     return "\n".join(lines)
 
 
@@ -188,8 +316,10 @@ def mismatch(pair: Pair, results: Results) -> str:
     found = pages.mismatch(results)
     if pair.degradation != DEGRADATIONS[0] or found is None:
         return "On the other degradation of this project it was not measured."
-    return (f"Made small without antialiasing (the opencv protocol), it ends below bicubic, as all weights for the\n  standard degradation do that "
-            f"were measured so: by {found[0]:.1f} to {found[1]:.1f} dB in the mean of Set5 ([results](../results.md#the-original-projects-protocol)).")
+    return (
+        f"Made small without antialiasing (the opencv protocol), it ends below bicubic, as all weights for the\n  standard degradation do that "
+        f"were measured so: by {found[0]:.1f} to {found[1]:.1f} dB in the mean of Set5 ([results](../results.md#the-original-projects-protocol))."
+    )
 
 
 def digest(path: pathlib.Path) -> str:
@@ -200,10 +330,19 @@ def digest(path: pathlib.Path) -> str:
 def card(pair: Pair, results: Results) -> str:
     """Return the card of a pair of weight files as markdown."""
     network, parameters = pair.real.network, sum(array.size for array in (*pair.real.weights, *pair.real.biases))
-    files = [[f"`model/weights/{path.name}`", kind, f"{path.stat().st_size:,}", f"`{digest(path)}`"]
-             for path, kind in ((pair.path, "float32"), (pair.fixed_path, "int8")) if path.is_file()]
-    limits = LIMITS.format(mismatch=mismatch(pair, results), degraded=DEGRADED[pair.degradation], upscale=pair.real.upscale, count=count_of(pair).capitalize(),
-                           sets=" and ".join(results.datasets()), metric={"mse": "squared error", "psnr": "PSNR"}[pair.real.meta.get("config", {}).get("metric", "mse")])
+    files = [
+        [f"`model/weights/{path.name}`", kind, f"{path.stat().st_size:,}", f"`{digest(path)}`"]
+        for path, kind in ((pair.path, "float32"), (pair.fixed_path, "int8"))
+        if path.is_file()
+    ]
+    limits = LIMITS.format(
+        mismatch=mismatch(pair, results),
+        degraded=DEGRADED[pair.degradation],
+        upscale=pair.real.upscale,
+        count=count_of(pair).capitalize(),
+        sets=" and ".join(results.datasets()),
+        metric={"mse": "squared error", "psnr": "PSNR"}[pair.real.meta.get("config", {}).get("metric", "mse")],
+    )
     return f"""# {pair.name}
 
 {NOTE}
@@ -235,11 +374,38 @@ def index(found: list[Pair], results: Results) -> str:
     """Return the index of all cards."""
     rows = []
     for pair in found:
-        means = [number(results.find(pair.real.network.name, pair.real.upscale, pair.degradation, "Set5", "mean", method)) for method in ("bicubic", "float", "golden")]
-        rows.append([f"[{pair.name}]({pair.name}.md)", title(pair.real.network.name), f"x{pair.real.upscale}", pair.degradation,
-                     f"{pair.real.network.macs_per_pixel:,}", *means, f"{pair.real.meta.get('steps', 0):,}"])
-    table = markdown(["weights", "network", "upscale", "degradation", "products per pixel", "Set5 bicubic", "float", "fixed point", "steps"], rows)
-    return f"# Model cards\n\n{NOTE}\nY-PSNR in dB, mean of Set5 on the protocol of the weights' degradation.\n\n{table}\n"
+        means = [
+            number(results.find(pair.real.network.name, pair.real.upscale, pair.degradation, "Set5", "mean", method))
+            for method in ("bicubic", "float", "golden")
+        ]
+        rows.append(
+            [
+                f"[{pair.name}]({pair.name}.md)",
+                title(pair.real.network.name),
+                f"x{pair.real.upscale}",
+                pair.degradation,
+                f"{pair.real.network.macs_per_pixel:,}",
+                *means,
+                f"{pair.real.meta.get('steps', 0):,}",
+            ]
+        )
+    table = markdown(
+        [
+            "weights",
+            "network",
+            "upscale",
+            "degradation",
+            "products per pixel",
+            "Set5 bicubic",
+            "float",
+            "fixed point",
+            "steps",
+        ],
+        rows,
+    )
+    return (
+        f"# Model cards\n\n{NOTE}\nY-PSNR in dB, mean of Set5 on the protocol of the weights' degradation.\n\n{table}\n"
+    )
 
 
 def documents(results: Results) -> dict[pathlib.Path, str]:
@@ -268,7 +434,9 @@ def write(results: Results) -> list[pathlib.Path]:
 def main() -> None:
     """Write the model cards from the committed weights and results."""
     changed = write(committed.load())
-    print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all cards are up to date")
+    print(
+        "wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all cards are up to date"
+    )
 
 
 if __name__ == "__main__":

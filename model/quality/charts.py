@@ -26,6 +26,7 @@ def figure(panels: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
     """Return a figure that needs no display, and its axes in one row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     drawn = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(drawn)
     return drawn, drawn.subplots(1, panels, squeeze=False)[0]
@@ -34,6 +35,7 @@ def figure(panels: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
 def save(drawn: Figure, path: pathlib.Path, shown: object) -> pathlib.Path:
     """Write a figure; an SVG says in its description what data it shows, see `digest`."""
     import matplotlib
+
     metadata = {"Date": None, "Description": digest(shown)} if path.suffix == ".svg" else {}
     with matplotlib.rc_context({"svg.hashsalt": "quality", "svg.fonttype": "none"}), atomic_write(path) as temporary:
         drawn.savefig(temporary, metadata=metadata, dpi=150)
@@ -62,15 +64,39 @@ def cost_points(results: Results) -> list[dict]:
         for network in measured[:1]:
             row = results.find(network, upscale, "standard", "Set5", "mean", "bicubic")
             if row:
-                points.append({"upscale": upscale, "network": None, "what": "bicubic", "macs": None, "psnr": round(row["psnr"], 4)})
+                points.append(
+                    {
+                        "upscale": upscale,
+                        "network": None,
+                        "what": "bicubic",
+                        "macs": None,
+                        "psnr": round(row["psnr"], 4),
+                    }
+                )
         for network in measured:
             for what in ("float", "golden"):
                 row = results.find(network, upscale, "standard", "Set5", "mean", what)
                 if row:
-                    points.append({"upscale": upscale, "network": network, "what": what, "macs": load_network(network).macs_per_pixel, "psnr": round(row["psnr"], 4)})
+                    points.append(
+                        {
+                            "upscale": upscale,
+                            "network": network,
+                            "what": what,
+                            "macs": load_network(network).macs_per_pixel,
+                            "psnr": round(row["psnr"], 4),
+                        }
+                    )
         for network, (_, published) in PAPER.items():
             if upscale in published:
-                points.append({"upscale": upscale, "network": network, "what": "published", "macs": load_network(network).macs_per_pixel, "psnr": published[upscale]})
+                points.append(
+                    {
+                        "upscale": upscale,
+                        "network": network,
+                        "what": "published",
+                        "macs": load_network(network).macs_per_pixel,
+                        "psnr": published[upscale],
+                    }
+                )
     return points
 
 
@@ -82,24 +108,51 @@ def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
         for point in (p for p in points if p["upscale"] == upscale):
             if point["what"] == "bicubic":
                 axes.axhline(point["psnr"], color="0.5", linewidth=1, linestyle="--")
-                axes.annotate(f"bicubic {point['psnr']:.2f}", (0.98, point["psnr"]), (0, 3), xycoords=("axes fraction", "data"),
-                              textcoords="offset points", ha="right", fontsize=8, color="0.35")
+                axes.annotate(
+                    f"bicubic {point['psnr']:.2f}",
+                    (0.98, point["psnr"]),
+                    (0, 3),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    ha="right",
+                    fontsize=8,
+                    color="0.35",
+                )
                 continue
             colour = COLOURS.get(point["network"], _OTHER)
-            marker, size, fill = {"float": ("o", 7, "none"), "golden": ("o", 4, colour), "published": ("x", 7, colour)}[point["what"]]
-            axes.plot(point["macs"], point["psnr"], marker, color=colour if point["what"] != "published" else "0.3", markersize=size, markerfacecolor=fill)
+            marker, size, fill = {"float": ("o", 7, "none"), "golden": ("o", 4, colour), "published": ("x", 7, colour)}[
+                point["what"]
+            ]
+            axes.plot(
+                point["macs"],
+                point["psnr"],
+                marker,
+                color=colour if point["what"] != "published" else "0.3",
+                markersize=size,
+                markerfacecolor=fill,
+            )
             if point["what"] != "float":
                 ours = point["what"] == "golden"
                 above = ours and point["network"] in PAPER  # published ones are below; labels of neighbours don't meet
-                axes.annotate(f"{title(point['network'])}  {point['psnr']:.2f}" if ours else f"{point['psnr']:.2f}", (point["macs"], point["psnr"]),
-                              (0, 8) if above else (0, -14), textcoords="offset points", ha="center", fontsize=8, color=colour if ours else "0.3")
+                axes.annotate(
+                    f"{title(point['network'])}  {point['psnr']:.2f}" if ours else f"{point['psnr']:.2f}",
+                    (point["macs"], point["psnr"]),
+                    (0, 8) if above else (0, -14),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=8,
+                    color=colour if ours else "0.3",
+                )
         axes.set(title=f"x{upscale}", xscale="log", xlim=(3e3, 2e5), xlabel="products per output pixel")
         axes.margins(y=0.18)
         axes.grid(True, axis="y", color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("Y-PSNR, mean of Set5 (dB)")
-    for label, style in (("float", {"marker": "o", "markerfacecolor": "none", "markersize": 7}), ("8-bit fixed point", {"marker": "o", "markersize": 4}),
-                         ("published (9-1-5 on T91, 9-5-5 on ImageNet)", {"marker": "x", "markersize": 7})):
+    for label, style in (
+        ("float", {"marker": "o", "markerfacecolor": "none", "markersize": 7}),
+        ("8-bit fixed point", {"marker": "o", "markersize": 4}),
+        ("published (9-1-5 on T91, 9-5-5 on ImageNet)", {"marker": "x", "markersize": 7}),
+    ):
         panels[0].plot([], [], linestyle="none", color="0.3", label=label, **style)
     drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return save(drawn, path, points)
@@ -115,7 +168,13 @@ def draw_curves(curves: dict[str, list[list[float]]], path: pathlib.Path) -> pat
     for axes, (task, group) in zip(panels, sorted(groups.items())):
         for network, curve in group.items():
             steps, psnr = zip(*curve)
-            axes.plot([step / 1000 for step in steps], psnr, color=COLOURS.get(network, _OTHER), linewidth=1.4, label=title(network))
+            axes.plot(
+                [step / 1000 for step in steps],
+                psnr,
+                color=COLOURS.get(network, _OTHER),
+                linewidth=1.4,
+                label=title(network),
+            )
         top = max(psnr for curve in group.values() for _, psnr in curve)
         axes.set(title=task, xlabel="thousand steps", ylim=(top - 1, top + 0.05))
         axes.grid(True, axis="y", color="0.9", linewidth=0.8)

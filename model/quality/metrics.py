@@ -32,8 +32,12 @@ def ssim(truth: np.ndarray, result: np.ndarray) -> float:
         At least 11 pixels a side.
     """
     from skimage.metrics import structural_similarity  # PSNR is for boards, too, which have no scikit-image
-    return float(structural_similarity(truth, result, data_range=PEAK, gaussian_weights=True, sigma=1.5,
-                                       use_sample_covariance=False))
+
+    return float(
+        structural_similarity(
+            truth, result, data_range=PEAK, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+    )
 
 
 def ssim_global(truth: np.ndarray, result: np.ndarray) -> float:

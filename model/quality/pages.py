@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 PAGE = ROOT / "docs" / "results.md"
 LEARNED = {"float": "float", "golden": "fixed point"}  # methods of the tables, and their headings
 # What others published: mean Y-PSNR of Set5, standard protocol (Dong et al., TPAMI 2016).
-PAPER = {"srcnn915": ("trained on the 91 images", {3: 32.39}), "srcnn955": ("trained on ImageNet", {2: 36.66, 3: 32.75, 4: 30.49})}
+PAPER = {
+    "srcnn915": ("trained on the 91 images", {3: 32.39}),
+    "srcnn955": ("trained on ImageNet", {2: 36.66, 3: 32.75, 4: 30.49}),
+}
 # What the project this one grew out of reached at x3 on the opencv protocol.
 ORIGINAL = {("Set5", "butterfly_GT"): 23.483, ("Set14", "monarch"): 28.331}
 # Pictures of scikit-image that the documents show: no rights of others on them. Set5 and Set14 are only drawn into build/.
@@ -41,7 +44,9 @@ def replace_region(text: str, name: str, body: str) -> str:
     """Put `body` between the markers of a region. Raises UserError if the text has no such region."""
     pattern = re.compile(rf"(<!-- begin {name} [^\n]*-->\n).*?(<!-- end {name} -->)", re.S)
     if not pattern.search(text):
-        raise UserError(f"there is no region {name}; put back the lines `<!-- begin {name} (made by ...) -->` and `<!-- end {name} -->`")
+        raise UserError(
+            f"there is no region {name}; put back the lines `<!-- begin {name} (made by ...) -->` and `<!-- end {name} -->`"
+        )
     return pattern.sub(lambda match: match[1] + body.rstrip("\n") + "\n" + match[2], text, count=1)
 
 
@@ -67,6 +72,7 @@ def both(row: dict) -> str:
 
 def headline(results: Results) -> str:
     """Return the first table that a reader sees: Set5 on the standard protocol, default network, and the largest one there is."""
+
     def line(network, method):
         return [number(results.find(network, upscale, "standard", "Set5", "mean", method)) for upscale in UPSCALES]
 
@@ -79,8 +85,16 @@ def headline(results: Results) -> str:
         rows.append([cell and f"**{cell}**" for cell in fixed] if network == DEFAULT_NETWORK else fixed)
     for network in networks:
         how, published = PAPER[network]
-        rows.append([f"for orientation: the paper's {title(network)}, {how}", *[f"{published[u]:.2f}" if u in published else None for u in UPSCALES]])
-    return markdown(["Y-PSNR on Set5, standard protocol (measured: `make evaluate`)", *[f"x{upscale}" for upscale in UPSCALES]], rows)
+        rows.append(
+            [
+                f"for orientation: the paper's {title(network)}, {how}",
+                *[f"{published[u]:.2f}" if u in published else None for u in UPSCALES],
+            ]
+        )
+    return markdown(
+        ["Y-PSNR on Set5, standard protocol (measured: `make evaluate`)", *[f"x{upscale}" for upscale in UPSCALES]],
+        rows,
+    )
 
 
 def standard_table(results: Results, network: str = DEFAULT_NETWORK) -> str:
@@ -88,10 +102,15 @@ def standard_table(results: Results, network: str = DEFAULT_NETWORK) -> str:
     rows = []
     for dataset in results.datasets():
         for upscale in UPSCALES:
-            found = [both(results.find(network, upscale, "standard", dataset, "mean", method)) for method in ("bilinear", "bicubic", *LEARNED)]
+            found = [
+                both(results.find(network, upscale, "standard", dataset, "mean", method))
+                for method in ("bilinear", "bicubic", *LEARNED)
+            ]
             if any(found):
                 rows.append([f"{dataset} x{upscale}", *found])
-    return markdown([f"{title(network)}, standard protocol", "bilinear", "bicubic", "TensorFlow float", "8-bit fixed point"], rows)
+    return markdown(
+        [f"{title(network)}, standard protocol", "bilinear", "bicubic", "TensorFlow float", "8-bit fixed point"], rows
+    )
 
 
 def networks_table(results: Results) -> str:
@@ -100,9 +119,14 @@ def networks_table(results: Results) -> str:
     rows = []
     for network in dict.fromkeys(network for network, _ in results.combinations("standard")):
         for method, heading in LEARNED.items():
-            cells = [number(results.find(network, upscale, "standard", dataset, "mean", method)) for dataset, upscale in places]
+            cells = [
+                number(results.find(network, upscale, "standard", dataset, "mean", method))
+                for dataset, upscale in places
+            ]
             rows.append([title(network), heading, f"{load_network(network).macs_per_pixel:,}", *cells])
-    return markdown(["network", "", "products per pixel", *[f"{dataset} x{upscale}" for dataset, upscale in places]], rows)
+    return markdown(
+        ["network", "", "products per pixel", *[f"{dataset} x{upscale}" for dataset, upscale in places]], rows
+    )
 
 
 def opencv_table(results: Results) -> str:
@@ -111,12 +135,23 @@ def opencv_table(results: Results) -> str:
     for network, upscale in results.combinations("opencv"):
         places = [(dataset, "mean") for dataset in results.datasets()] + (list(ORIGINAL) if upscale == 3 else [])
         for dataset, image in places:
-            found = [results.find(network, upscale, "opencv", dataset, image, method) for method in ("bicubic", *LEARNED)]
+            found = [
+                results.find(network, upscale, "opencv", dataset, image, method) for method in ("bicubic", *LEARNED)
+            ]
             if any(found):
                 name = f"{dataset}, mean" if image == "mean" else name_of(image)
                 theirs = ORIGINAL.get((dataset, image))
                 rows.append([f"{title(network)} x{upscale}, {name}", *map(both, found), theirs and f"{theirs:.2f}"])
-    return markdown(["opencv protocol, weights trained for its degradation", "bicubic", "TensorFlow float", "8-bit fixed point", "the original project"], rows)
+    return markdown(
+        [
+            "opencv protocol, weights trained for its degradation",
+            "bicubic",
+            "TensorFlow float",
+            "8-bit fixed point",
+            "the original project",
+        ],
+        rows,
+    )
 
 
 def margins(results: Results) -> list[dict]:
@@ -131,40 +166,69 @@ def margins(results: Results) -> list[dict]:
     found = []
     for protocol in ("standard", "opencv"):
         for network, upscale in results.combinations(protocol):
+
             def psnr(dataset, image, method):
                 return results.find(network, upscale, protocol, dataset, image, method)["psnr"]
 
             pictures = [(dataset, image) for dataset in results.datasets() for image in results.images(dataset)]
-            if results.find(network, upscale, protocol, *pictures[0], "golden") is None or results.find(network, upscale, protocol, *pictures[0], "float") is None:
+            if (
+                results.find(network, upscale, protocol, *pictures[0], "golden") is None
+                or results.find(network, upscale, protocol, *pictures[0], "float") is None
+            ):
                 continue
             loss, lost = max((psnr(*where, "float") - psnr(*where, "golden"), where[1]) for where in pictures)
             gain, gained = min((psnr(*where, "golden") - psnr(*where, "bicubic"), where[1]) for where in pictures)
-            found.append({"network": network, "upscale": upscale, "protocol": protocol,
-                          "loss_mean": max(psnr(d, "mean", "float") - psnr(d, "mean", "golden") for d in results.datasets()),
-                          "loss_picture": loss, "loss_image": lost, "gain_picture": gain, "gain_image": gained})
+            found.append(
+                {
+                    "network": network,
+                    "upscale": upscale,
+                    "protocol": protocol,
+                    "loss_mean": max(psnr(d, "mean", "float") - psnr(d, "mean", "golden") for d in results.datasets()),
+                    "loss_picture": loss,
+                    "loss_image": lost,
+                    "gain_picture": gain,
+                    "gain_image": gained,
+                }
+            )
     return found
 
 
 def margins_table(results: Results) -> str:
     """Return `margins` as a table."""
-    return markdown(["", "fixed - float, worst mean", "worst picture", "fixed - bicubic, worst picture"],
-                    [[f"{title(m['network'])} x{m['upscale']}, {m['protocol']}", f"{-m['loss_mean']:+.3f}",
-                      f"{-m['loss_picture']:+.3f} ({name_of(m['loss_image'])})", f"{m['gain_picture']:+.3f} ({name_of(m['gain_image'])})"] for m in margins(results)])
+    return markdown(
+        ["", "fixed - float, worst mean", "worst picture", "fixed - bicubic, worst picture"],
+        [
+            [
+                f"{title(m['network'])} x{m['upscale']}, {m['protocol']}",
+                f"{-m['loss_mean']:+.3f}",
+                f"{-m['loss_picture']:+.3f} ({name_of(m['loss_image'])})",
+                f"{m['gain_picture']:+.3f} ({name_of(m['gain_image'])})",
+            ]
+            for m in margins(results)
+        ],
+    )
 
 
 def margins_sentence(results: Results) -> str:
     """Return how far fixed point is from float and from bicubic at worst, over all networks, factors and both protocols."""
     found = margins(results)
-    loss, picture, gain = (f(found, key=lambda m: m[key]) for f, key in ((max, "loss_mean"), (max, "loss_picture"), (min, "gain_picture")))
-    return (f"On either protocol, with weights trained for it, fixed point costs at most {loss['loss_mean']:.3f} dB of a mean "
-            f"({title(loss['network'])} x{loss['upscale']}) and\n{picture['loss_picture']:.3f} dB of a picture ({name_of(picture['loss_image'])}), and every "
-            f"picture of {' and '.join(results.datasets())} gains over bicubic, the least {gain['gain_picture']:.2f} dB ({name_of(gain['gain_image'])}).")
+    loss, picture, gain = (
+        f(found, key=lambda m: m[key]) for f, key in ((max, "loss_mean"), (max, "loss_picture"), (min, "gain_picture"))
+    )
+    return (
+        f"On either protocol, with weights trained for it, fixed point costs at most {loss['loss_mean']:.3f} dB of a mean "
+        f"({title(loss['network'])} x{loss['upscale']}) and\n{picture['loss_picture']:.3f} dB of a picture ({name_of(picture['loss_image'])}), and every "
+        f"picture of {' and '.join(results.datasets())} gains over bicubic, the least {gain['gain_picture']:.2f} dB ({name_of(gain['gain_image'])})."
+    )
 
 
 def mismatch(results: Results) -> tuple[float, float] | None:
     """Return (least, most): dB below bicubic of standard weights on the opencv protocol, fixed point, mean of Set5; None if not measured."""
     foreign = set(results.combinations("opencv", own=False)) - set(results.combinations("opencv"))
-    rows = [[results.find(*pair, "opencv", "Set5", "mean", method) for method in ("bicubic", "golden")] for pair in sorted(foreign)]
+    rows = [
+        [results.find(*pair, "opencv", "Set5", "mean", method) for method in ("bicubic", "golden")]
+        for pair in sorted(foreign)
+    ]
     losses = [bicubic["psnr"] - golden["psnr"] for bicubic, golden in rows if bicubic and golden]
     return (min(losses), max(losses)) if losses else None
 
@@ -174,8 +238,10 @@ def mismatch_sentence(results: Results) -> str:
     if not mismatch(results):
         return ""
     least, most = mismatch(results)
-    return (f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
-            f"those trained for the standard one end {least:.1f} to {most:.1f} dB below bicubic (means of Set5).")
+    return (
+        f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
+        f"those trained for the standard one end {least:.1f} to {most:.1f} dB below bicubic (means of Set5)."
+    )
 
 
 def pictures_table(results: Results, protocol: str, upscale: int) -> str:
@@ -184,7 +250,11 @@ def pictures_table(results: Results, protocol: str, upscale: int) -> str:
     rows = []
     for dataset in results.datasets():
         for image in [*results.images(dataset), "mean"]:
-            cells = [number(results.find(network, upscale, protocol, dataset, image, method)) for network in networks for method in LEARNED]
+            cells = [
+                number(results.find(network, upscale, protocol, dataset, image, method))
+                for network in networks
+                for method in LEARNED
+            ]
             bicubic = number(results.find(networks[0], upscale, protocol, dataset, image, "bicubic"))
             cells = [f"{dataset}, {name_of(image)}", bicubic, *cells]
             rows.append([cell and f"**{cell}**" for cell in cells] if image == "mean" else cells)
@@ -198,9 +268,18 @@ def foreign_table(results: Results) -> str:
     for network, upscale in results.combinations("opencv", own=False):
         if (network, upscale) not in results.combinations("opencv"):
             for dataset in results.datasets():
-                found = [number(results.find(network, upscale, "opencv", dataset, "mean", method)) for method in ("bicubic", *LEARNED)]
+                found = [
+                    number(results.find(network, upscale, "opencv", dataset, "mean", method))
+                    for method in ("bicubic", *LEARNED)
+                ]
                 rows.append([f"{title(network)} x{upscale}, {dataset}", *found])
-    return markdown(["opencv protocol, weights trained for the standard degradation", "bicubic", "float", "fixed point"], rows) if rows else None
+    return (
+        markdown(
+            ["opencv protocol, weights trained for the standard degradation", "bicubic", "float", "fixed point"], rows
+        )
+        if rows
+        else None
+    )
 
 
 PAGE_TEXT = """# Picture quality
@@ -256,15 +335,33 @@ def page(results: Results, has_curves: bool) -> str:
     """Return docs/results.md."""
     opencv = opencv_table(results) if results.combinations("opencv") else "No weights were trained for its degradation."
     foreign = foreign_table(results)
-    curves = ("![validation PSNR over the steps of every training](images/training_curves.svg)\n\nValidation PSNR of the averaged weights, on the "
-              "pictures of T91 that training never sees.") if has_curves else "The committed weight files hold no history of their training, so there is no curve to draw."
-    shown = "\n\n".join(pictures_table(results, protocol, upscale) for protocol in ("standard", "opencv") for upscale in UPSCALES
-                        if any(factor == upscale for _, factor in results.combinations(protocol)))
+    curves = (
+        (
+            "![validation PSNR over the steps of every training](images/training_curves.svg)\n\nValidation PSNR of the averaged weights, on the "
+            "pictures of T91 that training never sees."
+        )
+        if has_curves
+        else "The committed weight files hold no history of their training, so there is no curve to draw."
+    )
+    shown = "\n\n".join(
+        pictures_table(results, protocol, upscale)
+        for protocol in ("standard", "opencv")
+        for upscale in UPSCALES
+        if any(factor == upscale for _, factor in results.combinations(protocol))
+    )
     figures = "\n\n".join(f"![{name}, x{upscale}](images/{name}_x{upscale}.jpg)" for name, upscale in COMPARED)
-    return PAGE_TEXT.format(networks=networks_table(results), standard=standard_table(results), pictures_of_demo=figures,
-                            margins=margins_table(results), worst=margins_sentence(results) if margins(results) else "", opencv=opencv,
-                            foreign=f"\n{foreign}\n" if foreign else "", mismatch=f"\n{mismatch_sentence(results)}\n" if mismatch(results) else "",
-                            curves=curves, pictures=shown)
+    return PAGE_TEXT.format(
+        networks=networks_table(results),
+        standard=standard_table(results),
+        pictures_of_demo=figures,
+        margins=margins_table(results),
+        worst=margins_sentence(results) if margins(results) else "",
+        opencv=opencv,
+        foreign=f"\n{foreign}\n" if foreign else "",
+        mismatch=f"\n{mismatch_sentence(results)}\n" if mismatch(results) else "",
+        curves=curves,
+        pictures=shown,
+    )
 
 
 def documents(results: Results) -> dict[pathlib.Path, str]:
@@ -293,7 +390,9 @@ def write_changed(wanted: dict[pathlib.Path, str]) -> list[pathlib.Path]:
 def main() -> None:
     """Write docs/results.md from the committed results, without measuring anything."""
     changed = write(committed.load())
-    print("wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all pages are up to date")
+    print(
+        "wrote " + ", ".join(str(path.relative_to(ROOT)) for path in changed) if changed else "all pages are up to date"
+    )
 
 
 if __name__ == "__main__":

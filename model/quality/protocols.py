@@ -79,8 +79,10 @@ def prepare(picture: np.ndarray, upscale: int, protocol: str = "standard") -> Ca
     shave = upscale if protocol == "standard" else OPENCV_SHAVE
     least = -(-(2 * shave + metrics.SSIM_WINDOW) // upscale) * upscale
     if min(picture.shape[:2]) < least:
-        raise UserError(f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is too small to be compared at x{upscale}; "
-                        f"it needs {least} pixels a side")
+        raise UserError(
+            f"a picture of {picture.shape[1]}x{picture.shape[0]} pixels is too small to be compared at x{upscale}; "
+            f"it needs {least} pixels a side"
+        )
     picture = modcrop(picture, upscale)
     return _standard(picture, upscale) if protocol == "standard" else _opencv(picture, upscale)
 
@@ -123,7 +125,11 @@ def measure(case: Case, y: np.ndarray) -> dict[str, float]:
     inside = (slice(case.shave, -case.shave),) * 2
     truth, result = case.truth[inside], finish(case, y)[inside]
     similarity = metrics.ssim if case.protocol == "standard" else metrics.ssim_global
-    return {"psnr": min(metrics.psnr(truth, result), metrics.MOST_PSNR), "ssim": similarity(truth, result), "mse": metrics.mse(truth, result)}
+    return {
+        "psnr": min(metrics.psnr(truth, result), metrics.MOST_PSNR),
+        "ssim": similarity(truth, result),
+        "mse": metrics.mse(truth, result),
+    }
 
 
 def _standard(picture, upscale):

@@ -106,7 +106,13 @@ def stale(results: Results) -> str | None:
     now = weight_hashes()
     for name in sorted(now.keys() | results.weights.keys()):
         if now.get(name) != results.weights.get(name):
-            what = "is not committed any more" if name not in now else "was not measured" if name not in results.weights else "has changed since it was measured"
+            what = (
+                "is not committed any more"
+                if name not in now
+                else "was not measured"
+                if name not in results.weights
+                else "has changed since it was measured"
+            )
             return f"{name} {what}; {REMEDY}"
     return None
 
@@ -142,5 +148,8 @@ def differences(rows: list[dict], results: Results) -> list[str]:
         metrics = ["mse"] if exact(row) and row["mse"] != committed["mse"] else []
         metrics += [metric for metric, most in TOLERANCE.items() if not abs(row[metric] - committed[metric]) < most]
         if metrics:
-            found.append(f"{where}: " + ", ".join(f"{metric} {row[metric]} measured, {committed[metric]} committed" for metric in metrics))
+            found.append(
+                f"{where}: "
+                + ", ".join(f"{metric} {row[metric]} measured, {committed[metric]} committed" for metric in metrics)
+            )
     return found

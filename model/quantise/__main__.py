@@ -26,7 +26,9 @@ def main(network: str, upscale: int, degradation: str, source: str, output: str,
     source = source or weight_path(network, upscale, degradation)
     float_model = load_float(source, network)
     if float_model.upscale != upscale:
-        raise UserError(f"{source} was trained for x{float_model.upscale}, not for x{upscale}; name the matching --upscale")
+        raise UserError(
+            f"{source} was trained for x{float_model.upscale}, not for x{upscale}; name the matching --upscale"
+        )
     started = time.perf_counter()
     pictures, files = calibration_pictures(upscale, degradation)
     model, rows = quantise(float_model, pictures, seed)
@@ -36,7 +38,9 @@ def main(network: str, upscale: int, degradation: str, source: str, output: str,
     output = output or weight_path(network, upscale, degradation, quantised=True)
     save_quant(model, output)
     name = f"quantise_{network}_x{upscale}" + f"_{degradation}" * (degradation != "standard")
-    path = report.write_report(name, [{"network": network, "upscale": upscale, "degradation": degradation, **row} for row in rows])
+    path = report.write_report(
+        name, [{"network": network, "upscale": upscale, "degradation": degradation, **row} for row in rows]
+    )
     columns = [key for key in rows[0] if key != "layer"]
     print(report.table([{"": key, **{row["layer"]: row[key] for row in rows}} for key in columns]))
     print(f"\n{len(files)} calibration pictures, {time.perf_counter() - started:.0f} s; wrote {output} and {path}")

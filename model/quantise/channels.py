@@ -66,7 +66,9 @@ def noise_gains(model: FloatModel, acts: list[np.ndarray]) -> list[np.ndarray]:
         before = np.zeros((in_ch, side + k - 1, side + k - 1))
         for i in range(k):
             for j in range(k):
-                before[:, i:i + side, j:j + side] += np.tensordot(weight[:, i, j].astype(np.float64), response, axes=(0, 0))
+                before[:, i : i + side, j : j + side] += np.tensordot(
+                    weight[:, i, j].astype(np.float64), response, axes=(0, 0)
+                )
         active = np.mean(act > 0, axis=(0, 1, 2))
         response = before * active[:, None, None]
         gains.append((before**2).sum((1, 2)) * active)
@@ -101,7 +103,9 @@ def plan_parts(
     dead = largest == 0
     cost = _loss_without_channel(covariance, filters, next_gain)
     dispensable = [int(channel) for channel in np.argsort(cost, kind="stable") if not dead[channel]][:MOST_PRUNED]
-    places = [(0.0, int(channel)) for channel in np.flatnonzero(dead)] + [(cost[channel], channel) for channel in dispensable]
+    places = [(0.0, int(channel)) for channel in np.flatnonzero(dead)] + [
+        (cost[channel], channel) for channel in dispensable
+    ]
     parts = np.ones(channels, int)
     for price, place in places:
         count = np.maximum(parts, 1)

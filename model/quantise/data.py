@@ -40,7 +40,7 @@ def cut_crops(pictures: list[np.ndarray], halo: int, seed: int) -> np.ndarray:
     for choice in rng.choice(len(pictures), CROPS, p=area / area.sum()):
         padded = golden.pad(pictures[choice], halo)
         top, left = (rng.integers(0, side - size + 1) for side in pictures[choice].shape)
-        crops.append(padded[top:top + size + 2 * halo, left:left + size + 2 * halo])
+        crops.append(padded[top : top + size + 2 * halo, left : left + size + 2 * halo])
     return np.stack(crops)
 
 

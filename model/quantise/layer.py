@@ -96,7 +96,7 @@ def round_with_feedback(filters: np.ndarray, inputs: Inputs) -> np.ndarray:
         value = np.clip(np.rint(free[:, i]), WEIGHT_MIN, WEIGHT_MAX)
         error = (free[:, i] - value) / factor[i, i]
         free[:, i] = value
-        free[:, i + 1:] -= error[:, None] * factor[i, i + 1:]
+        free[:, i + 1 :] -= error[:, None] * factor[i, i + 1 :]
     rounded = np.empty_like(free)
     rounded[:, order] = free
     return rounded

@@ -39,7 +39,9 @@ STEP_FACTORS = np.geomspace(1.0, 1.9, 48)
 WEIGHT_CLIPPING = 1.2  # a filter may be tried whose largest weight is this much too large
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # thousands of small products: threads would only wait for each other
+@threadpool_limits.wrap(
+    limits=1, user_api="blas"
+)  # thousands of small products: threads would only wait for each other
 def quantise(float_model: FloatModel, pictures: list[np.ndarray], seed: int = 0) -> tuple[QuantModel, list[dict]]:
     """Quantise a trained network.
 
@@ -67,7 +69,9 @@ def quantise(float_model: FloatModel, pictures: list[np.ndarray], seed: int = 0)
         raise UserError("quantisation needs at least one calibration picture; name a data set that has some")
     for layer in network.layers[:-1]:
         if not layer.relu:
-            raise UserError(f"layer {layer.name} has no ReLU, but activations are stored unsigned; only the last layer may go without")
+            raise UserError(
+                f"layer {layer.name} has no ReLU, but activations are stored unsigned; only the last layer may go without"
+            )
     crops = cut_crops(pictures, network.halo, seed)
     outputs = float_layers(float_model, crops)
     gains = noise_gains(float_model, outputs)
@@ -112,11 +116,14 @@ def _quantise_layer(layer, weight, stored, target, cap, last):
             total = total * np.mean(values > 0) + [_storing_error(values, step) for step, _ in candidates]
         best = int(np.argmin(total))
         steps[channel], shift[channel] = candidates[best]
-        integer[channel] = polish(rounded[best:best + 1], scaled[best:best + 1], fit.inputs)[0]
+        integer[channel] = polish(rounded[best : best + 1], scaled[best : best + 1], fit.inputs)[0]
         bias[channel] = fit.bias(integer[channel] * units[best]) / units[best]
     limit = 2 ** (BIAS_BITS - 1) - 1
-    q = QuantLayer(integer.reshape(layer.weight_shape).astype(np.int8),
-                   np.clip(np.rint(bias), -limit, limit).astype(np.int32), shift.astype(np.uint8))
+    q = QuantLayer(
+        integer.reshape(layer.weight_shape).astype(np.int8),
+        np.clip(np.rint(bias), -limit, limit).astype(np.int32),
+        shift.astype(np.uint8),
+    )
     return q, steps
 
 
@@ -146,16 +153,28 @@ def _report_row(layer, q, parts, stored, exact, step):
     difference = stored * step - exact
     whole = [part.source for part in parts if part.cap > 0]
     return {
-        "layer": layer.name, "weights": f"int{WEIGHT_BITS}", "activations": f"uint{ACT_BITS}", "bias_bits": BIAS_BITS,
-        "shift_min": int(q.shift.min()), "shift_max": int(q.shift.max()),
-        "weight_min": int(q.weight.min()), "weight_max": int(q.weight.max()),
+        "layer": layer.name,
+        "weights": f"int{WEIGHT_BITS}",
+        "activations": f"uint{ACT_BITS}",
+        "bias_bits": BIAS_BITS,
+        "shift_min": int(q.shift.min()),
+        "shift_max": int(q.shift.max()),
+        "weight_min": int(q.weight.min()),
+        "weight_max": int(q.weight.max()),
         "weights_at_limit": int(((q.weight == WEIGHT_MIN) | (q.weight == WEIGHT_MAX)).sum()),
         "bias_largest": int(np.abs(q.bias).max()),
-        "step_min": float(step.min()), "step_max": float(step.max()), "value_max": float(exact.max()),
-        "split": len(whole) - len(set(whole)), "dropped": len(parts) - len(set(whole)), "unused": int((~q.weight.any((1, 2, 3))).sum()),
-        "values": int(stored.size), "saturated": int((stored == ACT_MAX).sum()),
+        "step_min": float(step.min()),
+        "step_max": float(step.max()),
+        "value_max": float(exact.max()),
+        "split": len(whole) - len(set(whole)),
+        "dropped": len(parts) - len(set(whole)),
+        "unused": int((~q.weight.any((1, 2, 3))).sum()),
+        "values": int(stored.size),
+        "saturated": int((stored == ACT_MAX).sum()),
         "rms_error": float(np.sqrt(np.mean(difference.astype(np.float64) ** 2))),
-        "worst_accumulator": q.worst_accumulator, "acc_limit": 2 ** (layer.acc_bits - 1) - 1, "acc_bits": layer.acc_bits,
+        "worst_accumulator": q.worst_accumulator,
+        "acc_limit": 2 ** (layer.acc_bits - 1) - 1,
+        "acc_bits": layer.acc_bits,
     }
 
 
@@ -170,6 +189,14 @@ def calibration_pictures(
 def provenance(config: dict, source: str | pathlib.Path, files: list[pathlib.Path], seed: int) -> dict:
     """Return where integer weights come from: command, calibration files, degradation, digest of the float weights."""
     command = f"python -m model.quantise --network {config['network']} --upscale {config['upscale']}"
-    command += f" --degradation {config['degradation']}" * (config["degradation"] != "standard") + f" --seed {seed}" * (seed != 0)
-    return {"command": command, "calibration_set": config.get("data") or CALIBRATION_SET, "calibration_files": [path.name for path in files],
-            "degradation": config["degradation"], "seed": seed, "float_sha256": hashlib.sha256(pathlib.Path(source).read_bytes()).hexdigest()}
+    command += f" --degradation {config['degradation']}" * (config["degradation"] != "standard") + f" --seed {seed}" * (
+        seed != 0
+    )
+    return {
+        "command": command,
+        "calibration_set": config.get("data") or CALIBRATION_SET,
+        "calibration_files": [path.name for path in files],
+        "degradation": config["degradation"],
+        "seed": seed,
+        "float_sha256": hashlib.sha256(pathlib.Path(source).read_bytes()).hexdigest(),
+    }

@@ -20,17 +20,36 @@ from model.train.loop import command_line, prepare_data, run_folder
 
 @click.command()
 @recipes.options
-@click.option("--padding", type=click.Choice(["valid", "same"]), default="valid", show_default=True, help="Convolutions during training.")
+@click.option(
+    "--padding",
+    type=click.Choice(["valid", "same"]),
+    default="valid",
+    show_default=True,
+    help="Convolutions during training.",
+)
 @click.option("--patches", type=click.Choice(["random", "ordered"]), default="random", show_default=True)
-@click.option("--stride", type=click.IntRange(1), default=14, show_default=True, help="Grid of the ordered patches, pixels.")
-@click.option("--metric", type=click.Choice(["mse", "psnr"]), default="mse", show_default=True,
-              help="What is optimised: over the batch, or per patch.")
+@click.option(
+    "--stride", type=click.IntRange(1), default=14, show_default=True, help="Grid of the ordered patches, pixels."
+)
+@click.option(
+    "--metric",
+    type=click.Choice(["mse", "psnr"]),
+    default="mse",
+    show_default=True,
+    help="What is optimised: over the batch, or per patch.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Length in passes over the data, instead of --steps.")
-@click.option("--rescales", default=",".join(map(str, RESCALES)), show_default=True, help="Sizes of the copies of every picture.")
+@click.option(
+    "--rescales", default=",".join(map(str, RESCALES)), show_default=True, help="Sizes of the copies of every picture."
+)
 @click.option("--plain", is_flag=True, help="Train the first layer's kernel as it is, not whitened; for the ablations.")
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Flips and quarter turns.")
-@click.option("--init", type=click.Path(), show_default="the recipe's",
-              help="Weight file to start from, of this network or of one with smaller filters; '' for none.")
+@click.option(
+    "--init",
+    type=click.Path(),
+    show_default="the recipe's",
+    help="Weight file to start from, of this network or of one with smaller filters; '' for none.",
+)
 @report_user_errors
 def main(
     run_name: str, restart: bool, out: str, epochs: int | None, rescales: str, plain: bool, **config: object

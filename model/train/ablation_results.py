@@ -42,8 +42,14 @@ class AsTrained:
 
     def __init__(self, model: FloatModel) -> None:
         from model.train import keras_model
-        self._keras, self._numpy = keras_model.build_trainable(model.network, "same"), keras_model.keras.ops.convert_to_numpy
-        keras_model.start_from(self._keras, model.weights, model.biases, np.eye(model.network.layers[0].taps))  # no whitening: plain weights
+
+        self._keras, self._numpy = (
+            keras_model.build_trainable(model.network, "same"),
+            keras_model.keras.ops.convert_to_numpy,
+        )
+        keras_model.start_from(
+            self._keras, model.weights, model.biases, np.eye(model.network.layers[0].taps)
+        )  # no whitening: plain weights
 
     def __call__(self, y):
         """Y uint8 (H, W) -> float32 (H, W), units of 0..255."""
@@ -56,6 +62,7 @@ class AsProduct:
 
     def __init__(self, model: FloatModel) -> None:
         from model.train import keras_model
+
         self._keras, self._infer = keras_model.from_float_model(model), keras_model.infer_float
 
     def __call__(self, y):
@@ -93,15 +100,28 @@ def measure(runs: list[Run], progress: Callable | None = None) -> list[dict]:
         Flat rows: run, topic, label, seed, inference ("product" or "as trained"), seconds (of the training), best_step,
         validation (dB), and what `quality` returns.
     """
-    cases = {name: [prepare(read_picture(path), runs[0].config["upscale"]) for path in dataset_files(name)] for name in TEST_SETS}
+    cases = {
+        name: [prepare(read_picture(path), runs[0].config["upscale"]) for path in dataset_files(name)]
+        for name in TEST_SETS
+    }
     halo, rows = load_network(runs[0].config["network"]).halo, []
     for run in runs:
         model = load_float(run.weights, run.config["network"])
         ways = {"product": AsProduct} | ({"as trained": AsTrained} if run.config["padding"] == "same" else {})
         for inference, way in ways.items():
-            rows.append({"run": run.name, "topic": run.topic, "label": run.label, "seed": run.config["seed"], "inference": inference,
-                         "seconds": model.meta["seconds"], "best_step": model.meta["best_step"], "validation": model.meta["validation_psnr"],
-                         **{key: round(value, 4) for key, value in quality(way(model), cases, halo).items()}})
+            rows.append(
+                {
+                    "run": run.name,
+                    "topic": run.topic,
+                    "label": run.label,
+                    "seed": run.config["seed"],
+                    "inference": inference,
+                    "seconds": model.meta["seconds"],
+                    "best_step": model.meta["best_step"],
+                    "validation": model.meta["validation_psnr"],
+                    **{key: round(value, 4) for key, value in quality(way(model), cases, halo).items()},
+                }
+            )
         if progress is not None:
             progress(run.name)
     return rows
@@ -119,7 +139,11 @@ def chance(rows: list[dict], key: str) -> tuple[float, float, float]:
     if len(values) == 1:
         return values[0], math.inf, math.inf
     deviation = statistics.stdev(values)
-    return statistics.fmean(values), deviation, float(t.ppf(0.975, len(values) - 1)) * deviation * (1 + 1 / len(values)) ** 0.5
+    return (
+        statistics.fmean(values),
+        deviation,
+        float(t.ppf(0.975, len(values) - 1)) * deviation * (1 + 1 / len(values)) ** 0.5,
+    )
 
 
 def compared(rows: list[dict]) -> list[dict]:
@@ -128,19 +152,54 @@ def compared(rows: list[dict]) -> list[dict]:
     out = []
     for row in rows:
         changes = {f"{key}_change": round(row[key] - mean, 4) for key, (mean, _, _) in limits.items()}
-        beyond = [name for name, key in (("Set5", "set5"), ("Set14", "set14")) if abs(changes[f"{key}_change"]) > limits[key][2]]
-        out.append(row | changes | {"counts": "" if row["topic"] == "base" else "not known" if math.isinf(limits["set5"][2]) else ", ".join(beyond) or "no"})
+        beyond = [
+            name
+            for name, key in (("Set5", "set5"), ("Set14", "set14"))
+            if abs(changes[f"{key}_change"]) > limits[key][2]
+        ]
+        out.append(
+            row
+            | changes
+            | {
+                "counts": ""
+                if row["topic"] == "base"
+                else "not known"
+                if math.isinf(limits["set5"][2])
+                else ", ".join(beyond) or "no"
+            }
+        )
     return out
 
 
 def table_rows(rows: list[dict]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the table for people."""
-    header = ["", "difference from the base", "Set5", "change", "Set14", "change", "edge of Set5", "validation", "beyond chance"]
+    header = [
+        "",
+        "difference from the base",
+        "Set5",
+        "change",
+        "Set14",
+        "change",
+        "edge of Set5",
+        "validation",
+        "beyond chance",
+    ]
     lines = []
     for row in compared(rows):
         label = row["label"] + ("" if row["inference"] == "product" else ", inferred as trained")
-        lines.append([row["topic"], label, f"{row['set5']:.3f}", f"{row['set5_change']:+.3f}", f"{row['set14']:.3f}", f"{row['set14_change']:+.3f}",
-                      f"{row['set5_border']:.2f}", f"{row['validation']:.3f}", row["counts"]])
+        lines.append(
+            [
+                row["topic"],
+                label,
+                f"{row['set5']:.3f}",
+                f"{row['set5_change']:+.3f}",
+                f"{row['set14']:.3f}",
+                f"{row['set14_change']:+.3f}",
+                f"{row['set5_border']:.2f}",
+                f"{row['validation']:.3f}",
+                row["counts"],
+            ]
+        )
     return header, lines
 
 
@@ -149,8 +208,10 @@ def summary(stored: dict) -> str:
     rows = stored["rows"]
     seeds = [row for row in rows if row["topic"] == "base"]
     if len(seeds) > 1:
-        spread = "; ".join(f"{name} {mean:.3f} dB, standard deviation {deviation:.3f}, one more within {limit:.3f} dB (95 %)"
-                           for name, (mean, deviation, limit) in ((n, chance(rows, n.lower())) for n in TEST_SETS))
+        spread = "; ".join(
+            f"{name} {mean:.3f} dB, standard deviation {deviation:.3f}, one more within {limit:.3f} dB (95 %)"
+            for name, (mean, deviation, limit) in ((n, chance(rows, n.lower())) for n in TEST_SETS)
+        )
         parts = [pages.markdown(*table_rows(rows)), f"The base with {len(seeds)} seeds: {spread}."]
     else:
         parts = [pages.markdown(*table_rows(rows)), "With one seed alone nothing can be said about chance."]
@@ -166,19 +227,34 @@ def draw(stored: dict, path: pathlib.Path) -> pathlib.Path:
     limits = {key: chance(stored["rows"], key) for key in ("set5", "set14")}
     for place, row in enumerate(rows):
         for key, colour, marker in (("set5", "#4878a8", "o"), ("set14", "#c9803a", "s")):
-            left.plot(row[f"{key}_change"], place, marker, color=colour, markersize=6, label=None if place else key.capitalize())
+            left.plot(
+                row[f"{key}_change"],
+                place,
+                marker,
+                color=colour,
+                markersize=6,
+                label=None if place else key.capitalize(),
+            )
     for key, colour in (("set5", "#4878a8"), ("set14", "#c9803a")):
         if math.isinf(limits[key][2]):
             continue
         left.axvspan(-limits[key][2], limits[key][2], color=colour, alpha=0.13, linewidth=0)
-    names = [f"{row['topic']}: {row['label']}" + ("" if row["inference"] == "product" else ", as trained") for row in rows]
-    left.set(yticks=range(len(rows)), yticklabels=names, xlabel="PSNR against the mean of the seeds (dB); shaded: chance")
+    names = [
+        f"{row['topic']}: {row['label']}" + ("" if row["inference"] == "product" else ", as trained") for row in rows
+    ]
+    left.set(
+        yticks=range(len(rows)), yticklabels=names, xlabel="PSNR against the mean of the seeds (dB); shaded: chance"
+    )
     left.invert_yaxis()
     left.grid(True, axis="x", color="0.9", linewidth=0.8)
     left.legend(frameon=False, fontsize=8, loc="lower left")
     base = [row["run"] for row in rows if row["topic"] == "base"]
     for name, curve in curves.items():
-        style = {"color": "0.6", "linewidth": 3, "alpha": 0.6, "label": "seeds of the base" if name == base[0] else None} if name in base else {"linewidth": 1.2, "label": name}
+        style = (
+            {"color": "0.6", "linewidth": 3, "alpha": 0.6, "label": "seeds of the base" if name == base[0] else None}
+            if name in base
+            else {"linewidth": 1.2, "label": name}
+        )
         right.plot(*zip(*curve), **style)
     top = max(psnr for curve in curves.values() for _, psnr in curve)
     right.set(xlabel="step", ylabel="validation PSNR (dB)", ylim=(top - 1.0, top + 0.05))
@@ -195,7 +271,9 @@ def load(path: pathlib.Path = RESULTS) -> dict:
         stored = json.loads(path.read_text())
         return {name: stored[name] for name in ("base", "missing", "rows", "curves")}
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; make it with `make ablations ARGS=--update-docs`") from error
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; make it with `make ablations ARGS=--update-docs`"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged; make it with `make ablations ARGS=--update-docs`") from error
 

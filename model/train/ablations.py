@@ -24,9 +24,26 @@ from model.base.paths import BUILD, ROOT
 from model.train import ablation_results
 
 # Every option that decides a result is written down, so that later defaults of `model.train` change nothing here.
-BASE = {"network": "srcnn915", "upscale": 3, "degradation": "standard", "padding": "valid", "patches": "random", "stride": 14,
-        "metric": "mse", "steps": 1200, "batch": 16, "size": 33, "lr": 3e-3, "lr_end": 1e-5, "cycles": 1, "ema": 0.999,
-        "rescales": [1.0, 0.9, 0.8, 0.7, 0.6], "augment": True, "seed": 1, "validate_every": 200}
+BASE = {
+    "network": "srcnn915",
+    "upscale": 3,
+    "degradation": "standard",
+    "padding": "valid",
+    "patches": "random",
+    "stride": 14,
+    "metric": "mse",
+    "steps": 1200,
+    "batch": 16,
+    "size": 33,
+    "lr": 3e-3,
+    "lr_end": 1e-5,
+    "cycles": 1,
+    "ema": 0.999,
+    "rescales": [1.0, 0.9, 0.8, 0.7, 0.6],
+    "augment": True,
+    "seed": 1,
+    "validate_every": 200,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +122,15 @@ def train(run: Run) -> int:
 
 
 @click.command()
-@click.option("--only", multiple=True, type=click.Choice([run.name for run in RUNS]), help="Train only these; all by default.")
+@click.option(
+    "--only", multiple=True, type=click.Choice([run.name for run in RUNS]), help="Train only these; all by default."
+)
 @click.option("--report-only", is_flag=True, help="Train nothing; report what is finished.")
-@click.option("--update-docs", is_flag=True, help="Write docs/results/ablations.json, the table of docs/ablations.md and its figure anew.")
+@click.option(
+    "--update-docs",
+    is_flag=True,
+    help="Write docs/results/ablations.json, the table of docs/ablations.md and its figure anew.",
+)
 @report_user_errors
 def main(only: tuple[str, ...], report_only: bool, update_docs: bool) -> None:
     """Train what is not trained yet, measure all finished runs, print the table."""
@@ -123,11 +146,17 @@ def main(only: tuple[str, ...], report_only: bool, update_docs: bool) -> None:
         sys.exit(130)
     done = [run for run in RUNS if run.finished]
     if not RUNS[0].finished:
-        raise UserError("changes are against the base, which is not trained; see above, and run `make ablations` to go on")
+        raise UserError(
+            "changes are against the base, which is not trained; see above, and run `make ablations` to go on"
+        )
     with tqdm(total=len(done), unit="network", desc="measuring", disable=None) as bar:
         rows = ablation_results.measure(done, lambda name: bar.update())
-    stored = {"base": BASE, "missing": [f"{run.topic}: {run.label}" for run in RUNS if run not in done], "rows": rows,
-              "curves": {run.name: run.history() for run in done}}
+    stored = {
+        "base": BASE,
+        "missing": [f"{run.topic}: {run.label}" for run in RUNS if run not in done],
+        "rows": rows,
+        "curves": {run.name: run.history() for run in done},
+    }
     print(ablation_results.summary(stored))
     print(f"\nwrote {report.write_report('ablations', ablation_results.compared(rows))}")
     print(f"drew {ablation_results.draw(stored, BUILD / 'figures' / ablation_results.FIGURE)}")

@@ -58,8 +58,10 @@ class IntegerTraining(Training):
         exact = np.stack([golden.infer_valid(self.start, x, workers=1) for x in levels])
         different = int((self.lib.infer_valid(self.model, levels) != exact).sum())
         if different:
-            raise UserError(f"convolutions on this device are not exact ({different} of {exact.size} pixels differ from the golden model); "
-                            "run the fine-tuning on the CPU: CUDA_VISIBLE_DEVICES= and the same command")
+            raise UserError(
+                f"convolutions on this device are not exact ({different} of {exact.size} pixels differ from the golden model); "
+                "run the fine-tuning on the CPU: CUDA_VISIBLE_DEVICES= and the same command"
+            )
 
     def candidate(self) -> list[np.ndarray]:
         """Return weight, bias and shift of every layer."""
@@ -72,7 +74,7 @@ class IntegerTraining(Training):
 
     def quant_model(self, weights: list[np.ndarray], meta: dict | None = None) -> QuantModel:
         """Return a candidate as a `QuantModel`."""
-        layers = tuple(QuantLayer(*weights[i:i + 3]) for i in range(0, len(weights), 3))
+        layers = tuple(QuantLayer(*weights[i : i + 3]) for i in range(0, len(weights), 3))
         return QuantModel(self.start.network, self.start.upscale, layers, meta or {})
 
     def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
@@ -82,7 +84,9 @@ class IntegerTraining(Training):
     def export(self, command: str) -> QuantModel:
         """Return the best integers by validation as a `QuantModel`, with what quantisation says of them and the fine-tuning."""
         tuned = self.provenance(command) | {"validation_psnr_before": round(self.start_psnr, 4)}
-        quantised = {key: value for key, value in self.start.meta.items() if key != "command"}  # that alone would not make this file
+        quantised = {
+            key: value for key, value in self.start.meta.items() if key != "command"
+        }  # that alone would not make this file
         return self.quant_model(self.best["weights"], quantised | {"command": command, "fine_tuning": tuned})
 
 
@@ -92,8 +96,14 @@ class IntegerTraining(Training):
 @report_user_errors
 def main(run_name: str, restart: bool, out: str, source: str, **config: object) -> None:
     """Quantise a network and fine-tune its integers; given again after an interruption, go on where it stopped."""
-    config = recipes.complete("finetune", config) | {"padding": "valid", "patches": "random", "stride": 1, "metric": "mse",
-                                                     "rescales": [1.0], "augment": True}
+    config = recipes.complete("finetune", config) | {
+        "padding": "valid",
+        "patches": "random",
+        "stride": 1,
+        "metric": "mse",
+        "rescales": [1.0],
+        "augment": True,
+    }
     named = config["network"], config["upscale"], config["degradation"]
     out = pathlib.Path(out or weight_path(*named, quantised=True))
     if out.is_dir() or out.suffix != ".npz":
@@ -101,29 +111,37 @@ def main(run_name: str, restart: bool, out: str, source: str, **config: object) 
     source = pathlib.Path(source or weight_path(*named))
     float_model = load_float(source, config["network"])
     if float_model.upscale != config["upscale"]:
-        raise UserError(f"{source} was trained for x{float_model.upscale}, not for x{config['upscale']}; name the matching --upscale")
+        raise UserError(
+            f"{source} was trained for x{float_model.upscale}, not for x{config['upscale']}; name the matching --upscale"
+        )
     config["float_sha256"] = hashlib.sha256(source.read_bytes()).hexdigest()
     data = prepare_data(config)
     pictures, files = calibration_pictures(config["upscale"], config["degradation"], config["data"])
     print(f"quantising {source}", flush=True)
     start = quantise(float_model, pictures)[0]
     start = QuantModel(start.network, start.upscale, start.layers, provenance(config, source, files, seed=0))
-    config["start_sha256"] = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for q in start.layers
-                                                     for array in (q.weight, q.bias, q.shift))).hexdigest()
+    config["start_sha256"] = hashlib.sha256(
+        b"".join(np.ascontiguousarray(array).tobytes() for q in start.layers for array in (q.weight, q.bias, q.shift))
+    ).hexdigest()
     folder = run_folder(config, run_name, "finetune_")
     if restart:
         (folder / "checkpoint.npz").unlink(missing_ok=True)
     training = IntegerTraining(config, folder, data, start)
     training.restore()
-    print(f"seed {config['seed']}, run {folder}, from step {training.step} of {config['steps']}, "
-          f"validation {training.start_psnr:.3f} dB as quantised", flush=True)
+    print(
+        f"seed {config['seed']}, run {folder}, from step {training.step} of {config['steps']}, "
+        f"validation {training.start_psnr:.3f} dB as quantised",
+        flush=True,
+    )
     training.run_or_stop()
     model = training.export(command_line("model.train.finetune"))
     save_quant(model, out)
     meta = model.meta["fine_tuning"]
     results = ", ".join(f"{name} {psnr:.3f} dB" for name, psnr in meta["test_psnr"].items())
-    print(f"{out}: validation {meta['validation_psnr']:.3f} dB at step {meta['best_step']} "
-          f"({meta['validation_psnr_before']:.3f} before); {results}")
+    print(
+        f"{out}: validation {meta['validation_psnr']:.3f} dB at step {meta['best_step']} "
+        f"({meta['validation_psnr_before']:.3f} before); {results}"
+    )
 
 
 if __name__ == "__main__":

@@ -39,7 +39,11 @@ class FloatTraining(Training):
         k = self.network.layers[0].k
         whitening = np.eye(k * k) if config.get("plain") else keras_model.whitening_of(sample, k)
         start = widen(load_float(init_path(config)), self.network) if config["init"] else None
-        weights, biases = (start.weights, start.biases) if start else keras_model.initial_weights(self.network, config["seed"], whitening)
+        weights, biases = (
+            (start.weights, start.biases)
+            if start
+            else keras_model.initial_weights(self.network, config["seed"], whitening)
+        )
         keras_model.start_from(trainable, weights, biases, whitening)
         self.inference = keras_model.build(self.network)  # valid, whatever the training's padding
         super().__init__(config, folder, trainable, _loss(config["metric"]), data)

@@ -67,7 +67,9 @@ class IntegerConv2D(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the variables; see `start_from`."""
         out_ch = self.kernel_shape[-1]
-        self.kernel = self.add_weight(name="kernel", shape=self.kernel_shape, initializer="zeros", constraint=WithinInt8())
+        self.kernel = self.add_weight(
+            name="kernel", shape=self.kernel_shape, initializer="zeros", constraint=WithinInt8()
+        )
         self.offset = self.add_weight(name="offset", shape=(out_ch,), initializer="zeros")
         self.unit = self.add_weight(name="unit", shape=(out_ch,), initializer="ones", trainable=False)
 
@@ -109,7 +111,11 @@ def to_quant_model(keras_model: keras.Model, network: Network, upscale: int, met
         weight = np.clip(np.round(kernel), -WEIGHT_MAX - 1, WEIGHT_MAX)
         bias = np.clip(np.round(offset * unit), -BIAS_MAX, BIAS_MAX)
         shift = np.frexp(unit)[1] - 1
-        layers.append(QuantLayer(transpose_kernel(weight, "project").astype(np.int8), bias.astype(np.int32), shift.astype(np.uint8)))
+        layers.append(
+            QuantLayer(
+                transpose_kernel(weight, "project").astype(np.int8), bias.astype(np.int32), shift.astype(np.uint8)
+            )
+        )
     return QuantModel(network, upscale, tuple(layers), meta or {})
 
 
@@ -117,8 +123,10 @@ def check_exact(model: QuantModel) -> None:
     """Raise UserError if a layer's sums could leave what float32 holds exactly."""
     for layer, q in zip(model.network.layers, model.layers):
         if q.worst_accumulator >= FLOAT32_EXACT:
-            raise UserError(f"the sums of layer {layer.name} may reach {q.worst_accumulator}, but training computes them in float32, "
-                            f"exact below {FLOAT32_EXACT}; lower --lr, or take the weights of `make quantise` as they are")
+            raise UserError(
+                f"the sums of layer {layer.name} may reach {q.worst_accumulator}, but training computes them in float32, "
+                f"exact below {FLOAT32_EXACT}; lower --lr, or take the weights of `make quantise` as they are"
+            )
 
 
 def infer_valid(keras_model: keras.Model, x: np.ndarray) -> np.ndarray:

@@ -63,8 +63,14 @@ def build(network: Network, padding: str = "valid") -> keras.Model:
     """
     x = pixels = keras.Input((None, None, 1), name="y")
     for layer in network.layers:
-        x = keras.layers.Conv2D(layer.out_ch, layer.k, padding=padding, kernel_initializer="zeros",
-                                activation="relu" if layer.relu else None, name=layer.name)(x)
+        x = keras.layers.Conv2D(
+            layer.out_ch,
+            layer.k,
+            padding=padding,
+            kernel_initializer="zeros",
+            activation="relu" if layer.relu else None,
+            name=layer.name,
+        )(x)
     return keras.Model(pixels, x, name=network.name)
 
 
@@ -96,7 +102,14 @@ def build_trainable(network: Network, padding: str = "valid") -> keras.Model:
     x = keras.layers.Rescaling(1.0, -CENTRE)(pixels)
     for i, layer in enumerate(network.layers):
         kind = keras.layers.Conv2D if i else WhitenedConv2D
-        x = kind(layer.out_ch, layer.k, padding=padding, kernel_initializer="zeros", activation="relu" if layer.relu else None, name=layer.name)(x)
+        x = kind(
+            layer.out_ch,
+            layer.k,
+            padding=padding,
+            kernel_initializer="zeros",
+            activation="relu" if layer.relu else None,
+            name=layer.name,
+        )(x)
     return keras.Model(pixels, keras.layers.Rescaling(1.0, CENTRE)(x), name=f"{network.name}_trainable")
 
 
@@ -109,8 +122,10 @@ def collapse(trainable: keras.Model) -> tuple[tuple[np.ndarray, ...], tuple[np.n
     kernels[0] = (whitening @ kernels[0].reshape(len(whitening), -1)).reshape(kernels[0].shape)
     biases[0] -= CENTRE * kernels[0].sum((0, 1, 2))
     biases[-1] += CENTRE
-    return (tuple(transpose_kernel(kernel, "project").astype(np.float32) for kernel in kernels),
-            tuple(bias.astype(np.float32) for bias in biases))
+    return (
+        tuple(transpose_kernel(kernel, "project").astype(np.float32) for kernel in kernels),
+        tuple(bias.astype(np.float32) for bias in biases),
+    )
 
 
 def start_from(
@@ -150,7 +165,9 @@ def whitening_of(pictures: np.ndarray, k: int) -> np.ndarray:
     -------
     ndarray of float64, shape (k * k, k * k)
     """
-    windows = np.lib.stride_tricks.sliding_window_view(pictures.astype(np.float64) - CENTRE, (k, k), axis=(1, 2))[:, ::4, ::4]
+    windows = np.lib.stride_tricks.sliding_window_view(pictures.astype(np.float64) - CENTRE, (k, k), axis=(1, 2))[
+        :, ::4, ::4
+    ]
     windows = windows.reshape(-1, k * k)
     values, vectors = np.linalg.eigh(windows.T @ windows / len(windows))
     mean = values.mean()
@@ -218,8 +235,10 @@ def set_weights(keras_model: keras.Model, weights: Sequence[np.ndarray], biases:
 def get_weights(keras_model: keras.Model) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return the weights of a model made by `build`, in project order: (weights, biases)."""
     arrays = keras_model.get_weights()
-    return (tuple(transpose_kernel(kernel, "project").astype(np.float32) for kernel in arrays[::2]),
-            tuple(bias.astype(np.float32) for bias in arrays[1::2]))
+    return (
+        tuple(transpose_kernel(kernel, "project").astype(np.float32) for kernel in arrays[::2]),
+        tuple(bias.astype(np.float32) for bias in arrays[1::2]),
+    )
 
 
 def to_float_model(keras_model: keras.Model, network: Network, upscale: int, meta: dict | None = None) -> FloatModel:
@@ -259,7 +278,7 @@ def infer_float(model: keras.Model | FloatModel, y: np.ndarray) -> np.ndarray:
     out = np.empty((height, width), np.float32)
     for top in range(0, height, band):
         bottom = min(top + band, height)
-        pixels = padded[None, top:bottom + 2 * halo, :, None].astype(np.float32) / 255
+        pixels = padded[None, top : bottom + 2 * halo, :, None].astype(np.float32) / 255
         out[top:bottom] = keras.ops.convert_to_numpy(keras_model(pixels, training=False))[0, :, :, 0]
     out *= 255
     return out

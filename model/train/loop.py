@@ -116,24 +116,46 @@ class Training:
 
     def provenance(self, command: str) -> dict:
         """Return where the best weights come from: command, configuration, data, time, validation, history."""
-        return {"command": command, "config": self.config, "data": self.config["data"] or "T91", "seed": self.config["seed"],
-                "validation_pictures": [path.name for path in self.validation_files],
-                "validation_psnr": round(self.best["psnr"], 4), "best_step": self.best["step"],
-                "steps": self.step, "seconds": round(self.seconds), "test_psnr": self.test_psnr(),
-                "history": [{"step": row["step"], "loss": float(f"{row['loss']:.5g}"), "psnr": round(row["psnr"], 4)} for row in self.history]}
+        return {
+            "command": command,
+            "config": self.config,
+            "data": self.config["data"] or "T91",
+            "seed": self.config["seed"],
+            "validation_pictures": [path.name for path in self.validation_files],
+            "validation_psnr": round(self.best["psnr"], 4),
+            "best_step": self.best["step"],
+            "steps": self.step,
+            "seconds": round(self.seconds),
+            "test_psnr": self.test_psnr(),
+            "history": [
+                {"step": row["step"], "loss": float(f"{row['loss']:.5g}"), "psnr": round(row["psnr"], 4)}
+                for row in self.history
+            ],
+        }
 
     def _diverged(self, what):
-        kept = "the last good checkpoint is kept" if (self.folder / "checkpoint.npz").is_file() else "it came before the first checkpoint"
-        return UserError(f"training diverged at step {self.step}: {what}; {kept} in {self.folder}, "
-                         f"choose an --lr below {self.config['lr']:g} and another --run or --restart")
+        kept = (
+            "the last good checkpoint is kept"
+            if (self.folder / "checkpoint.npz").is_file()
+            else "it came before the first checkpoint"
+        )
+        return UserError(
+            f"training diverged at step {self.step}: {what}; {kept} in {self.folder}, "
+            f"choose an --lr below {self.config['lr']:g} and another --run or --restart"
+        )
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
         arrays = {f"model_{i}": value for i, value in enumerate(self.model.get_weights())}
         arrays |= {f"optimizer_{i}": np.asarray(variable) for i, variable in enumerate(self.optimizer.variables)}
         arrays |= {f"best_{i}": value for i, value in enumerate(self.best["weights"] or [])}
-        header = {"config": self.config, "step": self.step, "seconds": self.seconds, "history": self.history,
-                  "best": [self.best["psnr"], self.best["step"]]}
+        header = {
+            "config": self.config,
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "best": [self.best["psnr"], self.best["step"]],
+        }
         with atomic_write(self.folder / "checkpoint.npz") as temporary:
             np.savez(temporary, header=np.array(json.dumps(header)), **arrays)
 
@@ -151,14 +173,20 @@ class Training:
         for name in sorted(header["config"].keys() | self.config.keys()):
             before, now = header["config"].get(name), self.config.get(name)
             if before != now:
-                raise UserError(f"the run in {self.folder} was started with {name} = {before}, not {now}; "
-                                "give the same options, another --run, or --restart")
+                raise UserError(
+                    f"the run in {self.folder} was started with {name} = {before}, not {now}; "
+                    "give the same options, another --run, or --restart"
+                )
         self.model.set_weights([arrays[f"model_{i}"] for i in range(len(self.model.get_weights()))])
         for i, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer_{i}"])
         self.step, self.seconds, self.history = header["step"], header["seconds"], header["history"]
         best = sorted((name for name in arrays if name.startswith("best_")), key=lambda name: int(name[5:]))
-        self.best = {"psnr": header["best"][0], "step": header["best"][1], "weights": [arrays[name] for name in best] or None}
+        self.best = {
+            "psnr": header["best"][0],
+            "step": header["best"][1],
+            "weights": [arrays[name] for name in best] or None,
+        }
 
     def run_or_stop(self) -> None:
         """Train to the last step; Ctrl-C ends the process with exit code 130 and one sentence."""
@@ -172,7 +200,9 @@ class Training:
         """Train to the last step. Raises UserError when the loss is no longer a number."""
         steps, every = self.config["steps"], self.config["validate_every"]
         losses, before, started = [], self.seconds, time.monotonic()
-        with tqdm(total=steps, initial=self.step, unit="step", smoothing=0.05, dynamic_ncols=True, mininterval=1) as bar:
+        with tqdm(
+            total=steps, initial=self.step, unit="step", smoothing=0.05, dynamic_ncols=True, mininterval=1
+        ) as bar:
             while self.step < steps:
                 loss = float(self.model.train_on_batch(*self.patches(self.step)))
                 self.step += 1
@@ -184,7 +214,9 @@ class Training:
                 if self.step % every == 0 or self.step == steps:
                     self.history.append({"step": self.step, "loss": float(np.mean(losses)), "psnr": self.validate()})
                     losses = []
-                    bar.set_postfix_str(f"loss {self.history[-1]['loss']:.3e}, validation {self.history[-1]['psnr']:.3f} dB")
+                    bar.set_postfix_str(
+                        f"loss {self.history[-1]['loss']:.3e}, validation {self.history[-1]['psnr']:.3f} dB"
+                    )
                     self.save()
                     write_history(self.folder, self.history, self.config)
 
@@ -251,14 +283,28 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
     require_picture(network)
     halo = network.halo
     if config["padding"] == "valid" and config["size"] <= 2 * halo:
-        raise UserError(f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}")
+        raise UserError(
+            f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}"
+        )
     pairs = load_pairs(train, config["upscale"], config["degradation"], config["rescales"])
-    patches = Patches(pairs, config["size"], halo if config["padding"] == "valid" else 0, config["patches"], config["stride"],
-                      config["batch"], config["seed"], config["augment"])
+    patches = Patches(
+        pairs,
+        config["size"],
+        halo if config["padding"] == "valid" else 0,
+        config["patches"],
+        config["stride"],
+        config["batch"],
+        config["seed"],
+        config["augment"],
+    )
     held_out = load_pairs(validation, config["upscale"], config["degradation"])
     if held_out.shapes.min() <= 2 * config["upscale"]:
-        raise UserError(f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than {2 * config['upscale']}")
-    config["layers"] = [[layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers]
+        raise UserError(
+            f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than {2 * config['upscale']}"
+        )
+    config["layers"] = [
+        [layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers
+    ]
     config["data_sha256"] = _digest(patches.pairs)
     config["validation_sha256"] = _digest(held_out)
     return patches, held_out, validation
@@ -271,6 +317,7 @@ def _digest(pairs):
 def write_history(folder: pathlib.Path, history: list[dict], config: dict) -> None:
     """Write history.json and history.png (loss and validation PSNR over steps) into the run's folder."""
     import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -279,12 +326,14 @@ def write_history(folder: pathlib.Path, history: list[dict], config: dict) -> No
     steps = [row["step"] for row in history]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.plot(steps, [row["loss"] for row in history])
-    left.set(xlabel="step", ylabel=f"training loss ({config['metric']})", yscale="log" if config["metric"] == "mse" else "linear")
+    left.set(
+        xlabel="step",
+        ylabel=f"training loss ({config['metric']})",
+        yscale="log" if config["metric"] == "mse" else "linear",
+    )
     right.plot(steps, [row["psnr"] for row in history])
     right.set(xlabel="step", ylabel="validation PSNR of the averaged weights (dB)")
     figure.suptitle(f"{config['network']} x{config['upscale']}, {config['degradation']} degradation")
     with atomic_write(folder / "history.png") as temporary:
         figure.savefig(temporary, dpi=100)
     pyplot.close(figure)
-
-

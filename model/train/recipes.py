@@ -51,7 +51,9 @@ def _checked(recipes):
                 inner = value if isinstance(value, dict) else {name: value}
                 known = keys | {f"x{upscale}" for upscale in UPSCALES} | set(DEGRADATIONS) if inner is special else keys
                 for key in inner.keys() - known:
-                    raise UserError(f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from {', '.join(sorted(known))}")
+                    raise UserError(
+                        f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from {', '.join(sorted(known))}"
+                    )
     return recipes
 
 
@@ -61,19 +63,44 @@ def options(command: Callable) -> Callable:
     shared = [
         click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="Description in model/networks."),
         click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True),
-        click.option("--degradation", type=click.Choice(DEGRADATIONS), default="standard", show_default=True,
-                     help="How training pictures are made small."),
+        click.option(
+            "--degradation",
+            type=click.Choice(DEGRADATIONS),
+            default="standard",
+            show_default=True,
+            help="How training pictures are made small.",
+        ),
         click.option("--steps", type=click.IntRange(1), **recipe, help="Length of the training."),
-        click.option("--cycles", type=click.IntRange(1), **recipe, help="Cosines of the rate that share the steps, each from half the rate."),
+        click.option(
+            "--cycles",
+            type=click.IntRange(1),
+            **recipe,
+            help="Cosines of the rate that share the steps, each from half the rate.",
+        ),
         click.option("--batch", type=click.IntRange(1), **recipe),
         click.option("--size", type=click.IntRange(1), **recipe, help="Side of an input patch, pixels."),
         click.option("--lr", type=click.FloatRange(0, min_open=True), **recipe, help="Adam's rate after the warm-up."),
         click.option("--lr-end", type=click.FloatRange(0), **recipe, help="Rate at the end of the cosine."),
-        click.option("--ema", type=click.FloatRange(0, 1, max_open=True), **recipe, help="Momentum of the weights' moving average."),
-        click.option("--validate-every", type=click.IntRange(1), **recipe, help="Steps between validations, each with a checkpoint."),
+        click.option(
+            "--ema",
+            type=click.FloatRange(0, 1, max_open=True),
+            **recipe,
+            help="Momentum of the weights' moving average.",
+        ),
+        click.option(
+            "--validate-every",
+            type=click.IntRange(1),
+            **recipe,
+            help="Steps between validations, each with a checkpoint.",
+        ),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True),
         click.option("--data", type=click.Path(), default="", help="Folder of training pictures  [default: T91]."),
-        click.option("--run", "run_name", default="", help="Folder under build/train  [default: after network, upscale, degradation]."),
+        click.option(
+            "--run",
+            "run_name",
+            default="",
+            help="Folder under build/train  [default: after network, upscale, degradation].",
+        ),
         click.option("--restart", is_flag=True, help="Forget the run's checkpoint."),
         click.option("--out", type=click.Path(), default="", help="Weight file  [default: model/weights/...]."),
     ]

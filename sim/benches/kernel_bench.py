@@ -91,9 +91,13 @@ class Bench:
         for name, actual in seen.items():
             expected = words[name]
             wrong = next((i for i, (a, b) in enumerate(zip(actual, expected)) if a != b), None)
-            assert wrong is None, (f"{KERNEL}, {what}, stream {name}, word {wrong} of {len(expected)}: expected {expected[wrong]:#x}, "
-                                   f"actual {actual[wrong]:#x}; {hint}")
-            assert len(actual) == len(expected), f"{KERNEL}, {what}, stream {name}: {len(actual)} words, expected {len(expected)}; {hint}"
+            assert wrong is None, (
+                f"{KERNEL}, {what}, stream {name}, word {wrong} of {len(expected)}: expected {expected[wrong]:#x}, "
+                f"actual {actual[wrong]:#x}; {hint}"
+            )
+            assert len(actual) == len(expected), (
+                f"{KERNEL}, {what}, stream {name}: {len(actual)} words, expected {len(expected)}; {hint}"
+            )
             assert len(set(actual)) > 1, f"{KERNEL}, {what}, stream {name}: all {len(actual)} words are the same"
         over = {name: len(queue) for name, queue in left.items() if queue}
         assert not over, f"{KERNEL}, {what}: words were not taken: {over}; {hint}"

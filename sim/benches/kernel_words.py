@@ -18,7 +18,9 @@ def pack(values, per_word, bits):
     """Pack integers into words of `per_word` values of `bits` bits each, the first in the lowest bits."""
     mask = (1 << bits) - 1
     values = [int(v) & mask for v in np.asarray(values).ravel()]
-    return [sum(v << bits * i for i, v in enumerate(values[at:at + per_word])) for at in range(0, len(values), per_word)]
+    return [
+        sum(v << bits * i for i, v in enumerate(values[at : at + per_word])) for at in range(0, len(values), per_word)
+    ]
 
 
 def tile_message(width, height):
@@ -48,7 +50,12 @@ def inner_words(config, stage, process, rng, extreme):
     shapes = [(k + 2, k + 5), (k, k), (k + 4, k + 1)]  # odd sizes, one single output, back to back
     arrays = stage_vectors(rng, stage, layer, shapes)
     others = [int(word) for word in rng.integers(0, 1 << 63, 5)]  # parameters of stages behind it
-    words = {"ctrl": load_message([*arrays[f"{process.name}_params"], *others]), "next": load_message(others), "in": [], "out": []}
+    words = {
+        "ctrl": load_message([*arrays[f"{process.name}_params"], *others]),
+        "next": load_message(others),
+        "in": [],
+        "out": [],
+    }
     for tile in range(len(shapes)):
         given, made = (np.asarray(arrays[f"{process.name}_{what}{tile}"]) for what in ("input", "expected"))
         for stream, array in (("ctrl", given), ("next", made)):
@@ -65,12 +72,24 @@ def parser_words(config, rng):
     tiles = [random_picture(rng, 2 * halo + 2, 2 * halo + 5), random_picture(rng, 2 * halo + 1, 2 * halo + 1)]
     wrong = tile_packet(config, tiles[0], 9)
     wrong[0] ^= np.uint64(1 << 40)
-    transfer = np.concatenate([load_packet(config, model, 1), *(tile_packet(config, t, i + 2) for i, t in enumerate(tiles)), identify_packet(0, 4)])
-    expected = {"in": beats(transfer) + beats(wrong), "pixel_out": [int(p) for t in tiles for p in t.ravel()], "answers": [answer("load", tag=1)]}
+    transfer = np.concatenate(
+        [
+            load_packet(config, model, 1),
+            *(tile_packet(config, t, i + 2) for i, t in enumerate(tiles)),
+            identify_packet(0, 4),
+        ]
+    )
+    expected = {
+        "in": beats(transfer) + beats(wrong),
+        "pixel_out": [int(p) for t in tiles for p in t.ravel()],
+        "answers": [answer("load", tag=1)],
+    }
     for i, tile in enumerate(tiles):
         expected["answers"] += [answer("tile", tag=i + 2), answer("tile_end", tag=i + 2)]
     expected["answers"] += [answer("identify", last=1, tag=4), answer("error", last=1, error=ERRORS["wrong_config"])]
-    expected["ctrl"] = load_message(load_packet(config, model)[2:]) + [tile_message(t.shape[1], t.shape[0]) for t in tiles]
+    expected["ctrl"] = load_message(load_packet(config, model)[2:]) + [
+        tile_message(t.shape[1], t.shape[0]) for t in tiles
+    ]
     return expected
 
 
@@ -85,7 +104,10 @@ def packer_words(config, rng):
         tile = random_picture(rng, height + 2 * halo, width + 2 * halo)
         error = tag == 5
         given["ctrl"].append(tile_message(width, height))
-        given["answers"] += [answer("tile", tag=tag), answer("tile_end", last=1, error=ERRORS["truncated"] if error else 0, tag=tag)]
+        given["answers"] += [
+            answer("tile", tag=tag),
+            answer("tile_end", last=1, error=ERRORS["truncated"] if error else 0, tag=tag),
+        ]
         given["in"] += pack(golden.infer_valid(model, tile), config.processes[-1].word, 8)
         given["out"] += beats([*top.tile_answer(model, tile, tag), *(top.error("truncated", tag) if error else [])])
     given["answers"].append(answer("error", last=1, error=ERRORS["bad_magic"]))

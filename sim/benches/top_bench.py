@@ -91,16 +91,20 @@ def compare(actual, expected, what):
     actual, expected = np.asarray(actual, np.uint64), np.asarray(expected, np.uint64)
     same = min(len(actual), len(expected))
     wrong = np.flatnonzero(actual[:same] != expected[:same])
-    assert not len(wrong), (f"{what}: {len(wrong)} of {same} words differ, first word {wrong[0]}: expected {int(expected[wrong[0]]):#018x}, "
-                            f"actual {int(actual[wrong[0]]):#018x}; {RERUN}")
+    assert not len(wrong), (
+        f"{what}: {len(wrong)} of {same} words differ, first word {wrong[0]}: expected {int(expected[wrong[0]]):#018x}, "
+        f"actual {int(actual[wrong[0]]):#018x}; {RERUN}"
+    )
     assert len(actual) == len(expected), f"{what}: {len(actual)} words, expected {len(expected)}; {RERUN}"
 
 
 def compare_pixels(actual, expected, what):
     """Fail with the first differing pixel."""
     wrong = np.argwhere(actual != expected)
-    assert not len(wrong), (f"{what}: {len(wrong)} of {expected.size} pixels differ, first at (y, x) = {tuple(int(i) for i in wrong[0])}: "
-                            f"expected {expected[tuple(wrong[0])]}, actual {actual[tuple(wrong[0])]}; {RERUN}")
+    assert not len(wrong), (
+        f"{what}: {len(wrong)} of {expected.size} pixels differ, first at (y, x) = {tuple(int(i) for i in wrong[0])}: "
+        f"expected {expected[tuple(wrong[0])]}, actual {actual[tuple(wrong[0])]}; {RERUN}"
+    )
 
 
 def transfers(beats):
@@ -135,7 +139,9 @@ async def tiles_of_odd_sizes(dut):
         answers = parse_answers(await bench.transfer(words), CONFIG.network.out_ch)
         assert [a.command for a in answers] == ["load"] + ["tile"] * len(tiles)
         for answer, tile in zip(answers[1:], tiles):
-            compare_pixels(answer.pixels, golden.infer_valid(model, tile), f"tile {tile.shape}, extreme weights: {extreme}")
+            compare_pixels(
+                answer.pixels, golden.infer_valid(model, tile), f"tile {tile.shape}, extreme weights: {extreme}"
+            )
     await bench.done()
 
 
@@ -154,7 +160,9 @@ async def reset_in_the_middle(dut):
         await ClockCycles(dut.clk, cycles)
         await bench.reset()
         answers = parse_answers(await bench.transfer(np.concatenate([load, words])), CONFIG.network.out_ch)
-        compare_pixels(answers[1].pixels, golden.infer_valid(model, tile), f"after a reset {cycles} cycles into a transfer")
+        compare_pixels(
+            answers[1].pixels, golden.infer_valid(model, tile), f"after a reset {cycles} cycles into a transfer"
+        )
     await bench.done()
 
 

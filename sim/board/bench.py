@@ -47,7 +47,9 @@ def check_output(end):
 def check_refusal(end, words):
     """The script ended with one sentence that says `words`, exit code 2, and without a file."""
     code, out, err = end
-    assert code == 2 and err.count("\n") == 1 and re.search(words, err), f"expected {words!r}, the script ended with {code}: {err}"
+    assert code == 2 and err.count("\n") == 1 and re.search(words, err), (
+        f"expected {words!r}, the script ended with {code}: {err}"
+    )
     assert not OUTPUT.exists()
 
 
@@ -85,7 +87,11 @@ async def picture_in_tiles(dut):
     check_board(board)
     assert board.commands() == [IDENTIFY, TILE]
     picture = read_picture(PICTURE).pixels
-    assert count_tiles(board.dma.sent[1]) == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13)) > 5
+    assert (
+        count_tiles(board.dma.sent[1])
+        == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13))
+        > 5
+    )
 
 
 @cocotb.test()
@@ -119,7 +125,10 @@ async def two_pictures(dut):
 async def wrong_config_id(dut):
     """A manifest of another description is refused before anything is loaded."""
     board = Board(CONFIG, FOLDER / "overlays", config_id=f"{CONFIG.config_id ^ 1:#010x}")
-    check_refusal(await run_script(*OPTIONS), f"config id {CONFIG.config_id ^ 1:#010x}, this checkout's .* has {CONFIG.config_id:#010x}")
+    check_refusal(
+        await run_script(*OPTIONS),
+        f"config id {CONFIG.config_id ^ 1:#010x}, this checkout's .* has {CONFIG.config_id:#010x}",
+    )
     assert board.overlay is None and board.dma is None
 
 
@@ -135,10 +144,14 @@ async def overlay_of_another_board(dut):
 @cocotb.test()
 async def overlay_of_another_network(dut):
     """A manifest whose hardware is another: the hardware says so."""
-    other = next(load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name)
+    other = next(
+        load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name
+    )
     board = Board(CONFIG, FOLDER / "overlays", network=other.network.name, config_id=f"{other.config_id:#010x}")
-    check_refusal(await run_script(*OPTIONS, "--network", other.network.name),
-                  f"the board runs an overlay with config id {CONFIG.config_id:#010x}, its manifest says {other.config_id:#010x}")
+    check_refusal(
+        await run_script(*OPTIONS, "--network", other.network.name),
+        f"the board runs an overlay with config id {CONFIG.config_id:#010x}, its manifest says {other.config_id:#010x}",
+    )
     check_board(board)
 
 

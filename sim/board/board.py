@@ -40,11 +40,11 @@ from model.base.paths import ROOT
 from sim.board import channels, handoff
 from sim.board.dma import DmaEngine
 
-PERIOD_STEPS = 1000      # of the clock that cocotbpynq starts
-RESET_CYCLES = 20        # long enough for every FIFO and pipeline of the design
-PATIENCE_S = 2e-4        # of the driver: 30,000 cycles at 150 MHz; its default of 5 s would take hours
+PERIOD_STEPS = 1000  # of the clock that cocotbpynq starts
+RESET_CYCLES = 20  # long enough for every FIFO and pipeline of the design
+PATIENCE_S = 2e-4  # of the driver: 30,000 cycles at 150 MHz; its default of 5 s would take hours
 LIMIT_CYCLES = 20_000_000
-GARBAGE = 0xA5           # in fresh memory
+GARBAGE = 0xA5  # in fresh memory
 PAGE = 4096
 
 
@@ -67,14 +67,21 @@ class Overlay(cocotbpynq.Overlay):
     def create_IP(self, instance_name):
         found = super().create_IP(instance_name)
         if isinstance(found, cocotbpynq.DMA):
-            self._board.dma = DmaEngine(self._board, *(self._stream(channel, kind) for channel, kind in (
-                (found.sendchannel, AxiStreamSource), (found.recvchannel, AxiStreamSink))))
+            self._board.dma = DmaEngine(
+                self._board,
+                *(
+                    self._stream(channel, kind)
+                    for channel, kind in ((found.sendchannel, AxiStreamSource), (found.recvchannel, AxiStreamSink))
+                ),
+            )
         return found
 
     @staticmethod
     def _stream(channel, kind):
         kernel = channel.cpbus.cpdut
-        stream = kind(AxiStreamBus.from_prefix(kernel.dut, channel.cpbus.portname), kernel.clk)  # no reset: the kernel's is not the DMA's
+        stream = kind(
+            AxiStreamBus.from_prefix(kernel.dut, channel.cpbus.portname), kernel.clk
+        )  # no reset: the kernel's is not the DMA's
         stream.log.setLevel("WARNING")  # whole frames in the log hide what matters
         return stream
 
@@ -111,7 +118,14 @@ class Board:
 
     def __init__(self, config, folder, batch_bytes=host.board.driver.BATCH_BYTES, **changes):
         self.config, self.clock_hz = config, config.clock_mhz * 1e6
-        self.dma, self.memory, self.starved, self.allocations, self.downloads, self.overlay = None, {}, False, 0, 0, None
+        self.dma, self.memory, self.starved, self.allocations, self.downloads, self.overlay = (
+            None,
+            {},
+            False,
+            0,
+            0,
+            None,
+        )
         self._next_address = 1 << 24
         handoff.write_overlay(folder / config.board, config, cocotb.top._name, **changes)
         module = types.ModuleType("pynq")
@@ -121,7 +135,9 @@ class Board:
         os.environ["BOARD"] = config.board
         host.board.overlay.OVERLAYS = folder
         host.board.driver.time = types.SimpleNamespace(monotonic=self.seconds, sleep=self._sleep)
-        host.board.driver.Driver = functools.partial(host.board.driver.Driver, patience_s=PATIENCE_S, batch_bytes=batch_bytes)
+        host.board.driver.Driver = functools.partial(
+            host.board.driver.Driver, patience_s=PATIENCE_S, batch_bytes=batch_bytes
+        )
 
     def commands(self):
         """Return the command of the first packet of each transfer."""

@@ -16,12 +16,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-SEND, RECEIVE = 0x00, 0x30            # where a channel's registers begin
+SEND, RECEIVE = 0x00, 0x30  # where a channel's registers begin
 CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH = 0x00, 0x04, 0x18, 0x1C, 0x28
-RUN, RESET = 0x1, 0x4                 # of the control register
+RUN, RESET = 0x1, 0x4  # of the control register
 HALTED, IDLE, INTERNAL_ERROR, ERRORS = 0x1, 0x2, 0x10, 0x70  # of the status register
-STALE = 0x5A                          # in a fresh cache
-MOST_LOOKS = 10_000                   # at a channel's state, where PYNQ waits for ever
+STALE = 0x5A  # in a fresh cache
+MOST_LOOKS = 10_000  # at a channel's state, where PYNQ waits for ever
 
 
 class Buffer(np.ndarray):
@@ -41,7 +41,7 @@ class Buffer(np.ndarray):
 
     def _place(self):
         assert self.address in self.board.memory, "a freed buffer was used: a segmentation fault on the board"
-        return self.board.memory[self.address][self._offset:][:self.nbytes].view(self.dtype)
+        return self.board.memory[self.address][self._offset :][: self.nbytes].view(self.dtype)
 
     def flush(self):
         self._place()[:] = np.asarray(self)
@@ -128,7 +128,9 @@ class Dma:
         self.board, self.description = board, {"parameters": parameters}
         self.buffer_max_size = (1 << int(parameters["c_sg_length_width"])) - 1
         self.sendchannel = Channel(board, SEND, self.buffer_max_size) if parameters["c_include_mm2s"] == "1" else None
-        self.recvchannel = Channel(board, RECEIVE, self.buffer_max_size) if parameters["c_include_s2mm"] == "1" else None
+        self.recvchannel = (
+            Channel(board, RECEIVE, self.buffer_max_size) if parameters["c_include_s2mm"] == "1" else None
+        )
 
     def read(self, offset=0):
         return self.board.read(offset)
@@ -140,5 +142,8 @@ class Dma:
 def find_dmas(board, bitfile):
     """Return the DMAs of an overlay by name."""
     modules = ElementTree.parse(pathlib.Path(bitfile).with_suffix(".hwh")).iter("MODULE")
-    return {module.get("INSTANCE"): Dma(board, {p.get("NAME"): p.get("VALUE") for p in module.iter("PARAMETER")})
-            for module in modules if module.get("MODTYPE") == "axi_dma"}
+    return {
+        module.get("INSTANCE"): Dma(board, {p.get("NAME"): p.get("VALUE") for p in module.iter("PARAMETER")})
+        for module in modules
+        if module.get("MODTYPE") == "axi_dma"
+    }

@@ -32,8 +32,8 @@ from sim.board.channels import (
     STATUS,
 )
 
-REGISTER_CYCLES = 20     # of a read or write over AXI-Lite
-SOON_CYCLES = 100        # until half of a small transfer has gone
+REGISTER_CYCLES = 20  # of a read or write over AXI-Lite
+SOON_CYCLES = 100  # until half of a small transfer has gone
 PAUSE_CYCLES = 5000
 FAULTS = ("stall", "pause", "short", "bad header", "wrong config", "reset", "DMA reset")
 
@@ -99,7 +99,11 @@ class DmaEngine:
         if self._task is not None:
             self._task.cancel()
         self._task, self._begun = None, False
-        self.registers = {channel + register: 0 for channel in (SEND, RECEIVE) for register in (CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH)}
+        self.registers = {
+            channel + register: 0
+            for channel in (SEND, RECEIVE)
+            for register in (CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH)
+        }
         self.registers[SEND + STATUS] = self.registers[RECEIVE + STATUS] = HALTED
         for stream in (self.source, self.sink):
             stream.assert_reset()
@@ -108,10 +112,13 @@ class DmaEngine:
 
     def _place(self, channel):
         """The memory that a channel's registers describe, as bytes."""
-        address, count = self.registers[channel + ADDRESS] | self.registers[channel + ADDRESS_HIGH] << 32, self.registers[channel + LENGTH]
+        address, count = (
+            self.registers[channel + ADDRESS] | self.registers[channel + ADDRESS_HIGH] << 32,
+            self.registers[channel + LENGTH],
+        )
         start = max(start for start in self.board.memory if start <= address)
         assert address + count <= start + len(self.board.memory[start]), "a transfer beyond its buffer"
-        return self.board.memory[start][address - start:][:count]
+        return self.board.memory[start][address - start :][:count]
 
     def _send(self):
         assert self._task is not None, "sent before the receive was armed"
@@ -121,7 +128,7 @@ class DmaEngine:
         if int(words[0]) >> 16 & 0xFF == COMMANDS["tile"]:
             fault, self.fault = self.fault, None
         if fault == "short":
-            words = words[:len(words) // 2]
+            words = words[: len(words) // 2]
         elif fault == "bad header":
             words = words ^ np.uint64(1)
         elif fault == "wrong config":

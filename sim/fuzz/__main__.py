@@ -20,8 +20,10 @@ def main(count: int, seed: int, batch: int, verilog: float) -> None:
     """Compare random kernels between the open route and g++ with AMD's headers."""
     start = time.time()
     done = fuzz(count, seed, batch=batch, verilog=verilog, progress=lambda text: click.echo(text))
-    click.echo(f"{done['interpreted']} kernels from seed {seed}: equal step by step in XLS's interpreter, "
-               f"{done['simulated']} of them in Verilog too; {time.time() - start:.0f} s")
+    click.echo(
+        f"{done['interpreted']} kernels from seed {seed}: equal step by step in XLS's interpreter, "
+        f"{done['simulated']} of them in Verilog too; {time.time() - start:.0f} s"
+    )
 
 
 if __name__ == "__main__":

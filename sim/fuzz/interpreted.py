@@ -41,7 +41,9 @@ def reference(
 
 def lower(kernels: list[RandomKernel], directory: str | pathlib.Path) -> list[Step]:
     """Return the lowered `Step` of every kernel."""
-    steps = lower_source(kernels_source(kernels), {k.name: k.type for k in kernels}, directory=directory, keep_unused=True)
+    steps = lower_source(
+        kernels_source(kernels), {k.name: k.type for k in kernels}, directory=directory, keep_unused=True
+    )
     return [steps[k.name] for k in kernels]
 
 
@@ -66,5 +68,7 @@ def compare_interpreted(kernel: RandomKernel, step: Step, rows: list[list[str]])
             got += [f"{function.state[n]:0{(v.width + 3) // 4}x}" for n in names]
         if got != expected:
             what = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)
-            raise Mismatch(f"kernel {kernel.name}, step {number}, value {what}: {got[what]} instead of {expected[what]}; "
-                           f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]}\n{kernel.text}")
+            raise Mismatch(
+                f"kernel {kernel.name}, step {number}, value {what}: {got[what]} instead of {expected[what]}; "
+                f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]}\n{kernel.text}"
+            )

@@ -22,7 +22,7 @@ class Var:
     name: str
     width: int
     signed: bool
-    count: int = 0            # 0: a scalar
+    count: int = 0  # 0: a scalar
 
     @property
     def type(self) -> str:
@@ -61,16 +61,37 @@ class RandomCpp:
         self.variables = list(variables)
         self.constants = set(constants)
         self.max_width = max_width
-        self.loop_indices = []           # (name, limit) of the unrolled loops around the current statement
-        self.tables = []                 # (name, count) of constant tables of int
+        self.loop_indices = []  # (name, limit) of the unrolled loops around the current statement
+        self.tables = []  # (name, count) of constant tables of int
         self._locals = 0
 
     # -- types and literals
 
     def width(self) -> int:
         rng = self.rng
-        return rng.choice([1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 63, 64, 65, 127, 128, 129, self.max_width,
-                           rng.randint(1, 24), rng.randint(1, self.max_width)])
+        return rng.choice(
+            [
+                1,
+                2,
+                3,
+                7,
+                8,
+                9,
+                16,
+                31,
+                32,
+                33,
+                63,
+                64,
+                65,
+                127,
+                128,
+                129,
+                self.max_width,
+                rng.randint(1, 24),
+                rng.randint(1, self.max_width),
+            ]
+        )
 
     def any_type(self) -> tuple[int, bool]:
         if self.palette and self.rng.random() < 0.9:
@@ -121,8 +142,28 @@ class RandomCpp:
         rng = self.rng
         if depth <= 0 or rng.random() < 0.1:
             return self.leaf()
-        kind = rng.choice(["sum", "sum", "difference", "product", "logic", "logic", "unary", "shift", "shift",
-                           "cast", "cast", "range", "concat", "select", "select", "int", "divide", "bool"])
+        kind = rng.choice(
+            [
+                "sum",
+                "sum",
+                "difference",
+                "product",
+                "logic",
+                "logic",
+                "unary",
+                "shift",
+                "shift",
+                "cast",
+                "cast",
+                "range",
+                "concat",
+                "select",
+                "select",
+                "int",
+                "divide",
+                "bool",
+            ]
+        )
         return getattr(self, "_" + kind)(depth - 1)
 
     def _two(self, depth):
@@ -154,9 +195,15 @@ class RandomCpp:
     def _shift(self, depth):
         rng = self.rng
         a, width, signed = self.value(depth)
-        amount = rng.choice([str(rng.randint(0, width + 3)), str(rng.randint(0, min(width, 8))),
-                             str(rng.randint(-3, 3)), f"{rng.randint(0, 9)}u",
-                             self.cast(self.value(depth - 1)[0], rng.randint(1, 8), rng.random() < 0.4)[0]])
+        amount = rng.choice(
+            [
+                str(rng.randint(0, width + 3)),
+                str(rng.randint(0, min(width, 8))),
+                str(rng.randint(-3, 3)),
+                f"{rng.randint(0, 9)}u",
+                self.cast(self.value(depth - 1)[0], rng.randint(1, 8), rng.random() < 0.4)[0],
+            ]
+        )
         return f"({a} {rng.choice(['<<', '>>'])} {amount})", width, signed
 
     def _cast(self, depth):
@@ -169,8 +216,8 @@ class RandomCpp:
         lo = rng.randrange(width)
         hi = rng.randrange(lo, width)
         whole = f"{type_name(width, signed)}({a})"
-        if width >= 4 and rng.random() < 0.3:           # a window that moves at run time
-            bits = width.bit_length() - 2               # lo < width / 2, so lo + width / 2 is inside
+        if width >= 4 and rng.random() < 0.3:  # a window that moves at run time
+            bits = width.bit_length() - 2  # lo < width / 2, so lo + width / 2 is inside
             moving = f"{type_name(bits, False)}({self.value(depth - 1)[0]}).to_int()"
             return self.cast(f"{whole}.range({moving} + {rng.randint(0, width // 2)}, {moving})", width, False)
         return self.cast(f"{whole}.range({hi}, {lo})", hi - lo + 1, False)
@@ -178,7 +225,7 @@ class RandomCpp:
     def _concat(self, depth):
         (a, wa, sa), (b, wb, sb) = self._two(depth)
         wa, wb = min(wa, self.max_width // 2), min(wb, self.max_width // 2)
-        a, b = f"({type_name(wa, sa)}({a}))", f"{type_name(wb, sb)}({b})"    # the brackets: T(x), U(x) may declare
+        a, b = f"({type_name(wa, sa)}({a}))", f"{type_name(wb, sb)}({b})"  # the brackets: T(x), U(x) may declare
         return self.cast(f"({a}, {b})", wa + wb, False)
 
     def _select(self, depth):
@@ -191,7 +238,9 @@ class RandomCpp:
         """Mixed with a built-in integer: it counts as 32 signed bits."""
         a, width, signed = self.value(depth)
         number = self.rng.choice([self.literal(), "(unsigned char)200", "(short)-3", "7u"])
-        bits, sign = {"(unsigned char)200": (8, False), "(short)-3": (16, True), "7u": (32, False)}.get(number, (32, True))
+        bits, sign = {"(unsigned char)200": (8, False), "(short)-3": (16, True), "7u": (32, False)}.get(
+            number, (32, True)
+        )
         op = self.rng.choice("+-&|^*")
         a, b = (a, width, signed), (number, bits, sign)
         if self.rng.random() < 0.5:
@@ -221,7 +270,7 @@ class RandomCpp:
         a, width, signed = self.value(depth - 1)
         whole = f"{type_name(width, signed)}({a})"
         if kind == 3:
-            if rng.random() < 0.5:       # the parity of a signed number is refused: AMD's C model gets it wrong
+            if rng.random() < 0.5:  # the parity of a signed number is refused: AMD's C model gets it wrong
                 return f"{type_name(width, False)}({a}).{rng.choice(['xor', 'xnor'])}_reduce()"
             return f"{whole}.{rng.choice(['and', 'or', 'nor'])}_reduce()"
         if kind == 4:
@@ -255,7 +304,9 @@ class RandomCpp:
         if kind <= 5:
             return [f"{name} {rng.choice(['+=', '-=', '*=', '&=', '|=', '^='])} {value};"]
         if kind == 6:
-            return [f"{name} {rng.choice(['<<=', '>>='])} {rng.choice([str(rng.randint(0, width)), self.cast(value, 4, False)[0]])};"]
+            return [
+                f"{name} {rng.choice(['<<=', '>>='])} {rng.choice([str(rng.randint(0, width)), self.cast(value, 4, False)[0]])};"
+            ]
         return [f"{name} = {value};"]
 
     def statement(self, depth: int, nesting: int = 2) -> list[str]:
@@ -283,7 +334,11 @@ class RandomCpp:
         rng, bits = self.rng, self.rng.randint(1, 3)
         lines = [f"switch (ap_uint<{bits}>({self.value(1)[0]}).to_int()) {{"]
         for case in sorted(rng.sample(range(1 << bits), rng.randint(1, min(4, 1 << bits)))):
-            lines += [f"case {case}: {{"] + self.block(depth, nesting - 1) + ["}" + (" break;" if rng.random() < 0.8 else "")]
+            lines += (
+                [f"case {case}: {{"]
+                + self.block(depth, nesting - 1)
+                + ["}" + (" break;" if rng.random() < 0.8 else "")]
+            )
         return lines + ["default: {"] + self.block(depth, nesting - 1) + ["} }"]
 
     def _local_array(self, depth):
@@ -291,7 +346,11 @@ class RandomCpp:
         self._locals += 1
         array = Var(f"t{self._locals}", *self.any_type(), 4)
         index = (f"j{self._locals}", 4)
-        lines = ["{", f"    {array.type} {array.name}[4];", f"    for (int {index[0]} = 0; {index[0]} < 4; {index[0]}++) {{"]
+        lines = [
+            "{",
+            f"    {array.type} {array.name}[4];",
+            f"    for (int {index[0]} = 0; {index[0]} < 4; {index[0]}++) {{",
+        ]
         self.loop_indices.append(index)
         lines += [f"        {array.name}[{index[0]}] = {self.value(depth)[0]};", "    }"]
         self.loop_indices.pop()

@@ -46,27 +46,36 @@ class RandomKernel:
     """A kernel: its class, and what the harnesses need to know of it."""
 
     name: str
-    members: list                                  # Var
-    inputs: list                                   # Var per stream
+    members: list  # Var
+    inputs: list  # Var per stream
     outputs: list
     text: str = ""
-    rams: list = field(default_factory=list)       # (name, width, depth)
-    hazard: bool = False                           # RAM data decides the state, or a word may be read just after it
-                                                   # was written: right step by step, but not for a pipeline
+    rams: list = field(default_factory=list)  # (name, width, depth)
+    hazard: bool = False  # RAM data decides the state, or a word may be read just after it
+    # was written: right step by step, but not for a pipeline
 
     @property
     def type(self) -> str:
         return f"struct_{self.name}"
 
 
-SHARED = 50      # AMD's templates are most of g++'s time: kernels of one C++ file use the same types
+SHARED = 50  # AMD's templates are most of g++'s time: kernels of one C++ file use the same types
 
 
 def random_palette(seed: int, max_width: int) -> list[tuple[int, bool]]:
     """Return the (width, signed) pairs that the kernels of `SHARED` consecutive seeds share."""
     rng = random.Random(f"palette {seed // SHARED}")
-    widths = [1, rng.randint(2, 9), rng.randint(2, 16), rng.randint(9, 24), rng.choice([31, 32, 33]), rng.randint(17, 63),
-              rng.choice([63, 64, 65]), rng.randint(66, 140), rng.randint(100, max_width)]
+    widths = [
+        1,
+        rng.randint(2, 9),
+        rng.randint(2, 16),
+        rng.randint(9, 24),
+        rng.choice([31, 32, 33]),
+        rng.randint(17, 63),
+        rng.choice([63, 64, 65]),
+        rng.randint(66, 140),
+        rng.randint(100, max_width),
+    ]
     return [(w, rng.random() < 0.5) for w in widths] + [(rng.randint(2, 16), True), (rng.randint(2, 16), False)]
 
 
@@ -81,9 +90,10 @@ def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
 
     def var(name, count=0):
         return Var(name, *rng.choice(small if count else kinds), count)
+
     members = [var(f"s{i}") for i in range(rng.randint(1, 4))]
     members += [var(f"a{i}", rng.choice([2, 4, 4, 3, 5])) for i in range(rng.randint(0, 2))]
-    if rng.random() < 0.4:               # a struct within the kernel
+    if rng.random() < 0.4:  # a struct within the kernel
         members += [var("inner.a"), var("inner.b", rng.choice([0, 3, 4]))]
     inputs = [var(f"in{i}") for i in range(rng.randint(1, 2))]
     outputs = [var(f"out{i}") for i in range(rng.randint(1, 2))]
@@ -100,7 +110,7 @@ def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
     has_ram = rng.random() < 0.4
     if has_ram:
         lines += _ram(rng, source, kernel)
-    feeds_back = rng.random() < 0.3      # RAM data in the state: right, but no pipeline has one step per cycle then
+    feeds_back = rng.random() < 0.3  # RAM data in the state: right, but no pipeline has one step per cycle then
     kernel.hazard |= has_ram and feeds_back
     if has_ram and not feeds_back:
         data = source.variables.pop()
@@ -114,8 +124,16 @@ def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
         lines += _write(rng, source, stream.name)
     if kernel.rams:
         ram, bits, depth = kernel.rams[0]
-        address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})" if "at" not in [v.name for v in kernel.members] else "at"
-        lines += [f"if ({source.condition(1)}) {{", f"    {ram}.write({address}, {type_name(bits, False)}({source.value(2)[0]}));", "}"]
+        address = (
+            f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
+            if "at" not in [v.name for v in kernel.members]
+            else "at"
+        )
+        lines += [
+            f"if ({source.condition(1)}) {{",
+            f"    {ram}.write({address}, {type_name(bits, False)}({source.value(2)[0]}));",
+            "}",
+        ]
     kernel.text = _class(rng, kernel, lines)
     return kernel
 
@@ -126,7 +144,7 @@ def _ram(rng, source, kernel):
     kernel.rams.append(("mem", bits, depth))
     lines = [f"{type_name(bits, False)} m = 0;"]
     address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
-    if not kernel.hazard:                # an address of its own for every step, so that a write is long done when read
+    if not kernel.hazard:  # an address of its own for every step, so that a write is long done when read
         kernel.members.append(Var("at", depth.bit_length() - 1, False))
         source.constants.add("at")
         lines.append("at++;")
@@ -149,12 +167,19 @@ def _class(rng, kernel, lines):
     def member(v):
         name = v.name.removeprefix("inner.")
         values = ", ".join(str(rng.randint(-3, 99)) for _ in range(v.count))
-        return f"{v.type} {name}[{v.count}] = {{{values}}};" if v.count else f"{v.type} {name} = {rng.choice(['0', '1', '-1', '77'])};"
+        return (
+            f"{v.type} {name}[{v.count}] = {{{values}}};"
+            if v.count
+            else f"{v.type} {name} = {rng.choice(['0', '1', '-1', '77'])};"
+        )
+
     members = [member(v) for v in kernel.members if not v.name.startswith("inner.")]
     inner = " ".join(member(v) for v in kernel.members if v.name.startswith("inner."))
     members += [f"struct {{ {inner} }} inner;"] if inner else []
     if "table[" in "".join(lines):
-        members.append(f"static constexpr int table[8] = {{{', '.join(str(rng.randint(-999, 9999)) for _ in range(8))}}};")
+        members.append(
+            f"static constexpr int table[8] = {{{', '.join(str(rng.randint(-999, 9999)) for _ in range(8))}}};"
+        )
     members += [f"ram<{type_name(bits, False)}, {depth}> {name};" for name, bits, depth in kernel.rams]
     streams = ", ".join(f"hls::stream<{v.type}>& {v.name}" for v in kernel.inputs + kernel.outputs)
     body = "\n".join("        " + line for line in lines)
@@ -165,8 +190,10 @@ def _class(rng, kernel, lines):
 def stimulus(kernel: RandomKernel, steps: int) -> list[list[int]]:
     """Return one list of unsigned values per input stream, enough for `steps` steps."""
     rng = random.Random(kernel.name)
-    return [[rng.choice([0, (1 << v.width) - 1, rng.getrandbits(v.width), rng.getrandbits(v.width)]) for _ in range(steps)]
-            for v in kernel.inputs]
+    return [
+        [rng.choice([0, (1 << v.width) - 1, rng.getrandbits(v.width), rng.getrandbits(v.width)]) for _ in range(steps)]
+        for v in kernel.inputs
+    ]
 
 
 def kernels_source(kernels: list[RandomKernel]) -> str:
@@ -182,14 +209,21 @@ def reference_source(kernels: list[RandomKernel], steps: int) -> str:
         lines = [f"static void run_{kernel.name}() {{", f"    {kernel.type} kernel;"]
         lines += [f"    hls::stream<{v.type}> {v.name};" for v in streams]
         for v, values in zip(kernel.inputs, stimulus(kernel, steps)):
-            lines.append("    " + " ".join(f'{v.name}.write({_from_hex(v, x)});' for x in values))
-        lines += [f"    for (int i = 0; i < {steps}; i++) {{", f"        kernel.step({', '.join(v.name for v in streams)});",
-                  f'        printf("{kernel.name} ");']
+            lines.append("    " + " ".join(f"{v.name}.write({_from_hex(v, x)});" for x in values))
+        lines += [
+            f"    for (int i = 0; i < {steps}; i++) {{",
+            f"        kernel.step({', '.join(v.name for v in streams)});",
+            f'        printf("{kernel.name} ");',
+        ]
         lines += [f'        printf("%d ", (int){v.name}.size());' for v in kernel.inputs]
         for v in kernel.outputs:
             lines.append(f'        if ({v.name}.empty()) printf("- "); else show({v.name}.read());')
         for v in kernel.members:
-            lines += [f"        show(kernel.{v.name});"] if not v.count else [f"        for (int j = 0; j < {v.count}; j++) show(kernel.{v.name}[j]);"]
+            lines += (
+                [f"        show(kernel.{v.name});"]
+                if not v.count
+                else [f"        for (int j = 0; j < {v.count}; j++) show(kernel.{v.name}[j]);"]
+            )
         lines += ["        putchar('\\n');", "    }"]
         lines += [f"    while (!{v.name}.empty()) {v.name}.read();" for v in kernel.inputs]
         runs.append("\n".join(lines + ["}"]))
@@ -199,5 +233,7 @@ def reference_source(kernels: list[RandomKernel], steps: int) -> str:
 
 def _from_hex(v, value):
     """An AMD constructor call with all bits of `value`."""
-    parts = [f"(ap_uint<{v.width + 64}>(0x{value >> 32 * i & 0xffffffff:x}u) << {32 * i})" for i in range(-(-v.width // 32))]
+    parts = [
+        f"(ap_uint<{v.width + 64}>(0x{value >> 32 * i & 0xFFFFFFFF:x}u) << {32 * i})" for i in range(-(-v.width // 32))
+    ]
     return f"{v.type}({' | '.join(parts)})"

@@ -42,8 +42,10 @@ def fuzz(
             compare_interpreted(kernel, step, rows[kernel.name])
             done["interpreted"] += 1
         wanted = round((first - seed + len(kernels)) * verilog) - done["simulated"]
-        chosen = [i for i, kernel in enumerate(kernels) if not kernel.hazard][:max(0, wanted)]
+        chosen = [i for i, kernel in enumerate(kernels) if not kernel.hazard][: max(0, wanted)]
         if chosen:
-            done["simulated"] += compare_simulated([(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder)
+            done["simulated"] += compare_simulated(
+                [(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder
+            )
         progress(f"{done['interpreted']} of {count} kernels, {done['simulated']} of them in Verilog, no difference")
     return done

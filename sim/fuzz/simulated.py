@@ -84,6 +84,7 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
         Kernels simulated. Left out are those whose reads depend on RAM data: they can't run one step per cycle.
     """
     from sim.fuzz.interpreted import Mismatch
+
     files, names, kept = [], [], []
     for kernel, step, rows in cases:
         try:
@@ -103,8 +104,11 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
     if not kept:
         return 0
     top = folder / "fuzz_bench.sv"
-    top.write_text("module fuzz_bench (input wire clk, input wire rst);\n" +
-                   "".join(f"    {n}_bench {n}_i (.clk(clk), .rst(rst));\n" for n in names) + "endmodule\n")
+    top.write_text(
+        "module fuzz_bench (input wire clk, input wire rst);\n"
+        + "".join(f"    {n}_bench {n}_i (.clk(clk), .rst(rst));\n" for n in names)
+        + "endmodule\n"
+    )
     printed = run_bench([*files, top], "fuzz_bench", folder, CYCLES_PER_STEP * 16)
     got = {}
     for line in printed.splitlines():
@@ -113,10 +117,12 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
             got.setdefault((fields[0], fields[1]), []).append(fields[2])
     for kernel, rows in kept:
         for stream, values in expected_outputs(kernel, rows).items():
-            seen = got.get((kernel.name, stream), [])[:len(values)]
+            seen = got.get((kernel.name, stream), [])[: len(values)]
             if seen != values:
                 first = next((i for i, (a, b) in enumerate(zip(seen, values)) if a != b), len(seen))
-                raise Mismatch(f"Verilog of {kernel.name}, stream {stream}, word {first}: "
-                               f"{seen[first] if first < len(seen) else 'nothing'} instead of {values[first]} ({len(values)} words); "
-                               f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]} --verilog 1\n{kernel.text}")
+                raise Mismatch(
+                    f"Verilog of {kernel.name}, stream {stream}, word {first}: "
+                    f"{seen[first] if first < len(seen) else 'nothing'} instead of {values[first]} ({len(values)} words); "
+                    f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]} --verilog 1\n{kernel.text}"
+                )
     return len(kept)

@@ -17,7 +17,7 @@ class _Emitter:
     """Writes nodes as XLS IR, arguments before users."""
 
     def __init__(self, inputs):
-        self.lines, self.names = [], dict(inputs)         # node -> IR name
+        self.lines, self.names = [], dict(inputs)  # node -> IR name
         self._count = 0
 
     def add(self, kind, text):
@@ -93,5 +93,7 @@ def function_text(step: Step) -> str:
     parameters = ", ".join(f"p{i}: bits[{node.width}]" for i, (_, node) in enumerate(inputs))
     kind = ", ".join(f"bits[{node.width}]" for _, node in outputs)
     body = "\n".join(emitter.lines)
-    return (f"top fn {step.name}({parameters}) -> ({kind}) {{\n{body}\n"
-            f"  ret result: ({kind}) = tuple({', '.join(names)})\n}}\n")
+    return (
+        f"top fn {step.name}({parameters}) -> ({kind}) {{\n{body}\n"
+        f"  ret result: ({kind}) = tuple({', '.join(names)})\n}}\n"
+    )

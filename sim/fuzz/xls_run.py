@@ -63,7 +63,10 @@ class StepFunction:
             value = self.state[rest] if kind == "state" else incoming.get(name, 0)
             arguments.append(self._value(value, node.width))
         result = self.function.interpret(arguments)
-        return {name: int.from_bytes(result.get_element(i).get_bits().to_bytes(), "little") for i, (name, _) in enumerate(self.outputs)}
+        return {
+            name: int.from_bytes(result.get_element(i).get_bits().to_bytes(), "little")
+            for i, (name, _) in enumerate(self.outputs)
+        }
 
     def step(self, heads: dict[str, int]) -> Result:
         """Run one step; `heads` holds the next value of every input stream.

@@ -14,7 +14,9 @@ from sim.mutation.judge import HOLE, load_mutations, run_mutations
 
 
 @click.command()
-@click.option("--only", multiple=True, metavar="NAME", help="Try this mutation; may be given several times. No report is written.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="Try this mutation; may be given several times. No report is written."
+)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="How many at a time.")
 @report_user_errors
 def main(only: tuple[str, ...], jobs: int) -> None:
@@ -22,10 +24,13 @@ def main(only: tuple[str, ...], jobs: int) -> None:
     mutations = load_mutations()
     unknown = sorted(set(only) - {mutation.name for mutation in mutations})
     if unknown:
-        raise UserError(f"there is no mutation {unknown[0]}; known: {', '.join(mutation.name for mutation in mutations)}")
+        raise UserError(
+            f"there is no mutation {unknown[0]}; known: {', '.join(mutation.name for mutation in mutations)}"
+        )
     mutations = [mutation for mutation in mutations if not only or mutation.name in only]
     print("the right kernels first", flush=True)
     with tqdm(total=len(mutations), unit="mutation", desc="mutations", dynamic_ncols=True) as bar:
+
         def show(row):
             bar.update()
             if row["caught_by"] == HOLE:
@@ -35,10 +40,15 @@ def main(only: tuple[str, ...], jobs: int) -> None:
     shown = [{**row, "how": row["how"][:70], "rtl": row["rtl"] and row["rtl"][:70]} for row in rows]
     print(table(shown, ["name", "what", "caught_by", "how", "rtl"]))
     holes = [row["name"] for row in rows if row["caught_by"] == HOLE]
-    print(f"{len(rows) - len(holes)} of {len(rows)} noticed, {sum(bool(row['rtl']) for row in rows)} of them in the Verilog"
-          + ("" if only else f"; written to {write_report('mutation', rows)}"))
+    print(
+        f"{len(rows) - len(holes)} of {len(rows)} noticed, {sum(bool(row['rtl']) for row in rows)} of them in the Verilog"
+        + ("" if only else f"; written to {write_report('mutation', rows)}")
+    )
     if holes:
-        print(f"FAIL unnoticed: {', '.join(holes)}; add a test that notices, or a reason to drop the mutation", file=sys.stderr)
+        print(
+            f"FAIL unnoticed: {', '.join(holes)}; add a test that notices, or a reason to drop the mutation",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

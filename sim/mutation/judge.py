@@ -37,10 +37,12 @@ CHECKS = {
     "cycles": [*PYTEST, "tests/hls/test_spec.py", "-k", "pynq_z2-40 or never_lock"],
     "rtl": [*PYTEST, "sim/test_frame.py", "-k", "test_picture or test_packets or test_cycles"],
 }
-SLACK = 5              # a command may take this much longer than on the right kernels, and
+SLACK = 5  # a command may take this much longer than on the right kernels, and
 SECONDS_AT_LEAST = 40  # this long in any case, before it counts as hanging
-FAILED = 1             # exit code of a check that found something; any other is no verdict
-NO_VERDICT = re.compile(r"^E +\S*(Refused: |UserError: .*refuses the simulation)", re.M)  # the route or Verilator didn't get that far
+FAILED = 1  # exit code of a check that found something; any other is no verdict
+NO_VERDICT = re.compile(
+    r"^E +\S*(Refused: |UserError: .*refuses the simulation)", re.M
+)  # the route or Verilator didn't get that far
 HOLE = "nobody"
 
 
@@ -84,7 +86,9 @@ def mutated(mutation: Mutation, folder: pathlib.Path) -> str:
     text = path.read_text() if path.is_file() else ""
     count = text.count(mutation.old)
     if count != 1 or mutation.old == mutation.new:
-        raise Unusable(f"mutation {mutation.name}: its text occurs {count} times in {mutation.file}, not once; update {TABLE.name}")
+        raise Unusable(
+            f"mutation {mutation.name}: its text occurs {count} times in {mutation.file}, not once; update {TABLE.name}"
+        )
     return text.replace(mutation.old, mutation.new)
 
 
@@ -108,9 +112,20 @@ def run_check(name: str, project: pathlib.Path, limit: float) -> str:
     str
         The first line of what it complained about; empty if it passed.
     """
-    environment = {key: value for key, value in os.environ.items() if key not in ("SRCNN_BUILD", "PYTHONPATH") and not key.startswith("PYTEST")}
-    process = subprocess.Popen([sys.executable, *CHECKS[name]], cwd=project, env=environment, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("SRCNN_BUILD", "PYTHONPATH") and not key.startswith("PYTEST")
+    }
+    process = subprocess.Popen(
+        [sys.executable, *CHECKS[name]],
+        cwd=project,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     try:
         output = process.communicate(timeout=limit)[0]
     except subprocess.TimeoutExpired:
@@ -161,8 +176,15 @@ def judge(mutation: Mutation, source: pathlib.Path, limits: dict[str, float]) ->
     if mutation.rtl and rtl == "":
         caught = HOLE
         how = f"not in the Verilog; elsewhere: {how}"
-    return {"name": mutation.name, "what": mutation.what, "file": mutation.file, "caught_by": caught, "how": how, "rtl": rtl,
-            "seconds": round(time.monotonic() - begin, 1)}
+    return {
+        "name": mutation.name,
+        "what": mutation.what,
+        "file": mutation.file,
+        "caught_by": caught,
+        "how": how,
+        "rtl": rtl,
+        "seconds": round(time.monotonic() - begin, 1),
+    }
 
 
 def calibrate(source: pathlib.Path, checks: Sequence[str]) -> dict[str, float]:

@@ -17,9 +17,9 @@
 
 namespace {
 
-constexpr int RESET_CYCLES = 20;        // as sim/benches/top_bench.py
+constexpr int RESET_CYCLES = 20;             // as sim/benches/top_bench.py
 constexpr uint64_t REPORT_CYCLES = 1 << 12;  // often enough for small pictures on the fastest board
-constexpr uint64_t TAIL_CYCLES = 1000;  // after the last expected beat: one more would be one too many
+constexpr uint64_t TAIL_CYCLES = 1000;       // after the last expected beat: one more would be one too many
 
 struct beat {
     uint64_t data, keep, last;
@@ -119,7 +119,8 @@ int main(int argc, char** argv) {
             last_beat = cycle;
         }
         if (++cycle % REPORT_CYCLES == 0) {
-            std::printf("progress %llu %llu %llu\n", (unsigned long long)cycle, (unsigned long long)sent, (unsigned long long)output.size());
+            std::printf("progress %llu %llu %llu\n", (unsigned long long)cycle, (unsigned long long)sent,
+                        (unsigned long long)output.size());
             std::fflush(stdout);
         }
     }

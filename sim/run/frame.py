@@ -51,9 +51,11 @@ def luma(path: pathlib.Path, upscale: int, size: tuple[int, int] | None = None) 
     if size is None:
         return y
     if size[0] > y.shape[0] or size[1] > y.shape[1]:
-        raise UserError(f"--size {size[1]}x{size[0]} is more than {path} has x{upscale}, {y.shape[1]}x{y.shape[0]}; choose less or a larger picture")
+        raise UserError(
+            f"--size {size[1]}x{size[0]} is more than {path} has x{upscale}, {y.shape[1]}x{y.shape[0]}; choose less or a larger picture"
+        )
     top, left = (y.shape[0] - size[0]) // 2, (y.shape[1] - size[1]) // 2
-    return np.ascontiguousarray(y[top:top + size[0], left:left + size[1]])
+    return np.ascontiguousarray(y[top : top + size[0], left : left + size[1]])
 
 
 def patience(config: Config, idle: float = 0.0, backpressure: float = 0.0) -> int:
@@ -106,15 +108,29 @@ def run_frame(
     expected = HEADER + sum(answer_words(config, *view.shape) for view in inputs)
     golden_y = golden.infer(model, y)
 
-    run = simulate(program, np.concatenate([rows_of(load_packet(config, model)), rows_of(np.concatenate(packets))]), expected,
-                   patience(config, idle, backpressure), seed, idle, backpressure,
-                   lambda cycles, beats_in, beats_out: progress and progress(min(pixels, max(0, beats_out - 2 * HEADER) * 8)))
+    run = simulate(
+        program,
+        np.concatenate([rows_of(load_packet(config, model)), rows_of(np.concatenate(packets))]),
+        expected,
+        patience(config, idle, backpressure),
+        seed,
+        idle,
+        backpressure,
+        lambda cycles, beats_in, beats_out: progress and progress(min(pixels, max(0, beats_out - 2 * HEADER) * 8)),
+    )
     if not run.complete:
-        raise Mismatch(f"no beat has moved for the last {patience(config, idle, backpressure)} of {run.cycles} cycles; {len(run.data)} of {expected} beats came")
+        raise Mismatch(
+            f"no beat has moved for the last {patience(config, idle, backpressure)} of {run.cycles} cycles; {len(run.data)} of {expected} beats came"
+        )
     check_beats(run, expected)
     _check_pixels(parse_answers(run.data[HEADER:]), places, golden_y)
     cycles = int(run.cycle[-1] - run.cycle[HEADER - 1])  # from the answer to the parameters to the last pixel
-    return {"tiles": len(places), "cycles": cycles, "cycles_per_pixel": cycles / pixels, "cycles_per_second": run.cycles / run.seconds}
+    return {
+        "tiles": len(places),
+        "cycles": cycles,
+        "cycles_per_pixel": cycles / pixels,
+        "cycles_per_second": run.cycles / run.seconds,
+    }
 
 
 def _tag(index):
@@ -131,24 +147,34 @@ def check_beats(run: Run, expected: int) -> None:
     for what, actual, right in (("TKEEP", run.keep, np.full(expected, 0xFF, np.uint64)), ("TLAST", run.last, last)):
         wrong = np.flatnonzero(actual != right)
         if len(wrong):
-            raise Mismatch(f"{what} of {len(wrong)} of {expected} beats is wrong, first of beat {wrong[0]}: expected {right[wrong[0]]}, actual {actual[wrong[0]]}")
+            raise Mismatch(
+                f"{what} of {len(wrong)} of {expected} beats is wrong, first of beat {wrong[0]}: expected {right[wrong[0]]}, actual {actual[wrong[0]]}"
+            )
 
 
 def _check_pixels(answers, places, expected):
     headers = [("tile", 0, _tag(index)) for index in range(len(places))]
     actual_headers = [(answer.command, answer.status, answer.tag) for answer in answers]
     if actual_headers != headers:
-        first = next((i for i, (a, e) in enumerate(zip(actual_headers, headers)) if a != e), min(len(answers), len(places)))
-        raise Mismatch(f"{len(answers)} answers to {len(places)} tiles; (command, status, tag) of answer {first}: {actual_headers[first:first + 1]}")
+        first = next(
+            (i for i, (a, e) in enumerate(zip(actual_headers, headers)) if a != e), min(len(answers), len(places))
+        )
+        raise Mismatch(
+            f"{len(answers)} answers to {len(places)} tiles; (command, status, tag) of answer {first}: {actual_headers[first : first + 1]}"
+        )
     actual = np.empty_like(expected)
     for place, answer in zip(places, answers, strict=True):
         if answer.pixels.shape != (place.height, place.width):
-            raise Mismatch(f"the answer to the tile at (y, x) = ({place.top}, {place.left}) has {answer.pixels.shape} pixels, expected {(place.height, place.width)}")
+            raise Mismatch(
+                f"the answer to the tile at (y, x) = ({place.top}, {place.left}) has {answer.pixels.shape} pixels, expected {(place.height, place.width)}"
+            )
         tiling.put(actual, place, answer.pixels)
     wrong = np.argwhere(actual != expected)
     if len(wrong):
         y, x = (int(i) for i in wrong[0])
-        raise Mismatch(f"{len(wrong)} of {expected.size} pixels differ, first at (y, x) = ({y}, {x}): expected {expected[y, x]}, actual {actual[y, x]}")
+        raise Mismatch(
+            f"{len(wrong)} of {expected.size} pixels differ, first at (y, x) = ({y}, {x}): expected {expected[y, x]}, actual {actual[y, x]}"
+        )
 
 
 @click.command()
@@ -156,11 +182,29 @@ def _check_pixels(answers, places, expected):
 @click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", type=click.Choice(list_boards()), default=DEFAULT_BOARD, show_default=True)
 @click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]), default="3", show_default=True)
-@click.option("--size", type=TileSize(), help="Take this much of the upscaled picture, from its centre.  [default: all]")
-@click.option("--tile", type=TileSize(), help="Cut it into tiles of this size.  [default: as few as the hardware takes]")
-@click.option("--idle", type=click.FloatRange(0, 0.99), default=0.0, show_default=True, help="Share of cycles in which no beat is offered.")
-@click.option("--backpressure", type=click.FloatRange(0, 0.99), default=0.0, show_default=True, help="Share of cycles in which no beat is taken.")
-@click.option("--seed", default=1, show_default=True, help="Of the registers' first values, the gaps and the backpressure.")
+@click.option(
+    "--size", type=TileSize(), help="Take this much of the upscaled picture, from its centre.  [default: all]"
+)
+@click.option(
+    "--tile", type=TileSize(), help="Cut it into tiles of this size.  [default: as few as the hardware takes]"
+)
+@click.option(
+    "--idle",
+    type=click.FloatRange(0, 0.99),
+    default=0.0,
+    show_default=True,
+    help="Share of cycles in which no beat is offered.",
+)
+@click.option(
+    "--backpressure",
+    type=click.FloatRange(0, 0.99),
+    default=0.0,
+    show_default=True,
+    help="Share of cycles in which no beat is taken.",
+)
+@click.option(
+    "--seed", default=1, show_default=True, help="Of the registers' first values, the gaps and the backpressure."
+)
 @report_user_errors
 def main(
     image: pathlib.Path,
@@ -180,11 +224,22 @@ def main(
     y = luma(image, model.upscale, size)
     print(f"{image}: {y.shape[1]}x{y.shape[0]} pixels x{upscale}, {network} on {board}", flush=True)
     program = build_harness(config, open_sources(config))
-    row = {"image": image.name, "network": network, "board": board, "upscale": model.upscale, "width": y.shape[1], "height": y.shape[0],
-           "idle": idle, "backpressure": backpressure, "seed": seed}
+    row = {
+        "image": image.name,
+        "network": network,
+        "board": board,
+        "upscale": model.upscale,
+        "width": y.shape[1],
+        "height": y.shape[0],
+        "idle": idle,
+        "backpressure": backpressure,
+        "seed": seed,
+    }
     with tqdm(total=y.size, unit="pixel", unit_scale=True, desc="rtlsim", dynamic_ncols=True) as bar:
         try:
-            row |= run_frame(config, model, y, program, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n))
+            row |= run_frame(
+                config, model, y, program, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n)
+            )
             bar.update(y.size - bar.n)
             complaint = None
         except Mismatch as error:
@@ -194,7 +249,13 @@ def main(
     if complaint:
         print(f"FAIL {complaint}\nagain: python -m sim.run.frame {' '.join(sys.argv[1:])}", file=sys.stderr)
         sys.exit(1)
-    print(table([row], ["width", "height", "tiles", "cycles", "cycles_per_pixel", "cycles_per_second", "bit_exact"], floatfmt=".6g"))
+    print(
+        table(
+            [row],
+            ["width", "height", "tiles", "cycles", "cycles_per_pixel", "cycles_per_second", "bit_exact"],
+            floatfmt=".6g",
+        )
+    )
     print(f"bit exact; written to {path}")
 
 

@@ -102,12 +102,29 @@ def _compile(folder, files, optimise):
     include = pathlib.Path(shutil.which("verilator", path=variables["PATH"])).resolve().parent.parent / "include"
     _call(["verilator", *VERILATE, "--Mdir", str(folder), *map(str, files)], variables)
     parts = sorted(folder.glob("Vsrcnn_top*.cpp"))
-    units = {"fast": [part for part in parts if "Slow" not in part.name] + [BENCH],
-             "slow": [part for part in parts if "Slow" in part.name] + [include / name for name in RUNTIME]}
+    units = {
+        "fast": [part for part in parts if "Slow" not in part.name] + [BENCH],
+        "slow": [part for part in parts if "Slow" in part.name] + [include / name for name in RUNTIME],
+    }
     for (name, sources), level in zip(units.items(), (optimise, "-O1")):
         unit = folder / f"{name}.cc"
         unit.write_text("".join(f'#include "{source}"\n' for source in sources))
-        _call([*COMPILE, level, "-I", str(folder), "-I", str(include), "-I", str(include / "vltstd"), str(unit), "-o", str(folder / f"{name}.o")], variables)
+        _call(
+            [
+                *COMPILE,
+                level,
+                "-I",
+                str(folder),
+                "-I",
+                str(include),
+                "-I",
+                str(include / "vltstd"),
+                str(unit),
+                "-o",
+                str(folder / f"{name}.o"),
+            ],
+            variables,
+        )
     program = folder / "frame"
     _call(["g++", "-pthread", str(folder / "fast.o"), str(folder / "slow.o"), "-o", str(program)], variables)
     return program
@@ -117,7 +134,9 @@ def _call(command, variables):
     result = subprocess.run(command, env=variables, capture_output=True, text=True)
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if "rror" in line] or result.stderr.splitlines()
-        raise UserError(f"{command[0]} refuses the simulation: {lines[0] if lines else 'no message'}; correct the Verilog or the bench and run it again")
+        raise UserError(
+            f"{command[0]} refuses the simulation: {lines[0] if lines else 'no message'}; correct the Verilog or the bench and run it again"
+        )
 
 
 def simulate(
@@ -164,6 +183,8 @@ def simulate(
                 if words[0] == "progress" and progress is not None:
                     progress(*map(int, words[1:]))
         if process.returncode not in (0, STUCK):
-            raise UserError(f"the simulation ended with exit code {process.returncode}; please report it with the picture and the seed")
+            raise UserError(
+                f"the simulation ended with exit code {process.returncode}; please report it with the picture and the seed"
+            )
         beats = np.fromfile(taken, np.uint64).reshape(-1, 4)
     return Run(*beats.T, cycles=int(words[1]), seconds=float(words[2]), complete=process.returncode == 0)

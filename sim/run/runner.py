@@ -62,7 +62,10 @@ def vitis_sources(config: Config) -> tuple[list[pathlib.Path], str]:
     """Return (files, "") of the Verilog that Vitis HLS exported for this configuration, or ([], why not)."""
     files = exported_verilog(config)
     if not files:
-        return [], f"Vitis HLS has not exported {config.name} as it is now (looked for in {build_folder(config)}); run `make hls` with its NETWORK= and BOARD="
+        return (
+            [],
+            f"Vitis HLS has not exported {config.name} as it is now (looked for in {build_folder(config)}); run `make hls` with its NETWORK= and BOARD=",
+        )
     wrapper = build_folder(config) / "srcnn_sim.sv"
     wrapper.write_text(VITIS_TOP)
     return [*files, wrapper], ""
@@ -102,30 +105,57 @@ def run(
             public = folder / "public.vlt"
             if not public.is_file():
                 public.write_text(PUBLIC.format(top=toplevel))
-            simulator.build(sources=[VerilatorControlFile(public), *files], hdl_toplevel=toplevel, build_dir=folder,
-                            build_args=BUILD_ARGS, waves=waves, log_file=folder / "build.log")  # make: up to date stays as it is
+            simulator.build(
+                sources=[VerilatorControlFile(public), *files],
+                hdl_toplevel=toplevel,
+                build_dir=folder,
+                build_args=BUILD_ARGS,
+                waves=waves,
+                log_file=folder / "build.log",
+            )  # make: up to date stays as it is
         log, results = folder / f"{test}-{seed}.log", folder / f"{test}-{seed}.xml"
-        variables = {"SIM_NETWORK": options["network"], "SIM_BOARD": options["board"], "SIM_SEED": str(seed), "SIM_AGAIN": again,
-                     "COCOTB_RANDOM_SEED": str(seed), "PYTHONWARNINGS": "ignore::DeprecationWarning", **extra}
+        variables = {
+            "SIM_NETWORK": options["network"],
+            "SIM_BOARD": options["board"],
+            "SIM_SEED": str(seed),
+            "SIM_AGAIN": again,
+            "COCOTB_RANDOM_SEED": str(seed),
+            "PYTHONWARNINGS": "ignore::DeprecationWarning",
+            **extra,
+        }
         print(f"{top}: {bench}.{test}, seed {seed}, log {log}")
         try:
-            simulator.test(hdl_toplevel=toplevel, test_module=bench, test_filter=rf"\.{test}(/|$)", build_dir=folder, test_dir=folder,
-                           results_xml=str(results), log_file=log, extra_env=variables, waves=waves, seed=seed)
+            simulator.test(
+                hdl_toplevel=toplevel,
+                test_module=bench,
+                test_filter=rf"\.{test}(/|$)",
+                build_dir=folder,
+                test_dir=folder,
+                results_xml=str(results),
+                log_file=log,
+                extra_env=variables,
+                waves=waves,
+                seed=seed,
+            )
         except (RuntimeError, SystemExit) as error:  # the simulator's exit code: the results tell more
             print(error)
     count, failed = get_results(results) if results.is_file() else (0, 0)
     text = log.read_text() if log.is_file() else ""
     reasons = re.findall(r"^\s*(?:AssertionError|\w*Error|\w*Exception): .*", text, re.M)
     assert count, f"no test ran: {text[-2000:]}"
-    assert not failed, (f"{failed} of {count} failed: {' | '.join(r.strip() for r in reasons[:3]) or text[-1500:]}\n"
-                        f"again: {again}; WAVES=1 leaves a waveform; log: {log}")
+    assert not failed, (
+        f"{failed} of {count} failed: {' | '.join(r.strip() for r in reasons[:3]) or text[-1500:]}\n"
+        f"again: {again}; WAVES=1 leaves a waveform; log: {log}"
+    )
 
 
 @contextlib.contextmanager
 def _environment(values):
     """Set os.environ for the runner, which passes it on to make, Verilator and the simulation."""
     before = dict(os.environ)
-    path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), values["PATH"]])  # Verilator's makefiles call `python`
+    path = os.pathsep.join(
+        [str(pathlib.Path(sys.executable).parent), values["PATH"]]
+    )  # Verilator's makefiles call `python`
     os.environ.update(values, PATH=path)
     sys.path.insert(0, str(ROOT))
     try:

@@ -19,8 +19,14 @@ Buffer = pynq.buffer.PynqBuffer
 CHANNEL = pynq.lib.dma._SDMAChannel
 # What the driver's expressions are in PYNQ.
 OBJECTS = {
-    "host/board/driver.py": {"pynq": pynq, "self._overlay": pynq.Overlay, "self._dma": pynq.lib.dma.DMA,
-                       "self._send": CHANNEL, "self._recv": CHANNEL, "channel": CHANNEL},
+    "host/board/driver.py": {
+        "pynq": pynq,
+        "self._overlay": pynq.Overlay,
+        "self._dma": pynq.lib.dma.DMA,
+        "self._send": CHANNEL,
+        "self._recv": CHANNEL,
+        "channel": CHANNEL,
+    },
     "host/board/buffers.py": {"self.tx": Buffer, "self.rx": Buffer, "buffer": Buffer, "old": Buffer},
 }
 
@@ -44,7 +50,13 @@ def instance_attributes(kind):
     for base in kind.__mro__ if inspect.isclass(kind) else ():
         if base.__module__.startswith("pynq"):
             for node in ast.walk(ast.parse(inspect.getsource(base))):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+                targets = (
+                    node.targets
+                    if isinstance(node, ast.Assign)
+                    else [node.target]
+                    if isinstance(node, ast.AnnAssign)
+                    else []
+                )
                 names |= {t.attr for t in targets if isinstance(t, ast.Attribute) and ast.unparse(t.value) == "self"}
     return names
 
@@ -54,7 +66,11 @@ USES = uses()
 
 def test_every_expression_is_used():
     for file, objects in OBJECTS.items():
-        names = {ast.unparse(node) for node in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(node, (ast.Name, ast.Attribute))}
+        names = {
+            ast.unparse(node)
+            for node in ast.walk(ast.parse((ROOT / file).read_text()))
+            if isinstance(node, (ast.Name, ast.Attribute))
+        }
         assert set(objects) <= names, f"the table of {file} is out of date"
     assert len({(id(kind), name) for _, _, kind, name, _ in USES}) > 15
 
@@ -74,15 +90,30 @@ def test_no_object_has_another_name(file):
         for n in ast.walk(value):
             harmless |= {id(a) for a in n.args} if isinstance(n, ast.Call) else set()
             harmless |= {id(c) for c in (n.left, *n.comparators)} if isinstance(n, ast.Compare) else set()
-            harmless |= {id(m) for m in ast.walk(n.iter)} if isinstance(n, ast.comprehension) else set()  # looked at on its own
-        handed_on = [ast.unparse(n) for n in ast.walk(value) if isinstance(n, (ast.Name, ast.Attribute)) and isinstance(n.ctx, ast.Load)
-                     and ast.unparse(n) in objects and id(n) not in harmless]
-        names = {ast.unparse(n) for target in targets for n in ast.walk(target) if isinstance(n, (ast.Name, ast.Attribute))}
-        assert not handed_on or names & set(objects), f"{file}: {', '.join(handed_on)} is handed on to {', '.join(sorted(names))}"
+            harmless |= (
+                {id(m) for m in ast.walk(n.iter)} if isinstance(n, ast.comprehension) else set()
+            )  # looked at on its own
+        handed_on = [
+            ast.unparse(n)
+            for n in ast.walk(value)
+            if isinstance(n, (ast.Name, ast.Attribute))
+            and isinstance(n.ctx, ast.Load)
+            and ast.unparse(n) in objects
+            and id(n) not in harmless
+        ]
+        names = {
+            ast.unparse(n) for target in targets for n in ast.walk(target) if isinstance(n, (ast.Name, ast.Attribute))
+        }
+        assert not handed_on or names & set(objects), (
+            f"{file}: {', '.join(handed_on)} is handed on to {', '.join(sorted(names))}"
+        )
 
 
-@pytest.mark.parametrize("owner, kind, name", sorted({(owner, kind, name) for _, owner, kind, name, _ in USES}, key=lambda use: (use[0], use[2])),
-                         ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    "owner, kind, name",
+    sorted({(owner, kind, name) for _, owner, kind, name, _ in USES}, key=lambda use: (use[0], use[2])),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_attribute_exists(owner, kind, name):
     assert hasattr(kind, name) or name in instance_attributes(kind), f"{kind} has no {name}"
 
@@ -93,13 +124,19 @@ def test_call_fits_the_signature(use):
     function = getattr(kind, name)
     own = [] if kind is pynq else [None]  # self
     inspect.signature(function.__init__ if inspect.isclass(function) else function).bind(
-        *([None] if inspect.isclass(function) else own), *call.args, **{keyword.arg: keyword.value for keyword in call.keywords})
+        *([None] if inspect.isclass(function) else own),
+        *call.args,
+        **{keyword.arg: keyword.value for keyword in call.keywords},
+    )
 
 
 def test_allocate_fits_the_signature():
     """`pynq.allocate` hands what it does not know on to the device's memory."""
-    calls = [node for node in ast.walk(ast.parse((ROOT / "host/board/buffers.py").read_text()))
-             if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._allocate"]
+    calls = [
+        node
+        for node in ast.walk(ast.parse((ROOT / "host/board/buffers.py").read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self._allocate"
+    ]
     assert calls
     for call in calls:
         keywords = {keyword.arg: keyword.value for keyword in call.keywords}
@@ -112,7 +149,9 @@ def test_the_parser_finds_the_dma(tmp_path, board, address, bits):
     """PYNQ's own metadata parser on our handoff file, for both processors."""
     config = load_config("srcnn915", board)
     folder = handoff.write_overlay(tmp_path / board, config)
-    parser = pynq.pl_server.embedded_device.RuntimeMetadataParser(pynq.pl_server.embedded_device.Metadata(input=pathlib.Path(folder / "srcnn.hwh")))
+    parser = pynq.pl_server.embedded_device.RuntimeMetadataParser(
+        pynq.pl_server.embedded_device.Metadata(input=pathlib.Path(folder / "srcnn.hwh"))
+    )
     assert parser.family_ps == handoff.processor(config)["kind"]
     dma = parser.ip_dict[handoff.DMA]
     assert dma["type"] in pynq.lib.dma.DMA.bindto and dma["phys_addr"] == address

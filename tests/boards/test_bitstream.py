@@ -23,7 +23,9 @@ from tests.stand_ins.vivado.build import run_build, write_sources
 from tests.stand_ins.vivado.recorder import COMMANDS, timing_report
 from tests.stand_ins.vivado.tcl import interpreter, split_list, tcl_list
 
-pytestmark = pytest.mark.skipif(interpreter() is None, reason="no Tcl interpreter: neither tclsh (Debian package tcl) nor Python's tkinter is here")
+pytestmark = pytest.mark.skipif(
+    interpreter() is None, reason="no Tcl interpreter: neither tclsh (Debian package tcl) nor Python's tkinter is here"
+)
 BOARDS = list_boards()
 
 
@@ -65,23 +67,37 @@ def test_an_overlay_that_the_host_takes(vivado, board, rtl):
     assert folder == build.OVERLAYS / board and timing["wns_ns"] == 0.213
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "srcnn.bit", "srcnn.hwh"]
     found = read_manifest(folder)
-    assert found == {"network": "srcnn915", "board": board, "config_id": config.config_id, "dma": "axi_dma_0", "bit": folder / "srcnn.bit"}
+    assert found == {
+        "network": "srcnn915",
+        "board": board,
+        "config_id": config.config_id,
+        "dma": "axi_dma_0",
+        "bit": folder / "srcnn.bit",
+    }
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["part"] == config.part and manifest["clock_mhz"] == config.clock_mhz and manifest["rtl"] == rtl
     assert manifest["tools"]["vivado"] == "2024.1" and ("vitis" in manifest["tools"]) == (rtl == "vitis")
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", manifest["git_revision"])
     assert manifest["files"]["srcnn.hwh"] == hashlib.sha256((folder / "srcnn.hwh").read_bytes()).hexdigest()
     # the reset has the polarity of the kernel's pin
-    ports = {port.get("NAME"): port.get("SIGNAME") for port in modules(folder / "srcnn.hwh")["srcnn_top_0"].iter("PORT")}
-    assert ports == ({"clk": "clk_wiz_0_clk_out1", "rst": "proc_sys_reset_0_peripheral_reset"} if rtl == "open" else
-                     {"ap_clk": "clk_wiz_0_clk_out1", "ap_rst_n": "proc_sys_reset_0_peripheral_aresetn"})
+    ports = {
+        port.get("NAME"): port.get("SIGNAME") for port in modules(folder / "srcnn.hwh")["srcnn_top_0"].iter("PORT")
+    }
+    assert ports == (
+        {"clk": "clk_wiz_0_clk_out1", "rst": "proc_sys_reset_0_peripheral_reset"}
+        if rtl == "open"
+        else {"ap_clk": "clk_wiz_0_clk_out1", "ap_rst_n": "proc_sys_reset_0_peripheral_aresetn"}
+    )
 
 
-@pytest.mark.parametrize("slack, words", [
-    ("-0.412 0.024 2.225", r"timing is not met: setup by 0\.412 ns at 17 of 18604 endpoints; lower clock_mhz"),
-    ("0.1 -0.031 2.2", r"timing is not met: hold by 0\.031 ns"),
-    ("0.1 0.02 -0.5", r"timing is not met: pulse width by 0\.500 ns"),
-])
+@pytest.mark.parametrize(
+    "slack, words",
+    [
+        ("-0.412 0.024 2.225", r"timing is not met: setup by 0\.412 ns at 17 of 18604 endpoints; lower clock_mhz"),
+        ("0.1 -0.031 2.2", r"timing is not met: hold by 0\.031 ns"),
+        ("0.1 0.02 -0.5", r"timing is not met: pulse width by 0\.500 ns"),
+    ],
+)
 def test_negative_slack_fails_the_build_and_keeps_what_was_there(vivado, monkeypatch, slack, words):
     config = load_config("srcnn915", "pynq_z2")
     folder, _ = build.build_bitstream(config, "open")
@@ -113,13 +129,16 @@ def test_a_copy_that_fails_keeps_the_old_overlay(vivado, monkeypatch, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-@pytest.mark.parametrize("before, after, words", [
-    ('VALUE="26"', 'VALUE="14"', "c_sg_length_width is 14, not 26"),
-    ('"axi_dma_0"', '"dma"', "lacks axi_dma_0 and an address of axi_dma_0"),
-    ('"srcnn_top_0"', '"kernel"', "lacks srcnn_top_0"),
-    ('BUSNAME="axi_dma_0_M_AXIS_MM2S"', 'BUSNAME="elsewhere"', "share 1 streams"),
-    ("<EDKSYSTEM>", "<EDKSYSTEM", "cannot be read"),
-])
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        ('VALUE="26"', 'VALUE="14"', "c_sg_length_width is 14, not 26"),
+        ('"axi_dma_0"', '"dma"', "lacks axi_dma_0 and an address of axi_dma_0"),
+        ('"srcnn_top_0"', '"kernel"', "lacks srcnn_top_0"),
+        ('BUSNAME="axi_dma_0_M_AXIS_MM2S"', 'BUSNAME="elsewhere"', "share 1 streams"),
+        ("<EDKSYSTEM>", "<EDKSYSTEM", "cannot be read"),
+    ],
+)
 def test_a_handoff_file_that_the_host_cannot_use_is_refused(vivado, before, after, words):
     folder, _ = build.build_bitstream(load_config("srcnn915", "kv260"), "open")
     path = folder / "srcnn.hwh"
@@ -132,12 +151,15 @@ def test_a_handoff_file_that_the_host_cannot_use_is_refused(vivado, before, afte
         build.check_handoff(path)
 
 
-@pytest.mark.parametrize("text, words", [
-    (timing_report().replace("0.213", "   NA", 1), "names no slack"),
-    (timing_report().replace("Design Timing Summary", "Summary"), "no timing summary that is known"),
-    ("", "no timing summary that is known"),
-    (timing_report().replace("18604", "    0"), "no timed endpoint"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (timing_report().replace("0.213", "   NA", 1), "names no slack"),
+        (timing_report().replace("Design Timing Summary", "Summary"), "no timing summary that is known"),
+        ("", "no timing summary that is known"),
+        (timing_report().replace("18604", "    0"), "no timed endpoint"),
+    ],
+)
 def test_timing_reports_that_say_nothing_are_refused(tmp_path, text, words):
     report = tmp_path / "timing.rpt"
     report.write_text(text)
@@ -147,13 +169,24 @@ def test_timing_reports_that_say_nothing_are_refused(tmp_path, text, words):
     assert build.check_timing(report)["whs_ns"] == 0.024
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ([], "vivado was not found; install AMD Vivado 2023.2 or newer (its free edition takes both boards) and source its settings64.sh"),
-    (["--board", "zcu104"], "there is no board 'zcu104'"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            [],
+            "vivado was not found; install AMD Vivado 2023.2 or newer (its free edition takes both boards) and source its settings64.sh",
+        ),
+        (["--board", "zcu104"], "there is no board 'zcu104'"),
+    ],
+)
 def test_without_vivado_one_sentence_says_what_is_missing(tmp_path, arguments, words):
-    end = subprocess.run([sys.executable, "-m", "bitstreams.build", *arguments], cwd=ROOT, env=dict(os.environ, PATH=str(tmp_path)),
-                         capture_output=True, text=True)
+    end = subprocess.run(
+        [sys.executable, "-m", "bitstreams.build", *arguments],
+        cwd=ROOT,
+        env=dict(os.environ, PATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+    )
     assert end.returncode == 2 and end.stdout == "" and end.stderr.count("\n") == 1
     assert end.stderr.startswith("error: ") and words in end.stderr
 
@@ -161,7 +194,10 @@ def test_without_vivado_one_sentence_says_what_is_missing(tmp_path, arguments, w
 def test_vivado_alone_is_told_of_the_open_route(vivado, tmp_path, monkeypatch):
     for name in ("v++", "vitis-run"):
         (tmp_path / "bin" / name).unlink()
-    with pytest.raises(UserError, match=r"v\+\+ and vitis-run were not found; install AMD Vitis .*or choose RTL=open, which needs Vivado alone"):
+    with pytest.raises(
+        UserError,
+        match=r"v\+\+ and vitis-run were not found; install AMD Vitis .*or choose RTL=open, which needs Vivado alone",
+    ):
         build.build_bitstream(load_config(), "vitis")
 
 
@@ -190,77 +226,160 @@ def test_both_interpreters_record_the_same(tmp_path, sources, repository, monkey
 DESIGN, PYNQ, KV260, BUILD = "block_design.tcl", "boards/pynq_z2.tcl", "boards/kv260.tcl", "build.tcl"
 
 
-@pytest.mark.parametrize("name, before, after, words", [
-    # commands, options, arguments, files
-    (DESIGN, "validate_bd_design", "validate_bd_desing", 'invalid command name "validate_bd_desing"'),
-    (DESIGN, "    validate_bd_design", "    exec true", 'invalid command name "exec"'),
-    (DESIGN, "assign_bd_address -offset", "assign_bd_address -at", "assign_bd_address: unknown option -at"),
-    (BUILD, "wait_on_run synth_1", "wait_on_run", "wait_on_run: 0 arguments where 1 to 1 are taken"),
-    (BUILD, "write_bitstream -force $output/srcnn.bit", "write_bitstream -force", "write_bitstream: 0 arguments"),
-    (BUILD, "create_project -force -part $part", "create_project -force -part", "there is no part"),
-    (BUILD, "$here/srcnn_axi.v", "$here/srcnn_axis.v", "add_files: there is no file .*srcnn_axis.v"),
-    (BUILD, "$here/block_design.tcl", "$here/design.tcl", "couldn't read file .*design.tcl"),
-    (BUILD, "[concat $sources ", "[concat ", "no file of the project has the module srcnn_top"),
-    (BUILD, "set_property top srcnn_wrapper", "set_property top srcnn_top_wrapper", "there is no module srcnn_top_wrapper"),
-    (BUILD, "hw_handoff/srcnn.hwh", "srcnn.hwh", "error copying .*srcnn.hwh"),
-    (BUILD, "open_run impl_1\n", "", "reports need the opened implementation"),
-    (BUILD, "launch_runs synth_1 -jobs $jobs\nwait_on_run synth_1\ncheck_run synth_1\n", "", "synth_1 has not finished"),
-    # cells and their parameters
-    (DESIGN, "axi_dma_0 axi_dma [", "axi_dma_0 axi_dmas [", "0 IP of the name axi_dmas"),
-    (DESIGN, "CONFIG.c_sg_length_width {26}", "CONFIG.c_sg_length_width {27}", "c_sg_length_width of axi_dma_0 does not take '27'"),
-    (DESIGN, "CONFIG.c_include_sg", "CONFIG.c_includes_sg", "axi_dma has no parameter c_includes_sg"),
-    (PYNQ, "{MT41J256M16 RE-125} ", "{MT41J256M16 RE-125} {x} ", "-dict lacks a value"),
-    (PYNQ, "CONFIG.PCW_USE_S_AXI_HP0 {1}", "CONFIG.PCW_USE_S_AXI_HP0 {0}", "nothing is like processing_system7_0/S_AXI_HP0"),
-    (DESIGN, "-reference srcnn_axi", "-reference srcnn_top", "has to be Verilog"),
-    # pins and interfaces
-    (DESIGN, "axi_dma_0/axi_resetn", "axi_dma_0/aresetn", "nothing is like axi_dma_0/aresetn"),
-    (DESIGN, "axi_control/aresetn", "axi_ctrl/aresetn", "nothing is like axi_ctrl/aresetn"),
-    (DESIGN, "    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_S2MM] [get_bd_intf_pins axi_memory/S01_AXI]\n", "",
-     "/axi_dma_0/M_AXI_S2MM is not connected; /axi_memory/S01_AXI is not connected"),
-    (DESIGN, "axi_memory/S01_AXI", "axi_memory/S00_AXI", "/axi_memory/S00_AXI is connected already"),
-    (DESIGN, "[kernel_stream $kernel Slave]", "[kernel_stream $kernel Master]", "does not fit /srcnn_top_0/m_axis"),
-    (DESIGN, "[get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [get_bd_intf_pins axi_memory/S00_AXI]",
-     "[get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [kernel_stream $kernel Slave]", r"\(Master aximm\) does not fit .* \(Slave axis\)"),
-    (DESIGN, "CONFIG.c_m_axis_mm2s_tdata_width {64}", "CONFIG.c_m_axis_mm2s_tdata_width {32}", "has 32 bits, /srcnn_top_0/s_axis 64"),
-    (DESIGN, "CONFIG.NUM_SI {2}", "CONFIG.NUM_SI {3}", "/axi_memory/S02_AXI is not connected"),
-    # clocks and resets
-    (DESIGN, "[get_bd_pins $memory_clock] \\", "\\", "/processing_system7_0/S_AXI_HP0_ACLK is not driven"),
-    (DESIGN, "connect_bd_net [get_bd_pins $clock] [get_bd_pins clk_wiz_0/clk_in1]",
-     "connect_bd_net [get_bd_pins $clock] [get_bd_pins clk_wiz_0/clk_in1] [get_bd_pins $memory_clock]", "/processing_system7_0/S_AXI_HP0_ACLK.* has 2 drivers"),
-    (DESIGN, "proc_sys_reset_0/peripheral_reset]", "proc_sys_reset_0/peripheral_aresetn]", "is ACTIVE_LOW, /srcnn_top_0/rst ACTIVE_HIGH"),
-    (DESIGN, "    connect_bd_net [get_bd_pins clk_wiz_0/locked] [get_bd_pins proc_sys_reset_0/dcm_locked]\n", "", "dcm_locked is not driven"),
-    (DESIGN, "[get_bd_pins clk_wiz_0/locked]", "[get_bd_pins clk_wiz_0/clk_out1]", r"\(clk\) cannot drive /proc_sys_reset_0/dcm_locked"),
-    (DESIGN, "CONFIG.RESET_TYPE {ACTIVE_LOW}", "CONFIG.RESET_TYPE {ACTIVE_HIGH}", "nothing is like clk_wiz_0/resetn"),
-    (DESIGN, "axi_control/aclk]", "axi_control/aclk1]", "nothing is like axi_control/aclk1"),
-    # addresses
-    (DESIGN, "-offset $control_offset", "-offset 0x40400100", "cannot lie at 0x40400100"),
-    (DESIGN, "{Data_MM2S Data_S2MM}", "{Data_MM2S}", "S_AXI_HP0/HP0_DDR_LOWOCM has no address in /axi_dma_0/Data_S2MM"),
-    (PYNQ, "ddr {HP0_DDR_LOWOCM}", "ddr {HP0_DDR_LOW}", "nothing is like processing_system7_0/S_AXI_HP0/HP0_DDR_LOW"),
-    (PYNQ, "not_ddr {}", "not_ddr {HP0_DDR_LOWOCM}", "assigned|excluded"),
-    (PYNQ, "ddr {HP0_DDR_LOWOCM} \\\n        not_ddr {}", "ddr {} \\\n        not_ddr {HP0_DDR_LOWOCM}",
-     "/axi_dma_0/Data_MM2S sees nothing"),
-    (DESIGN, "    validate_bd_design\n", "", "not validated and saved"),
-    # the wrapper's attributes
-    ("srcnn_axi.v", "ASSOCIATED_BUSIF s_axis:m_axis, ", "", "stream s_axis of srcnn_axi belongs to 0 clocks"),
-    ("srcnn_axi.v", "POLARITY ACTIVE_HIGH", "", "the kernel's reset is ACTIVE_LOW, not ACTIVE_HIGH"),
-    ("srcnn_axi.v", ", ASSOCIATED_RESET rst", "", "clock clk of srcnn_axi has no reset"),
-    ("srcnn_axi.v", '    (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 m_axis TLAST" *)\n', "",
-     "m_axis_tlast of srcnn_axi belongs to no interface"),
-])
+@pytest.mark.parametrize(
+    "name, before, after, words",
+    [
+        # commands, options, arguments, files
+        (DESIGN, "validate_bd_design", "validate_bd_desing", 'invalid command name "validate_bd_desing"'),
+        (DESIGN, "    validate_bd_design", "    exec true", 'invalid command name "exec"'),
+        (DESIGN, "assign_bd_address -offset", "assign_bd_address -at", "assign_bd_address: unknown option -at"),
+        (BUILD, "wait_on_run synth_1", "wait_on_run", "wait_on_run: 0 arguments where 1 to 1 are taken"),
+        (BUILD, "write_bitstream -force $output/srcnn.bit", "write_bitstream -force", "write_bitstream: 0 arguments"),
+        (BUILD, "create_project -force -part $part", "create_project -force -part", "there is no part"),
+        (BUILD, "$here/srcnn_axi.v", "$here/srcnn_axis.v", "add_files: there is no file .*srcnn_axis.v"),
+        (BUILD, "$here/block_design.tcl", "$here/design.tcl", "couldn't read file .*design.tcl"),
+        (BUILD, "[concat $sources ", "[concat ", "no file of the project has the module srcnn_top"),
+        (
+            BUILD,
+            "set_property top srcnn_wrapper",
+            "set_property top srcnn_top_wrapper",
+            "there is no module srcnn_top_wrapper",
+        ),
+        (BUILD, "hw_handoff/srcnn.hwh", "srcnn.hwh", "error copying .*srcnn.hwh"),
+        (BUILD, "open_run impl_1\n", "", "reports need the opened implementation"),
+        (
+            BUILD,
+            "launch_runs synth_1 -jobs $jobs\nwait_on_run synth_1\ncheck_run synth_1\n",
+            "",
+            "synth_1 has not finished",
+        ),
+        # cells and their parameters
+        (DESIGN, "axi_dma_0 axi_dma [", "axi_dma_0 axi_dmas [", "0 IP of the name axi_dmas"),
+        (
+            DESIGN,
+            "CONFIG.c_sg_length_width {26}",
+            "CONFIG.c_sg_length_width {27}",
+            "c_sg_length_width of axi_dma_0 does not take '27'",
+        ),
+        (DESIGN, "CONFIG.c_include_sg", "CONFIG.c_includes_sg", "axi_dma has no parameter c_includes_sg"),
+        (PYNQ, "{MT41J256M16 RE-125} ", "{MT41J256M16 RE-125} {x} ", "-dict lacks a value"),
+        (
+            PYNQ,
+            "CONFIG.PCW_USE_S_AXI_HP0 {1}",
+            "CONFIG.PCW_USE_S_AXI_HP0 {0}",
+            "nothing is like processing_system7_0/S_AXI_HP0",
+        ),
+        (DESIGN, "-reference srcnn_axi", "-reference srcnn_top", "has to be Verilog"),
+        # pins and interfaces
+        (DESIGN, "axi_dma_0/axi_resetn", "axi_dma_0/aresetn", "nothing is like axi_dma_0/aresetn"),
+        (DESIGN, "axi_control/aresetn", "axi_ctrl/aresetn", "nothing is like axi_ctrl/aresetn"),
+        (
+            DESIGN,
+            "    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_S2MM] [get_bd_intf_pins axi_memory/S01_AXI]\n",
+            "",
+            "/axi_dma_0/M_AXI_S2MM is not connected; /axi_memory/S01_AXI is not connected",
+        ),
+        (DESIGN, "axi_memory/S01_AXI", "axi_memory/S00_AXI", "/axi_memory/S00_AXI is connected already"),
+        (DESIGN, "[kernel_stream $kernel Slave]", "[kernel_stream $kernel Master]", "does not fit /srcnn_top_0/m_axis"),
+        (
+            DESIGN,
+            "[get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [get_bd_intf_pins axi_memory/S00_AXI]",
+            "[get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [kernel_stream $kernel Slave]",
+            r"\(Master aximm\) does not fit .* \(Slave axis\)",
+        ),
+        (
+            DESIGN,
+            "CONFIG.c_m_axis_mm2s_tdata_width {64}",
+            "CONFIG.c_m_axis_mm2s_tdata_width {32}",
+            "has 32 bits, /srcnn_top_0/s_axis 64",
+        ),
+        (DESIGN, "CONFIG.NUM_SI {2}", "CONFIG.NUM_SI {3}", "/axi_memory/S02_AXI is not connected"),
+        # clocks and resets
+        (DESIGN, "[get_bd_pins $memory_clock] \\", "\\", "/processing_system7_0/S_AXI_HP0_ACLK is not driven"),
+        (
+            DESIGN,
+            "connect_bd_net [get_bd_pins $clock] [get_bd_pins clk_wiz_0/clk_in1]",
+            "connect_bd_net [get_bd_pins $clock] [get_bd_pins clk_wiz_0/clk_in1] [get_bd_pins $memory_clock]",
+            "/processing_system7_0/S_AXI_HP0_ACLK.* has 2 drivers",
+        ),
+        (
+            DESIGN,
+            "proc_sys_reset_0/peripheral_reset]",
+            "proc_sys_reset_0/peripheral_aresetn]",
+            "is ACTIVE_LOW, /srcnn_top_0/rst ACTIVE_HIGH",
+        ),
+        (
+            DESIGN,
+            "    connect_bd_net [get_bd_pins clk_wiz_0/locked] [get_bd_pins proc_sys_reset_0/dcm_locked]\n",
+            "",
+            "dcm_locked is not driven",
+        ),
+        (
+            DESIGN,
+            "[get_bd_pins clk_wiz_0/locked]",
+            "[get_bd_pins clk_wiz_0/clk_out1]",
+            r"\(clk\) cannot drive /proc_sys_reset_0/dcm_locked",
+        ),
+        (
+            DESIGN,
+            "CONFIG.RESET_TYPE {ACTIVE_LOW}",
+            "CONFIG.RESET_TYPE {ACTIVE_HIGH}",
+            "nothing is like clk_wiz_0/resetn",
+        ),
+        (DESIGN, "axi_control/aclk]", "axi_control/aclk1]", "nothing is like axi_control/aclk1"),
+        # addresses
+        (DESIGN, "-offset $control_offset", "-offset 0x40400100", "cannot lie at 0x40400100"),
+        (
+            DESIGN,
+            "{Data_MM2S Data_S2MM}",
+            "{Data_MM2S}",
+            "S_AXI_HP0/HP0_DDR_LOWOCM has no address in /axi_dma_0/Data_S2MM",
+        ),
+        (
+            PYNQ,
+            "ddr {HP0_DDR_LOWOCM}",
+            "ddr {HP0_DDR_LOW}",
+            "nothing is like processing_system7_0/S_AXI_HP0/HP0_DDR_LOW",
+        ),
+        (PYNQ, "not_ddr {}", "not_ddr {HP0_DDR_LOWOCM}", "assigned|excluded"),
+        (
+            PYNQ,
+            "ddr {HP0_DDR_LOWOCM} \\\n        not_ddr {}",
+            "ddr {} \\\n        not_ddr {HP0_DDR_LOWOCM}",
+            "/axi_dma_0/Data_MM2S sees nothing",
+        ),
+        (DESIGN, "    validate_bd_design\n", "", "not validated and saved"),
+        # the wrapper's attributes
+        ("srcnn_axi.v", "ASSOCIATED_BUSIF s_axis:m_axis, ", "", "stream s_axis of srcnn_axi belongs to 0 clocks"),
+        ("srcnn_axi.v", "POLARITY ACTIVE_HIGH", "", "the kernel's reset is ACTIVE_LOW, not ACTIVE_HIGH"),
+        ("srcnn_axi.v", ", ASSOCIATED_RESET rst", "", "clock clk of srcnn_axi has no reset"),
+        (
+            "srcnn_axi.v",
+            '    (* X_INTERFACE_INFO = "xilinx.com:interface:axis:1.0 m_axis TLAST" *)\n',
+            "",
+            "m_axis_tlast of srcnn_axi belongs to no interface",
+        ),
+    ],
+)
 def test_broken_scripts_are_refused(tmp_path, sources, repository, name, before, after, words):
     _, error = run_build(tmp_path, sources, repository, changes=[(name, before, after)])
     assert re.search(words, error), error or "the script went through"
 
 
-@pytest.mark.parametrize("changes, words", [
-    ([(KV260, "address_bits 40", "address_bits 32")], "HP0_DDR_HIGH lies beyond the 32 address bits of axi_dma_0"),
-    ([(KV260, "CONFIG.PSU__USE__M_AXI_GP1 {0}", "CONFIG.PSU__USE__M_AXI_GP1 {1}")],
-     "M_AXI_HPM1_FPD is not connected.*maxihpm1_fpd_aclk is not driven"),
-    ([(KV260, " HP0_QSPI", "")], "HP0_QSPI has no address in /axi_dma_0/Data_MM2S"),
-    ([(KV260, "kv260_som:part0", "kv260_soms:part0")], "no board files of the KV260 SOM"),
-    ([(KV260, "return [lindex $found end]", 'return ""')], "no board preset without a board part"),
-    ([(KV260, "rule:zynq_ultra_ps_e", "rule:processing_system7")], "is not for /zynq_ultra_ps_e_0"),
-])
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ([(KV260, "address_bits 40", "address_bits 32")], "HP0_DDR_HIGH lies beyond the 32 address bits of axi_dma_0"),
+        (
+            [(KV260, "CONFIG.PSU__USE__M_AXI_GP1 {0}", "CONFIG.PSU__USE__M_AXI_GP1 {1}")],
+            "M_AXI_HPM1_FPD is not connected.*maxihpm1_fpd_aclk is not driven",
+        ),
+        ([(KV260, " HP0_QSPI", "")], "HP0_QSPI has no address in /axi_dma_0/Data_MM2S"),
+        ([(KV260, "kv260_som:part0", "kv260_soms:part0")], "no board files of the KV260 SOM"),
+        ([(KV260, "return [lindex $found end]", 'return ""')], "no board preset without a board part"),
+        ([(KV260, "rule:zynq_ultra_ps_e", "rule:processing_system7")], "is not for /zynq_ultra_ps_e_0"),
+    ],
+)
 def test_broken_scripts_of_the_other_board_are_refused(tmp_path, sources, repository, changes, words):
     _, error = run_build(tmp_path, sources, repository, "kv260", changes=changes)
     assert re.search(words, error), error or "the script went through"

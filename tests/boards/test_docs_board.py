@@ -8,13 +8,20 @@ import pytest
 from model.base.paths import ROOT
 
 DOCUMENT = (ROOT / "docs" / "on-the-board.md").read_text()
-QUOTED = [text for row in re.findall(r"^\| (.*?) \|", DOCUMENT, re.M) for text in re.findall(r"`([^`]+)`", row) if " " in text and "…" in text or "the " in text]
+QUOTED = [
+    text
+    for row in re.findall(r"^\| (.*?) \|", DOCUMENT, re.M)
+    for text in re.findall(r"`([^`]+)`", row)
+    if " " in text and "…" in text or "the " in text
+]
 
 
 def texts():
     """All string literals of the host, of packets and of picture files; where something is put in, "…"."""
     found = []
-    for file in sorted(file for folder in ("host", "hls/packets", "model/imaging") for file in (ROOT / folder).rglob("*.py")):
+    for file in sorted(
+        file for folder in ("host", "hls/packets", "model/imaging") for file in (ROOT / folder).rglob("*.py")
+    ):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.JoinedStr):
                 found.append("".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values))

@@ -122,7 +122,17 @@ def test_packing_overlaps_with_computing(open_driver, models):
         board.log.append("take")
     # while transfer n runs, tile n + 1 is pulled and packed; while n + 1 runs, result n is taken
     middle = ["done", "arm", "send", "take", "pull"]
-    assert board.log[start:] == ["pull", "pull", "arm", "send", "pull", *(middle * 3), *(middle[:4] * 2), "done", "take"]
+    assert board.log[start:] == [
+        "pull",
+        "pull",
+        "arm",
+        "send",
+        "pull",
+        *(middle * 3),
+        *(middle[:4] * 2),
+        "done",
+        "take",
+    ]
 
 
 FAULTS = {
@@ -198,7 +208,9 @@ def test_a_channel_that_does_not_start_again(open_driver):
     with pytest.raises(UserError, match="did not finish"):
         list(driver.infer(make_tiles(10)))
     board.fault, board.fault_until_download = "stuck start", False
-    with pytest.raises(UserError, match="could not be loaded anew .*the send channel does not start.*power the board off"):
+    with pytest.raises(
+        UserError, match="could not be loaded anew .*the send channel does not start.*power the board off"
+    ):
         list(driver.infer(make_tiles(10)))
 
 
@@ -264,7 +276,9 @@ def test_one_driver_at_a_time(tmp_path, models):
 
 
 def test_wrong_hardware_is_refused_and_nothing_leaks(open_driver):
-    with pytest.raises(UserError, match=f"config id {CONFIG.config_id ^ 1:#010x}, its manifest says {CONFIG.config_id:#010x}"):
+    with pytest.raises(
+        UserError, match=f"config id {CONFIG.config_id ^ 1:#010x}, its manifest says {CONFIG.config_id:#010x}"
+    ):
         open_driver("wrong config", until_download=False)
 
 
@@ -316,12 +330,19 @@ def test_tiles_that_do_not_fit(open_driver, models):
     check(driver, models["srcnn915"], make_tiles(15))
 
 
-@pytest.mark.parametrize("hardware, changes, says", [
-    ({"c_sg_length_width": 14}, {}, "transfers 16383 bytes at most, too few for a tile; build the overlay with the widest length register"),  # Vivado's default
-    ({"c_include_sg": 1}, {}, "has no DMA axi_dma_0 for this driver .*without scatter-gather"),
-    ({"c_include_mm2s": 0}, {}, "has no DMA axi_dma_0 for this driver .*has to send and to receive"),
-    ({}, {"dma": "axi_dma_7"}, "has no DMA axi_dma_7 for this driver"),
-])
+@pytest.mark.parametrize(
+    "hardware, changes, says",
+    [
+        (
+            {"c_sg_length_width": 14},
+            {},
+            "transfers 16383 bytes at most, too few for a tile; build the overlay with the widest length register",
+        ),  # Vivado's default
+        ({"c_include_sg": 1}, {}, "has no DMA axi_dma_0 for this driver .*without scatter-gather"),
+        ({"c_include_mm2s": 0}, {}, "has no DMA axi_dma_0 for this driver .*has to send and to receive"),
+        ({}, {"dma": "axi_dma_7"}, "has no DMA axi_dma_7 for this driver"),
+    ],
+)
 def test_overlays_with_another_dma(open_driver, hardware, changes, says):
     with pytest.raises(UserError, match=says):
         open_driver(hardware=hardware, **changes)
@@ -337,31 +358,39 @@ class NewNumpy(Pynq):
         raise AttributeError("attribute 'device' of 'numpy.ndarray' objects is not writable")
 
 
-@pytest.mark.parametrize("kind, says", [
-    (NoRoot, "cannot be loaded .*Root permissions.*run as root"),
-    (NewNumpy, "PYNQ cannot make buffers .*not writable.*with numpy [0-9.]+; it needs numpy below 2"),
-])
+@pytest.mark.parametrize(
+    "kind, says",
+    [
+        (NoRoot, "cannot be loaded .*Root permissions.*run as root"),
+        (NewNumpy, "PYNQ cannot make buffers .*not writable.*with numpy [0-9.]+; it needs numpy below 2"),
+    ],
+)
 def test_pynq_that_fails(tmp_path, models, kind, says):
     with pytest.raises(UserError, match=says):
         Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=kind(CONFIG, models["srcnn915"]))
 
 
-@pytest.mark.parametrize("changes, says", [
-    ({"network": None}, "no manifest of an overlay"),
-    ({"config_id": "0x00000001"}, "has config id 0x00000001, this checkout's"),
-    ({"config_id": "hello"}, "no manifest"),
-    ({"config_id": 5}, "no manifest"),
-    ({"files": {}}, "has to name one .bit and its .hwh"),
-    ({"files": {"srcnn.bit": "0" * 64, "srcnn.hwh": "0" * 64}}, "is not the file that the manifest describes"),
-    ({"files": {"a.bit": "0" * 64, "a.hwh": "0" * 64}}, "cannot be read"),
-    ({"network": "srcnn000"}, "no network"),
-])
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"network": None}, "no manifest of an overlay"),
+        ({"config_id": "0x00000001"}, "has config id 0x00000001, this checkout's"),
+        ({"config_id": "hello"}, "no manifest"),
+        ({"config_id": 5}, "no manifest"),
+        ({"files": {}}, "has to name one .bit and its .hwh"),
+        ({"files": {"srcnn.bit": "0" * 64, "srcnn.hwh": "0" * 64}}, "is not the file that the manifest describes"),
+        ({"files": {"a.bit": "0" * 64, "a.hwh": "0" * 64}}, "cannot be read"),
+        ({"network": "srcnn000"}, "no network"),
+    ],
+)
 def test_manifests(tmp_path, changes, says):
     with pytest.raises(UserError, match=says):
         read_manifest(write_overlay(tmp_path / "pynq_z2", **changes))
 
 
-@pytest.mark.parametrize("text, says", [(None, "no overlay for pynq_z2"), ("", "no manifest"), ("[]", "no manifest"), ("{", "no manifest")])
+@pytest.mark.parametrize(
+    "text, says", [(None, "no overlay for pynq_z2"), ("", "no manifest"), ("[]", "no manifest"), ("{", "no manifest")]
+)
 def test_manifest_files(tmp_path, text, says):
     folder = write_overlay(tmp_path / "pynq_z2")
     (folder / "manifest.json").unlink() if text is None else (folder / "manifest.json").write_text(text)
@@ -369,7 +398,9 @@ def test_manifest_files(tmp_path, text, says):
         read_manifest(folder)
 
 
-@pytest.mark.parametrize("variable, name", [("Pynq-Z2", "pynq_z2"), ("KV260", "kv260"), ("Ultra96", None), ("", None), (None, None)])
+@pytest.mark.parametrize(
+    "variable, name", [("Pynq-Z2", "pynq_z2"), ("KV260", "kv260"), ("Ultra96", None), ("", None), (None, None)]
+)
 def test_board_names_of_pynq_images(monkeypatch, variable, name):
     monkeypatch.delenv("BOARD", raising=False)
     if variable is not None:
@@ -389,5 +420,15 @@ def test_board_name_without_the_variable(monkeypatch, tmp_path, content, name):
 
 def test_too_old_python():
     code = "import sys; sys.version_info = (3, 8, 2); import host"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=overlay.ROOT, env={**os.environ, "PYTHONPATH": str(overlay.ROOT)}, capture_output=True, text=True)
-    assert ended.returncode == 1 and ended.stderr == "error: Python 3.10 or newer is needed, this is 3.8; use the Python of a PYNQ 3.0 image or newer\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=overlay.ROOT,
+        env={**os.environ, "PYTHONPATH": str(overlay.ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (
+        ended.returncode == 1
+        and ended.stderr
+        == "error: Python 3.10 or newer is needed, this is 3.8; use the Python of a PYNQ 3.0 image or newer\n"
+    )

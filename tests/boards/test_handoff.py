@@ -19,7 +19,11 @@ def board(request):
     if not DESIGN.is_file():
         pytest.skip(f"there is no {DESIGN.relative_to(ROOT)}")
     modules = ElementTree.fromstring(handoff.handoff(load_config("srcnn915", request.param))).iter("MODULE")
-    return {module.get("INSTANCE"): module for module in modules}, DESIGN.read_text(), (BOARDS / f"{request.param}.tcl").read_text()
+    return (
+        {module.get("INSTANCE"): module for module in modules},
+        DESIGN.read_text(),
+        (BOARDS / f"{request.param}.tcl").read_text(),
+    )
 
 
 def said(pattern, text):
@@ -41,13 +45,17 @@ def test_dma(board):
 
 def test_kernel(board):
     modules, design, _ = board
-    assert handoff.KERNEL in modules and design.count(f" {handoff.KERNEL}]") == 2  # Vitis' IP, or the open route's module
+    assert (
+        handoff.KERNEL in modules and design.count(f" {handoff.KERNEL}]") == 2
+    )  # Vitis' IP, or the open route's module
 
 
 def test_processor(board):
     modules, _, of_board = board
     name = said(r"set name (\w+)", of_board)
     registers = [r for r in modules[name].iter("MEMRANGE") if r.get("INSTANCE") == handoff.DMA]
-    assert len(registers) == 1 and int(registers[0].get("BASEVALUE"), 16) == int(said(r"control_offset (0x[0-9A-F]+)", of_board), 16)
+    assert len(registers) == 1 and int(registers[0].get("BASEVALUE"), 16) == int(
+        said(r"control_offset (0x[0-9A-F]+)", of_board), 16
+    )
     ports = {interface.get("NAME") for interface in modules[name].iter("BUSINTERFACE")}
     assert ports == {said(r"\scontrol \$name/(\w+)", of_board), said(r"\smemory \$name/(\w+)", of_board)}

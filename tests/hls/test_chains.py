@@ -17,13 +17,21 @@ from tests.chains import chains
 pytest.importorskip("ziglang", reason="the native build of the kernels needs the package ziglang (make setup)")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(config=chains(), seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_chains(config, seed, data):
     """Tiles of several sizes in one transfer; then every packet and every error; then clock by clock with bounded FIFOs."""
     rng, network = np.random.default_rng(seed), config.network
     top, halo = CsimTop(config), network.halo
-    sizes = [(data.draw(st.integers(1, config.tile_height)), data.draw(st.integers(1, config.tile_width))) for _ in range(3)]
+    sizes = [
+        (data.draw(st.integers(1, config.tile_height)), data.draw(st.integers(1, config.tile_width))) for _ in range(3)
+    ]
     for extreme in (False, True):
         model = random_model(network, rng, extreme)
         tiles = [random_picture(rng, height + 2 * halo, width + 2 * halo) for height, width in sizes]
@@ -42,7 +50,13 @@ def test_chains(config, seed, data):
         assert np.array_equal(beats, expected_beats[:, 0]) and np.array_equal(last, expected_beats[:, 2])
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 @given(config=chains(sides=st.integers(24, 40)), seed=st.integers(0, 2**32 - 1))
 def test_cycles_of_queued_tiles(config, seed):
     """A queued tile takes the cycles of the model, and up to a fifth more in small tiles, where stage after stage waits for its first rows."""

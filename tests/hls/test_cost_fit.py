@@ -44,8 +44,13 @@ def test_a_report_is_recorded_in_place_of_the_one_before(build, tmp_path, monkey
     (tmp_path / "figures.json").write_text(json.dumps(before))
     row = {"network": "srcnn915", **dict.fromkeys(cost_fit.RESOURCES, 7)}
     (build / "reports").mkdir()
-    (build / "reports" / "synth_pynq_z2.json").write_text(json.dumps([row | {"stage": stage} for stage in ("parser", "conv1", "total")]))
+    (build / "reports" / "synth_pynq_z2.json").write_text(
+        json.dumps([row | {"stage": stage} for stage in ("parser", "conv1", "total")])
+    )
     code, output = run("record")
     assert code == 0 and f"figures.json holds {len(others) + 2} figures" in output
     kept = cost_fit.recorded()
-    assert kept[:-2] == others and [(figure["stage"], figure["lut"]) for figure in kept[-2:]] == [("parser", 7), ("conv1", 7)]
+    assert kept[:-2] == others and [(figure["stage"], figure["lut"]) for figure in kept[-2:]] == [
+        ("parser", 7),
+        ("conv1", 7),
+    ]

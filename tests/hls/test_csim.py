@@ -44,7 +44,11 @@ def test_whole_pictures(network, shape):
 def test_testbench_with_both_kinds_of_types(tmp_path, types):
     """What `make csim` runs; AMD's types compile as C++14, as Vitis HLS does."""
     config = load_config("srcnn915")
-    result = subprocess.run([str(kernels_build.testbench(config, types)), str(write_vectors(config, tmp_path, SEED))], capture_output=True, text=True)
+    result = subprocess.run(
+        [str(kernels_build.testbench(config, types)), str(write_vectors(config, tmp_path, SEED))],
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     assert [line.split()[1] for line in result.stdout.splitlines()][-1] == "srcnn_top"
 
@@ -55,7 +59,9 @@ def test_testbench_names_the_first_mismatch(tmp_path):
     values = np.fromfile(folder / "conv2_expected0.bin", np.int64)
     values[37] ^= 1
     values.tofile(folder / "conv2_expected0.bin")
-    result = subprocess.run([str(kernels_build.testbench(config, "native")), str(folder)], capture_output=True, text=True)
+    result = subprocess.run(
+        [str(kernels_build.testbench(config, "native")), str(folder)], capture_output=True, text=True
+    )
     assert result.returncode == 1
     assert "FAIL conv2 at (0, 1, 5)" in result.stdout and f"expected {values[37]}" in result.stdout
 
@@ -105,12 +111,15 @@ relu = false
 """
 
 
-@pytest.mark.parametrize("folding", [
-    {"conv1": (1, 1), "conv2": (1, 1), "conv3": (1, 1)},
-    {"conv1": (6, 25), "conv2": (4, 54), "conv3": (9, 4)},    # one cycle per position
-    {"conv1": (2, 5), "conv2": (4, 9), "conv3": (3, 2)},
-    {"conv1": (3, 25), "conv2": (2, 54), "conv3": (9, 1)},
-])
+@pytest.mark.parametrize(
+    "folding",
+    [
+        {"conv1": (1, 1), "conv2": (1, 1), "conv3": (1, 1)},
+        {"conv1": (6, 25), "conv2": (4, 54), "conv3": (9, 4)},  # one cycle per position
+        {"conv1": (2, 5), "conv2": (4, 9), "conv3": (3, 2)},
+        {"conv1": (3, 25), "conv2": (2, 54), "conv3": (9, 1)},
+    ],
+)
 def test_own_network_with_any_folding(tmp_path, folding):
     path = tmp_path / "own.toml"
     path.write_text(OWN_NETWORK)
@@ -121,7 +130,9 @@ def test_own_network_with_any_folding(tmp_path, folding):
     for height, width in ((1, 1), (7, 33), (40, 40)):
         model = random_model(config.network, rng)
         tile = random_picture(rng, height + 2 * config.network.halo, width + 2 * config.network.halo)
-        assert np.array_equal(accelerator.infer_valid(model, tile), golden.infer_valid(model, tile)), f"{height}x{width}, seed {SEED}"
+        assert np.array_equal(accelerator.infer_valid(model, tile), golden.infer_valid(model, tile)), (
+            f"{height}x{width}, seed {SEED}"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +155,7 @@ def test_garbage_never_hangs_and_is_forgotten(small_top, data):
         kind = data.draw(st.sampled_from(["cut", "flip", "insert", "noise"]), label="kind")
         at = data.draw(st.integers(0, len(words) - 1), label="at")
         if kind == "cut":
-            words = words[:at + 1]
+            words = words[: at + 1]
         elif kind == "flip":
             words[at] ^= np.uint64(1 << data.draw(st.integers(0, 63), label="bit"))
         elif kind == "insert":

@@ -28,8 +28,15 @@ from model.base.toml import tomllib
 from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 
-PLENTY = {"name": "b", "part": "p", "clock_mhz": 100, "tile_width": 64, "tile_height": 64, "pack": True,
-          "budget": {"dsp": 1000, "bram36": 1000, "uram": 0, "lut": 10**6, "ff": 10**6}}
+PLENTY = {
+    "name": "b",
+    "part": "p",
+    "clock_mhz": 100,
+    "tile_width": 64,
+    "tile_height": 64,
+    "pack": True,
+    "budget": {"dsp": 1000, "bram36": 1000, "uram": 0, "lut": 10**6, "ff": 10**6},
+}
 
 
 def folding_of(config):
@@ -40,7 +47,9 @@ def folding_of(config):
 @pytest.mark.parametrize("network", list_networks())
 def test_board_files_hold_what_the_search_proposes(network, board):
     config, proposal = load_config(network, board), search(load_network(network), read_board(board))
-    assert (folding_of(config), config.tile_width) == (folding_of(proposal), proposal.tile_width), "make folding BOARD= NETWORK= shows the proposal"
+    assert (folding_of(config), config.tile_width) == (folding_of(proposal), proposal.tile_width), (
+        "make folding BOARD= NETWORK= shows the proposal"
+    )
     assert steady_cycles_per_pixel(config) < limit_cycles_per_pixel(config) * 1.25
 
 
@@ -56,13 +65,24 @@ def test_without_packing_a_pixel_takes_about_twice_the_cycles():
 
 
 def small_network(taps1, out1, out2, k3):
-    layers = (Conv("conv1", taps1, 1, out1, True), Conv("conv2", 1, out1, out2, True), Conv("conv3", k3, out2, 1, False))
+    layers = (
+        Conv("conv1", taps1, 1, out1, True),
+        Conv("conv2", 1, out1, out2, True),
+        Conv("conv3", k3, out2, 1, False),
+    )
     return Network("small", layers)
 
 
 @settings(max_examples=20, deadline=None)
-@given(k=st.sampled_from([3, 5]), out1=st.integers(1, 4), out2=st.integers(4, 6), dsp=st.integers(0, 60),
-       scarce=st.sampled_from([None, "lut", "ff"]), share=st.floats(0.8, 1.0), pack=st.booleans())
+@given(
+    k=st.sampled_from([3, 5]),
+    out1=st.integers(1, 4),
+    out2=st.integers(4, 6),
+    dsp=st.integers(0, 60),
+    scarce=st.sampled_from([None, "lut", "ff"]),
+    share=st.floats(0.8, 1.0),
+    pack=st.booleans(),
+)
 def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, scarce, share, pack):
     """Everything is tried: cycles, then DSPs, block RAM, LUTs, flip-flops. A scarce resource is one that the best without it exceeds."""
     network = small_network(k, out1, out2, 3)
@@ -70,10 +90,18 @@ def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, scarc
     without = search(network, board, tile_width=board["tile_width"])
     if scarce and without:
         board["budget"][scarce] = int(share * getattr(total(without.costs), scarce) / 0.85)
-    shapes, options, keys = make_config(network, board, dict.fromkeys(("conv1", "conv2", "conv3"), (1, 1))).stages, [], []
+    shapes, options, keys = (
+        make_config(network, board, dict.fromkeys(("conv1", "conv2", "conv3"), (1, 1))).stages,
+        [],
+        [],
+    )
     for shape in shapes:
-        folded = [dataclasses.replace(shape, pe=pe, simd=simd) for pe in range(1, shape.mac_out_ch + 1) if shape.mac_out_ch % pe == 0
-                  for simd in legal_simd(shape.mac_taps)]
+        folded = [
+            dataclasses.replace(shape, pe=pe, simd=simd)
+            for pe in range(1, shape.mac_out_ch + 1)
+            if shape.mac_out_ch % pe == 0
+            for simd in legal_simd(shape.mac_taps)
+        ]
         options.append([(stage.fold, total(process.cost for process in stage.processes)) for stage in folded])
     for chosen in itertools.product(*options):
         used = total([PARSER, PACKER, *(cost for _, cost in chosen)])
@@ -84,7 +112,9 @@ def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, scarc
         assert proposal is None
     else:
         used = total(proposal.costs)
-        assert (steady_cycles_per_pixel(proposal), used.dsp, used.bram36, round(used.lut, 6), round(used.ff, 6)) == min(keys)
+        assert (steady_cycles_per_pixel(proposal), used.dsp, used.bram36, round(used.lut, 6), round(used.ff, 6)) == min(
+            keys
+        )
 
 
 @pytest.mark.parametrize("cycles, dsps", [(20, 212), (19, 234), (4, 1008), (3, 1359), (0, None)])
@@ -108,7 +138,7 @@ def test_every_product_slot_is_accounted_for(tmp_path):
 
 def test_memory_decides_how_wide_a_tile_may_be():
     network, board = load_network("srcnn955"), read_board("pynq_z2")
-    assert search(network, board, tile_width=1920) is None   # the line buffers alone take more than 85 % of 140 BRAM36
+    assert search(network, board, tile_width=1920) is None  # the line buffers alone take more than 85 % of 140 BRAM36
     widest = search(network, board)
     assert total(widest.costs).bram36 <= LIMITS["bram36"] * 140
     wider = make_config(network, board | {"tile_width": widest.tile_width + 1}, folding_of(widest))
@@ -134,7 +164,10 @@ def test_command_prints_lines_for_the_board_file():
     result = CliRunner().invoke(main, ["--board", "pynq_z2", "--network", "srcnn915"])
     assert result.exit_code == 0, result.output
     lines = re.search(r"^\[folding.*?(?=\n\n)", result.output, re.DOTALL | re.MULTILINE).group()
-    assert tomllib.loads(lines)["folding"]["srcnn915"] == tomllib.loads(open(read_board()["path"]).read())["folding"]["srcnn915"]
+    assert (
+        tomllib.loads(lines)["folding"]["srcnn915"]
+        == tomllib.loads(open(read_board()["path"]).read())["folding"]["srcnn915"]
+    )
 
 
 def test_command_says_if_nothing_fits():
@@ -142,7 +175,9 @@ def test_command_says_if_nothing_fits():
     assert result.exit_code == 2 and "no folding of srcnn955 fits pynq_z2 at tile width 1920" in result.output
 
 
-@pytest.mark.parametrize("figure", cost_fit.recorded(), ids=lambda figure: f"{figure['network']}-{figure['board']}-{figure['stage']}")
+@pytest.mark.parametrize(
+    "figure", cost_fit.recorded(), ids=lambda figure: f"{figure['network']}-{figure['board']}-{figure['stage']}"
+)
 def test_costs_are_those_of_yosys(figure):
     """DSPs and block RAMs exactly, LUTs and flip-flops to within a tenth and a bit, as `make synth` reported them."""
     model = cost_fit.modelled(figure)
@@ -160,13 +195,19 @@ def test_rams_are_counted_as_yosys_maps_them(tmp_path):
         pytest.skip("needs the package pyosys (make setup)")
     lines = []
     for width, depth in RAMS:
-        lines += ["design -reset", f"read_verilog -sv {OPEN / 'rtl' / 'srcnn_ram.sv'}",
-                  f"chparam -set WIDTH {width} -set DEPTH {depth} -set BITS {(depth - 1).bit_length()} srcnn_ram",
-                  "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top srcnn_ram -run begin:check",
-                  f"tee -q -o {tmp_path}/{width}x{depth}.json stat -json"]
+        lines += [
+            "design -reset",
+            f"read_verilog -sv {OPEN / 'rtl' / 'srcnn_ram.sv'}",
+            f"chparam -set WIDTH {width} -set DEPTH {depth} -set BITS {(depth - 1).bit_length()} srcnn_ram",
+            "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top srcnn_ram -run begin:check",
+            f"tee -q -o {tmp_path}/{width}x{depth}.json stat -json",
+        ]
     run_yosys(lines, tmp_path, "Yosys does not synthesise RAMs")
     for width, depth in RAMS:
-        used, model = count(json.loads((tmp_path / f"{width}x{depth}.json").read_text())["design"]["num_cells_by_type"]), Ram("ram", 1, width, depth).cost
+        used, model = (
+            count(json.loads((tmp_path / f"{width}x{depth}.json").read_text())["design"]["num_cells_by_type"]),
+            Ram("ram", 1, width, depth).cost,
+        )
         assert model.bram36 == used["bram36"] and (used["bram36"] == 0) == (depth <= DISTRIBUTED_DEPTH), (width, depth)
         assert model.lut == pytest.approx(used["lut"], abs=10), (width, depth)
 
@@ -174,4 +215,5 @@ def test_rams_are_counted_as_yosys_maps_them(tmp_path):
 def test_the_cost_model_and_the_pipeliner_agree_on_rams():
     from hls.design import cost
     from hls.open.pipeline import fabric
+
     assert cost.DISTRIBUTED_DEPTH == fabric.SHALLOW_RAM

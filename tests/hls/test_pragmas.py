@@ -38,21 +38,28 @@ def test_a_correct_source_has_no_findings():
     assert lint_pragmas(GOOD) == []
 
 
-@pytest.mark.parametrize("before, after, words", [
-    ("HLS UNROLL", "HLS UNROL", "no pragma HLS UNROL"),
-    ("#pragma HLS UNROLL", "#pragma hls UNROLL", "'hls' is none"),
-    ("complete dim=1", "complet dim=1", "no option 'complet'"),
-    ("dim=1", "dims=1", "no option 'dims'"),
-    ("dim=1", "dim=first", "does not take 'dim=first'"),
-    ("variable=window complete", "variable=windows complete", "does not take 'variable=windows'"),
-    ("variable=window complete", "complete", "needs variable="),
-    ("direction=RAW", "direction=RWA", "does not take 'direction=RWA'"),
-    ("dependent=false", "", "needs dependent="),
-    ("#pragma HLS UNROLL\n", "window[0] = 1;\n#pragma HLS UNROLL\n", "place after other statements"),
-    ("#pragma HLS UNROLL", "#pragma HLS INLINE", "stands in a loop"),
-    ("{\n#pragma HLS INLINE\n        return true;", "{\n#pragma HLS PIPELINE II=1\n        return true;", "stands in a function"),
-    ("for (int i = 0; i < N; i++) {", "if (in.empty()) {", "block that is no function"),
-])
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        ("HLS UNROLL", "HLS UNROL", "no pragma HLS UNROL"),
+        ("#pragma HLS UNROLL", "#pragma hls UNROLL", "'hls' is none"),
+        ("complete dim=1", "complet dim=1", "no option 'complet'"),
+        ("dim=1", "dims=1", "no option 'dims'"),
+        ("dim=1", "dim=first", "does not take 'dim=first'"),
+        ("variable=window complete", "variable=windows complete", "does not take 'variable=windows'"),
+        ("variable=window complete", "complete", "needs variable="),
+        ("direction=RAW", "direction=RWA", "does not take 'direction=RWA'"),
+        ("dependent=false", "", "needs dependent="),
+        ("#pragma HLS UNROLL\n", "window[0] = 1;\n#pragma HLS UNROLL\n", "place after other statements"),
+        ("#pragma HLS UNROLL", "#pragma HLS INLINE", "stands in a loop"),
+        (
+            "{\n#pragma HLS INLINE\n        return true;",
+            "{\n#pragma HLS PIPELINE II=1\n        return true;",
+            "stands in a function",
+        ),
+        ("for (int i = 0; i < N; i++) {", "if (in.empty()) {", "block that is no function"),
+    ],
+)
 def test_mistakes_are_found(before, after, words):
     changed = GOOD.replace(before, after, 1)
     assert changed != GOOD
@@ -61,11 +68,14 @@ def test_mistakes_are_found(before, after, words):
     assert all(1 <= line <= len(changed.splitlines()) for line, _ in problems)
 
 
-@pytest.mark.parametrize("body, right", [
-    ("int product;\n#pragma HLS BIND_OP variable=product op=mul impl=dsp\nproduct = a * b;", True),
-    ("int product;\nproduct = a * b;\n#pragma HLS BIND_OP variable=product op=mul impl=dsp", False),
-    ("#pragma HLS BIND_OP variable=product op=mul impl=dsp\nint product = a * b;", False),
-])
+@pytest.mark.parametrize(
+    "body, right",
+    [
+        ("int product;\n#pragma HLS BIND_OP variable=product op=mul impl=dsp\nproduct = a * b;", True),
+        ("int product;\nproduct = a * b;\n#pragma HLS BIND_OP variable=product op=mul impl=dsp", False),
+        ("#pragma HLS BIND_OP variable=product op=mul impl=dsp\nint product = a * b;", False),
+    ],
+)
 def test_operations_are_bound_right_behind_their_variable(body, right):
     problems = lint_pragmas(f"int f(int a, int b) {{\n{body}\nreturn product;\n}}\n")
     assert not problems if right else ["right behind the declaration" in problem for _, problem in problems] == [True]

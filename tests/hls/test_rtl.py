@@ -29,7 +29,9 @@ def test_two_builds_are_byte_equal(rtl, tmp_path):
     """A second build, in another folder and another process, gives the same files."""
     script = "from hls.design.load import load_config; from hls.generate.verilog import build_rtl; print(build_rtl(load_config('srcnn915')).folder)"
     environment = dict(os.environ, SRCNN_BUILD=str(tmp_path), PYTHONHASHSEED="7")
-    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     again = build_folder(result.stdout)
     assert again != rtl.folder
     names = sorted(p.name for p in rtl.folder.iterdir())
@@ -40,6 +42,7 @@ def test_two_builds_are_byte_equal(rtl, tmp_path):
 
 def build_folder(output):
     from pathlib import Path
+
     return Path(output.strip().splitlines()[-1])
 
 
@@ -60,7 +63,9 @@ def test_line_buffers_and_weights_are_rams(rtl):
     for stage in CONFIG.stages:
         rams = stages[stage.layer.name]["rams"]
         pieces = -(-8 * stage.simd // 64)  # as they come; the unread end of the last is for synthesis to drop
-        assert {name for name in rams if name.startswith("params_weights")} == {f"params_weights_{pe}_{i}" for pe in range(stage.pe) for i in range(pieces)}
+        assert {name for name in rams if name.startswith("params_weights")} == {
+            f"params_weights_{pe}_{i}" for pe in range(stage.pe) for i in range(pieces)
+        }
         assert all(rams[name] == [stage.fold, 64] for name in rams if name.startswith("params_weights"))
     assert stages["conv3_sum"]["rams"]["partials"] == [CONFIG.max_width - 8, 4 * CONFIG.network.layers[2].acc_bits]
     for name, stage in stages.items():
@@ -79,5 +84,7 @@ def test_the_generated_top_joins_what_the_netlist_joins(network, tmp_path):
     flow = config.dataflow
     assert top.ports == ("in", "out")
     assert [(process.name, process.kernel, process.streams) for process in top.processes] == [
-        (f"{joined.process.name}_process", f"srcnn::{joined.process.name}_kernel", joined.streams) for joined in flow.joined]
+        (f"{joined.process.name}_process", f"srcnn::{joined.process.name}_kernel", joined.streams)
+        for joined in flow.joined
+    ]
     assert top.depths == {stream.name: stream.depth for stream in flow.streams}

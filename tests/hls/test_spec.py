@@ -17,13 +17,16 @@ from model.integer.examples import random_model, random_picture
 SEED = 30
 
 
-@pytest.mark.parametrize("network, board, height, width", [
-    ("srcnn915", "pynq_z2", 40, 56),
-    ("srcnn915", "pynq_z2", 9, 100),
-    ("srcnn915", "kv260", 48, 48),
-    ("srcnn935", "pynq_z2", 20, 24),
-    ("srcnn955", "kv260", 12, 20),
-])
+@pytest.mark.parametrize(
+    "network, board, height, width",
+    [
+        ("srcnn915", "pynq_z2", 40, 56),
+        ("srcnn915", "pynq_z2", 9, 100),
+        ("srcnn915", "kv260", 48, 48),
+        ("srcnn935", "pynq_z2", 20, 24),
+        ("srcnn955", "kv260", 12, 20),
+    ],
+)
 def test_tiles_take_the_cycles_of_the_model(network, board, height, width):
     """A queued tile takes what the model says, within 2 %, and the bits stay right."""
     pytest.importorskip("ziglang", reason="the native build of the kernels needs the package ziglang (make setup)")
@@ -85,13 +88,17 @@ def test_halo_overhead_shrinks_with_the_width_and_ends_at_the_line_buffer():
         shares = [row[column] for row in rows]
         assert all(0 < narrow for narrow in shares) and shares == sorted(shares, reverse=True)
     row = next(row for row in rows if row["tile_width"] == 128)
-    assert row["square"] == pytest.approx(tile_cycles(config, 128, 128) / (128**2 * steady_cycles_per_pixel(config)) - 1)
+    assert row["square"] == pytest.approx(
+        tile_cycles(config, 128, 128) / (128**2 * steady_cycles_per_pixel(config)) - 1
+    )
     assert row["input_pixels"] == pytest.approx((1080 + 16) * (128 + 16) / (1080 * 128) - 1)
 
 
 def test_frames_wider_than_the_line_buffer_are_cut_into_strips():
     config = load_config("srcnn915", tile_width=960)
-    assert frame_rate(config, 1080, 1920) == pytest.approx(config.clock_mhz * 1e6 / (2 * tile_cycles(config, 1080, 960)))
+    assert frame_rate(config, 1080, 1920) == pytest.approx(
+        config.clock_mhz * 1e6 / (2 * tile_cycles(config, 1080, 960))
+    )
 
 
 def test_bench_shows_the_boards_beside_the_measured_and_says_that_they_are_modelled():

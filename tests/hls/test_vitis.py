@@ -27,7 +27,9 @@ def install_tool(folder, name, script, monkeypatch):
     """Put a program that runs tests/stand_ins/<script> first on PATH."""
     folder.mkdir(exist_ok=True)
     program = folder / name
-    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{ROOT / 'tests' / 'stand_ins' / script}' '{name}' \"$@\"\n")
+    program.write_text(
+        f"#!/bin/sh\nexec '{sys.executable}' '{ROOT / 'tests' / 'stand_ins' / script}' '{name}' \"$@\"\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
@@ -51,9 +53,15 @@ def test_the_whole_flow(tools):
     """All steps run in order on the real testbench; the second call finds the build."""
     assert vitis.exported_verilog(CONFIG) == []
     built = vitis.build_hls(CONFIG)
-    assert vitis.exported_verilog(CONFIG) == [built.ip / "hdl/verilog/srcnn_top.v"], "where `pytest sim --rtl vitis` finds it"
+    assert vitis.exported_verilog(CONFIG) == [built.ip / "hdl/verilog/srcnn_top.v"], (
+        "where `pytest sim --rtl vitis` finds it"
+    )
     assert (built.ip / "component.xml").is_file() and built.version == "2024.1"
-    assert built.rows[0]["dsp"] == 192 and built.rows[0]["worst_ii"] == 1 and built.rows[0]["dsp_budget"] == CONFIG.budget["dsp"]
+    assert (
+        built.rows[0]["dsp"] == 192
+        and built.rows[0]["worst_ii"] == 1
+        and built.rows[0]["dsp_budget"] == CONFIG.budget["dsp"]
+    )
     logs = {step: (built.folder / f"{step}.log").read_text() for step in vitis.STEPS}
     assert len(re.findall("^pass", logs["csim"], re.MULTILINE)) > 6
     assert re.fullmatch(r"pass srcnn_top +\d+ values\n", logs["cosim"]), "the co-simulation's transfers alone, and some"
@@ -62,16 +70,22 @@ def test_the_whole_flow(tools):
     assert (built.folder / "hls.json").stat().st_mtime_ns == stamp
 
 
-@pytest.mark.parametrize("faults, words", [
-    ({"csim_fails": True}, r"csim of srcnn915-pynq_z2 failed: ERROR: .* C TB simulation failed; the log is .*csim\.log"),
-    ({"cosim": "Fail"}, r"co-simulation of the Verilog did not pass"),
-    ({"ii": 2}, r"pipelined conv1/free_run at II=2"),
-    ({"ii": ""}, r"pipelined conv1/free_run at II=none"),
-    ({"loop": "VITIS_LOOP_5_1"}, r"pipelined no loop free_run at II=none"),
-    ({"dsp": 221}, r"does not fit the device .*221 DSP of 220"),
-    ({"ip": {"name": "other"}}, r"exported no IP xilinx.com:hls:srcnn_top:1.0"),
-    ({"version": "2022.1"}, r"this is Vitis 2022.1, which has no configuration-file flow"),
-])
+@pytest.mark.parametrize(
+    "faults, words",
+    [
+        (
+            {"csim_fails": True},
+            r"csim of srcnn915-pynq_z2 failed: ERROR: .* C TB simulation failed; the log is .*csim\.log",
+        ),
+        ({"cosim": "Fail"}, r"co-simulation of the Verilog did not pass"),
+        ({"ii": 2}, r"pipelined conv1/free_run at II=2"),
+        ({"ii": ""}, r"pipelined conv1/free_run at II=none"),
+        ({"loop": "VITIS_LOOP_5_1"}, r"pipelined no loop free_run at II=none"),
+        ({"dsp": 221}, r"does not fit the device .*221 DSP of 220"),
+        ({"ip": {"name": "other"}}, r"exported no IP xilinx.com:hls:srcnn_top:1.0"),
+        ({"version": "2022.1"}, r"this is Vitis 2022.1, which has no configuration-file flow"),
+    ],
+)
 def test_what_goes_wrong_is_said_and_leaves_no_build(tools, faults, words):
     vitis.vitis_version.cache_clear()
     tools(**faults)
@@ -103,10 +117,18 @@ def test_the_stand_in_refuses_unknown_options(tools, tmp_path):
     """It would find a typing error in the configuration."""
     config = tmp_path / "hls_config.cfg"
     text = vitis.config_text(CONFIG, tmp_path)
-    for before, after in (("syn.top=", "syn.tops="), ("trace_level=none", "trace_level=some"), ("testbench.cpp", "test_bench.cpp"), ("-I", "-I/none")):
+    for before, after in (
+        ("syn.top=", "syn.tops="),
+        ("trace_level=none", "trace_level=some"),
+        ("testbench.cpp", "test_bench.cpp"),
+        ("-I", "-I/none"),
+    ):
         config.write_text(text.replace(before, after, 1))
-        end = subprocess.run([tmp_path / "bin" / "v++", "-c", "--mode", "hls", "--config", config, "--work_dir", tmp_path / "work"],
-                             capture_output=True, text=True)
+        end = subprocess.run(
+            [tmp_path / "bin" / "v++", "-c", "--mode", "hls", "--config", config, "--work_dir", tmp_path / "work"],
+            capture_output=True,
+            text=True,
+        )
         assert end.returncode == 1 and "ERROR" in end.stdout
 
 
@@ -124,7 +146,16 @@ def test_the_testbench_compiles_with_the_configurations_flags(tmp_path):
     write_sources(CONFIG, tmp_path)
     flags = re.search("^tb.cflags=(.*)$", vitis.config_text(CONFIG, tmp_path), re.MULTILINE)[1].split()
     # Vitis brings ap_axi_sdata.h; AMD's open headers lack it
-    command = ["g++", "-fsyntax-only", "-w", *flags, "-isystem", str(ap_types_dir()), "-I", str(kernels_build.CSIM / "include")]
+    command = [
+        "g++",
+        "-fsyntax-only",
+        "-w",
+        *flags,
+        "-isystem",
+        str(ap_types_dir()),
+        "-I",
+        str(kernels_build.CSIM / "include"),
+    ]
     subprocess.run([*command, str(kernels_build.CSIM / "testbench.cpp")], check=True)
 
 
@@ -132,6 +163,7 @@ def test_the_testbench_fails_on_a_wrong_beat_of_a_short_transfer(tmp_path):
     """The co-simulation compares: a changed expectation ends it with an error."""
     pytest.importorskip("ziglang")
     import numpy as np
+
     folder = write_vectors(CONFIG, tmp_path, 1, short=True)
     program = str(kernels_build.testbench(CONFIG, "native"))
     assert subprocess.run([program, str(folder), "top"], capture_output=True).returncode == 0
@@ -145,10 +177,14 @@ def test_the_testbench_fails_on_a_wrong_beat_of_a_short_transfer(tmp_path):
 
 def test_without_vitis_one_sentence_says_what_is_missing(tmp_path):
     environment = dict(os.environ, PATH=str(tmp_path))
-    end = subprocess.run([sys.executable, "-m", "hls.vendor.vitis"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    end = subprocess.run(
+        [sys.executable, "-m", "hls.vendor.vitis"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     assert end.returncode == 2 and end.stdout == ""
-    assert end.stderr == ("error: v++ and vitis-run were not found; install AMD Vitis 2023.2 or newer and source its settings64.sh, "
-                          "then run it again\n")
+    assert end.stderr == (
+        "error: v++ and vitis-run were not found; install AMD Vitis 2023.2 or newer and source its settings64.sh, "
+        "then run it again\n"
+    )
 
 
 def test_paths_that_the_tools_would_split_are_refused(tools, tmp_path, monkeypatch):

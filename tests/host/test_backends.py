@@ -22,7 +22,9 @@ from tests.stand_ins.pynq.fake_pynq import FakePynq
 LIMIT = st.one_of(st.just(math.inf), st.integers(1, 5000))
 
 
-@given(height=st.integers(1, 20000), width=st.integers(1, 20000), rows=LIMIT, columns=LIMIT, usual=st.integers(1, 1 << 22))
+@given(
+    height=st.integers(1, 20000), width=st.integers(1, 20000), rows=LIMIT, columns=LIMIT, usual=st.integers(1, 1 << 22)
+)
 def test_default_tiles_fit_and_are_few(height, width, rows, columns, usual):
     backend = Backend(None)
     backend.largest_tile, backend.usual_pixels = (rows, columns), usual
@@ -42,7 +44,9 @@ def test_too_large_tile():
     backend.name, backend.largest_tile = "pynq", (65523, 1920)
     backend.check_tile(65523, 1920)
     for rows, columns in [(65524, 1), (1, 1921)]:
-        with pytest.raises(UserError, match=f"{columns}x{rows} is larger than pynq takes, 1920x65523; choose a smaller --tile"):
+        with pytest.raises(
+            UserError, match=f"{columns}x{rows} is larger than pynq takes, 1920x65523; choose a smaller --tile"
+        ):
             backend.check_tile(rows, columns)
 
 
@@ -72,16 +76,27 @@ def test_auto_takes_the_board(monkeypatch, tmp_path, models):
     assert board.live_buffers == 0 and board.violations == []
 
 
-@pytest.mark.parametrize("spoil, says", [
-    (lambda patch, folder: patch.delenv("BOARD"), r"no PYNQ board \(\$BOARD is not set"),
-    (lambda patch, folder: patch.setenv("BOARD", "Ultra96"), "no PYNQ board .*Ultra96"),
-    (lambda patch, folder: patch.setitem(sys.modules, "pynq", None), "finds no pynq package"),
-    (lambda patch, folder: (folder / "pynq_z2" / "manifest.json").unlink(), "there is no overlay for pynq_z2"),
-    (lambda patch, folder: write_overlay(folder / "pynq_z2", network="srcnn955", config_id=f"{load_config('srcnn955', 'pynq_z2').config_id:#x}"),
-     "computes srcnn955, not srcnn915"),
-    (lambda patch, folder: write_overlay(folder / "pynq_z2", board="kv260", config_id=f"{load_config('srcnn915', 'kv260').config_id:#x}"),
-     "is for kv260, this board is a pynq_z2"),
-])
+@pytest.mark.parametrize(
+    "spoil, says",
+    [
+        (lambda patch, folder: patch.delenv("BOARD"), r"no PYNQ board \(\$BOARD is not set"),
+        (lambda patch, folder: patch.setenv("BOARD", "Ultra96"), "no PYNQ board .*Ultra96"),
+        (lambda patch, folder: patch.setitem(sys.modules, "pynq", None), "finds no pynq package"),
+        (lambda patch, folder: (folder / "pynq_z2" / "manifest.json").unlink(), "there is no overlay for pynq_z2"),
+        (
+            lambda patch, folder: write_overlay(
+                folder / "pynq_z2", network="srcnn955", config_id=f"{load_config('srcnn955', 'pynq_z2').config_id:#x}"
+            ),
+            "computes srcnn955, not srcnn915",
+        ),
+        (
+            lambda patch, folder: write_overlay(
+                folder / "pynq_z2", board="kv260", config_id=f"{load_config('srcnn915', 'kv260').config_id:#x}"
+            ),
+            "is for kv260, this board is a pynq_z2",
+        ),
+    ],
+)
 def test_auto_says_why_it_takes_the_golden_model(monkeypatch, tmp_path, models, spoil, says):
     board_with_overlay(monkeypatch, tmp_path, models["srcnn915"])
     spoil(monkeypatch, tmp_path)
@@ -104,7 +119,10 @@ def test_csim_gives_the_same_bits(models, network):
     model, rng = models[network], np.random.default_rng(2)
     backend = CsimBackend(model)
     halo = model.network.halo
-    tiles = [rng.integers(0, 256, (height + 2 * halo, width + 2 * halo)).astype(np.uint8) for height, width in [(1, 1), (9, 14), (5, 21)]]
+    tiles = [
+        rng.integers(0, 256, (height + 2 * halo, width + 2 * halo)).astype(np.uint8)
+        for height, width in [(1, 1), (9, 14), (5, 21)]
+    ]
     results = [result.copy() for result in backend.infer(tiles)]
     assert len(np.unique(results[1])) > 20
     for tile, result in zip(tiles, results, strict=True):

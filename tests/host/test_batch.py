@@ -27,7 +27,12 @@ from tests.host.test_backends import board_with_overlay
 from tests.host.test_run_pynq import COLOUR, SCRIPT, expected_colour, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
 from tests.random_models import random_model
 
-PICTURES = {"a.png": COLOUR, "b.bmp": COLOUR[:, ::-1], "sub/c.jpg": COLOUR[::-1], "sub/deeper/d.tif": COLOUR[::-1, ::-1]}
+PICTURES = {
+    "a.png": COLOUR,
+    "b.bmp": COLOUR[:, ::-1],
+    "sub/c.jpg": COLOUR[::-1],
+    "sub/deeper/d.tif": COLOUR[::-1, ::-1],
+}
 RESULTS = ["out/a_x3.png", "out/b_x3.png", "out/sub/c_x3.png", "out/sub/deeper/d_x3.png"]
 
 
@@ -66,6 +71,7 @@ def spoil():
 
 # --- what it writes ------------------------------------------------------------------------------------------
 
+
 def test_a_folder_and_a_picture(photos, run):  # noqa: F811
     code, out, err = run("photos", "img.bmp", "-o", "out")
     assert (code, err) == (0, "") and written() == sorted([*RESULTS, "out/img_x3.png"])
@@ -103,7 +109,9 @@ def test_mixed_folder(photos, run):  # noqa: F811
     assert "4 of 7 upscaled, 3 failed, 2 of other kinds left alone (notes.txt, letter.docx); " in out
     sentences = err.splitlines()
     assert len(sentences) == 3 and all(line.startswith("error: photos/") for line in sentences)
-    for line, says in zip(sentences, ["broken.png is not a readable", "empty.jpg is empty", "sub/cut.bmp is damaged or cut short"]):
+    for line, says in zip(
+        sentences, ["broken.png is not a readable", "empty.jpg is empty", "sub/cut.bmp is damaged or cut short"]
+    ):
         assert says in line
 
 
@@ -117,14 +125,32 @@ def test_figures(photos, run):  # noqa: F811
     assert run("photos/a.png", "photos/b.bmp", "-o", "out")[0] == 0
     code, out, err = run("photos/a.png", "photos/b.bmp", "-o", "out", "--compare")  # finished, but without figures
     assert code == 0 and written() == ["out/a_x3.png", "out/a_x3_compare.png", "out/b_x3.png", "out/b_x3_compare.png"]
-    assert "2 of 2 upscaled" in out and "2 finished before" in run("photos/a.png", "photos/b.bmp", "-o", "out", "--compare")[1]
+    assert (
+        "2 of 2 upscaled" in out
+        and "2 finished before" in run("photos/a.png", "photos/b.bmp", "-o", "out", "--compare")[1]
+    )
 
 
-def test_with_the_host_s_packages_only(photos, weight_files):  # noqa: F811
+def test_with_the_host_s_packages_only(photos, weight_files):
     absent = ["tensorflow", "keras", "skimage", "matplotlib", "scipy", "pynq", "av", "dask", "distributed"]
     spy = f"import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys({absent}))\nrunpy.run_path(sys.argv[0], run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", spy, SCRIPT, "photos", "-o", "out", "--compare", "--weights", weight_files["srcnn915", 3]],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            spy,
+            SCRIPT,
+            "photos",
+            "-o",
+            "out",
+            "--compare",
+            "--weights",
+            weight_files["srcnn915", 3],
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert len(written()) == 2 * len(RESULTS)
     check()
@@ -145,13 +171,16 @@ def terminal(*arguments):
     return shown.decode()
 
 
-def test_bar_over_pictures_and_pixels(photos, weight_files):  # noqa: F811
+def test_bar_over_pictures_and_pixels(photos, weight_files):
     shown = terminal("photos", "-o", "out", "--tile", "4", "--weights", weight_files["srcnn915", 3])
-    assert re.search(r"\r[1-4]/4 [a-d]\.[a-z]{3}: +[0-9]+%\|.*\| [0-9.]+k/9.58k \[[0-9:]+<[0-9:?]+, *[0-9.?]+k?pixel/s\]", shown)
+    assert re.search(
+        r"\r[1-4]/4 [a-d]\.[a-z]{3}: +[0-9]+%\|.*\| [0-9.]+k/9.58k \[[0-9:]+<[0-9:?]+, *[0-9.?]+k?pixel/s\]", shown
+    )
     assert re.search(r"\rphotos/sub/c.jpg -> out/sub/c_x3.png\r?\n", shown)  # lines stand above the bar
 
 
 # --- going on ------------------------------------------------------------------------------------------------
+
 
 def test_second_run_does_what_is_new_or_changed(photos, run):  # noqa: F811
     assert run("photos", "-o", "out")[0] == 0
@@ -162,14 +191,19 @@ def test_second_run_does_what_is_new_or_changed(photos, run):  # noqa: F811
     pathlib.Path("out/sub/c_x3.png").unlink()
     assert "3 of 5 upscaled, 2 finished before; " in run("photos", "-o", "out")[1]
     check(*PICTURES, "new.png")
-    assert [name for name in RESULTS if os.stat(name).st_mtime_ns == before[name]] == ["out/b_x3.png", "out/sub/deeper/d_x3.png"]
+    assert [name for name in RESULTS if os.stat(name).st_mtime_ns == before[name]] == [
+        "out/b_x3.png",
+        "out/sub/deeper/d_x3.png",
+    ]
 
 
 def test_other_settings_begin_anew(photos, run, weight_files):  # noqa: F811
     assert run("photos", "-o", "out")[0] == 0
     other = weight_files["srcnn935", 3]
     assert "4 of 4 upscaled; " in run("photos", "-o", "out", weights=other)[1]
-    assert "4 finished before" in run("photos", "-o", "out", "--tile", "8", "--backend", "golden", weights=other)[1]  # the same bits
+    assert (
+        "4 finished before" in run("photos", "-o", "out", "--tile", "8", "--backend", "golden", weights=other)[1]
+    )  # the same bits
     assert "4 of 4 upscaled; " in run("photos", "-o", "out", "--again", weights=other)[1]
 
 
@@ -205,18 +239,27 @@ def test_ctrl_c_keeps_what_is_finished(photos, run, monkeypatch):  # noqa: F811
     check()
 
 
-@pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN])  # as a terminal starts it; as a script does in the background
+@pytest.mark.parametrize(
+    "inherited", [signal.SIG_DFL, signal.SIG_IGN]
+)  # as a terminal starts it; as a script does in the background
 @pytest.mark.parametrize("sent, code, leftovers", [(signal.SIGINT, 130, 0), (signal.SIGKILL, -9, 1)])
 def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftovers, inherited):  # noqa: F811
     """Ctrl-C as a shell sends it; and a kill while a picture is being written, which leaves a temporary file."""
-    hook = ("import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes\n"
-            "def slow(self, data):\n"
-            "    write(self, bytes(data)[:len(data) // 2])\n"
-            "    if 'b_x3' in self.name: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"  # one sleep could begin after the signal
-            "    write(self, data)\n"
-            "pathlib.Path.write_bytes = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
-    process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT, "photos", "-o", "out", "--weights", weight_files["srcnn915", 3]],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, inherited))
+    hook = (
+        "import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes\n"
+        "def slow(self, data):\n"
+        "    write(self, bytes(data)[:len(data) // 2])\n"
+        "    if 'b_x3' in self.name: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"  # one sleep could begin after the signal
+        "    write(self, data)\n"
+        "pathlib.Path.write_bytes = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", hook, SCRIPT, "photos", "-o", "out", "--weights", weight_files["srcnn915", 3]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, inherited),
+    )
     while process.stdout.readline() != "writing\n":
         assert process.poll() is None
     process.send_signal(sent)
@@ -276,13 +319,21 @@ def test_bad_input_is_one_sentence_and_changes_nothing(photos, run, what):  # no
 
 def test_a_name_that_is_not_there_fails_alone(photos, run):  # noqa: F811
     code, out, err = run("none.png", "photos", "-o", "out")
-    assert code == 1 and err == "error: there is no file none.png; check the name and the folder\n" and written() == RESULTS
+    assert (
+        code == 1
+        and err == "error: there is no file none.png; check the name and the folder\n"
+        and written() == RESULTS
+    )
 
 
 def test_two_runs_with_one_output(photos, run):  # noqa: F811
     with record.Record(pathlib.Path("out")):
         code, out, err = run("photos", "-o", "out")
-    assert code == 2 and err == "error: another run is writing into out; wait for its end or choose another output folder\n" and written() == []
+    assert (
+        code == 2
+        and err == "error: another run is writing into out; wait for its end or choose another output folder\n"
+        and written() == []
+    )
     assert run("photos", "-o", "out")[0] == 0
 
 
@@ -299,8 +350,10 @@ def test_disk_full_while_writing(photos, run, monkeypatch):  # noqa: F811
         patched.setattr(pathlib.Path, "write_bytes", full)
         code, out, err = run("photos", "-o", "out")
     assert code == 2 and written() == RESULTS[:2] and "2 of 4 upscaled; " in out
-    assert err == ("error: the disk is full, out/sub/c_x3.png could not be written; free some space; "
-                   "what is finished is kept, and the same command goes on from there\n")
+    assert err == (
+        "error: the disk is full, out/sub/c_x3.png could not be written; free some space; "
+        "what is finished is kept, and the same command goes on from there\n"
+    )
     assert "2 of 4 upscaled, 2 finished before" in run("photos", "-o", "out")[1] and written() == RESULTS
     check()
 
@@ -311,9 +364,13 @@ def test_disk_that_is_really_full(photos, run, kind):  # noqa: F811
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", "out"], capture_output=True).returncode:
         pytest.skip("mounting a small disk takes root")
     try:
-        cv2.imwrite("photos/e.png", np.random.default_rng(1).integers(0, 256, (60, 60, 3)).astype(np.uint8))  # larger than the disk
+        cv2.imwrite(
+            "photos/e.png", np.random.default_rng(1).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+        )  # larger than the disk
         code, out, err = run("photos", "-o", "out", "--format", kind)
-        assert code == 2 and re.fullmatch("error: the disk is full, out/[^ ]* could not be written; free some space; .*\n", err)
+        assert code == 2 and re.fullmatch(
+            "error: the disk is full, out/[^ ]* could not be written; free some space; .*\n", err
+        )
         assert all(read_picture(name).size == (57, 42) for name in written())
     finally:
         subprocess.run(["umount", "out"], check=True)
@@ -325,7 +382,9 @@ def test_disk_full_while_recording(photos, run, monkeypatch):  # noqa: F811
 
     monkeypatch.setattr(record.Record, "add", full)
     code, out, err = run("photos", "-o", "out")
-    assert code == 2 and err.startswith("error: cannot write the record of what is finished (No space left on device); free some space; ")
+    assert code == 2 and err.startswith(
+        "error: cannot write the record of what is finished (No space left on device); free some space; "
+    )
 
 
 def test_a_file_that_cannot_be_written_fails_alone(photos, run, monkeypatch):  # noqa: F811
@@ -346,7 +405,10 @@ def test_a_picture_that_vanishes(photos, run, monkeypatch):  # noqa: F811
 
     monkeypatch.setattr(batch._Run, "_todo", vanish)
     code, out, err = run("photos", "-o", "out")
-    assert code == 1 and err == "error: cannot read photos/b.bmp: No such file or directory; check the name and the folder\n"
+    assert (
+        code == 1
+        and err == "error: cannot read photos/b.bmp: No such file or directory; check the name and the folder\n"
+    )
     assert written() == [RESULTS[0], *RESULTS[2:]]
 
 

@@ -18,7 +18,9 @@ from model.imaging.resize import upscale_bicubic
 from tests.host.test_run_pynq import COLOUR, folder, run  # noqa: F401 (fixtures)
 from tests.random_models import random_model
 
-TRUTH = cv2.resize(np.random.default_rng(3).integers(0, 256, (8, 11, 3)).astype(np.uint8), (130, 100), interpolation=cv2.INTER_CUBIC)
+TRUTH = cv2.resize(
+    np.random.default_rng(3).integers(0, 256, (8, 11, 3)).astype(np.uint8), (130, 100), interpolation=cv2.INTER_CUBIC
+)
 SMALL = np.ascontiguousarray(TRUTH[1:99:3, 1:129:3])  # 33 x 43, so 99 x 129
 
 
@@ -27,14 +29,14 @@ def panels(path):
     pixels = read_picture(path).pixels
     step = before_after.PANEL + 12
     assert pixels.shape[1] % step == 12
-    return [pixels[:, left:left + before_after.PANEL] for left in range(12, pixels.shape[1] - 12, step)]
+    return [pixels[:, left : left + before_after.PANEL] for left in range(12, pixels.shape[1] - 12, step)]
 
 
 def inside(panel, side):
     """The enlarged crop of a column, shrunk to `side` pixels again, without the frame around it."""
     top = panel.shape[0] - before_after.PANEL - 30 - 12
     centres = ((np.arange(side) + 0.5) * before_after.PANEL / side).astype(int)
-    return panel[top:top + before_after.PANEL][np.ix_(centres, centres)][1:-1, 1:-1]
+    return panel[top : top + before_after.PANEL][np.ix_(centres, centres)][1:-1, 1:-1]
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -51,9 +53,11 @@ def test_crops_are_the_pictures_pixels(tmp_path, grey):
     columns = panels(tmp_path / "f.png")
     assert len(columns) == 3 and side == 24
     for column, pixels in zip(columns, (bicubic, result.pixels, truth.pixels)):
-        crop = pixels[top:top + side, left:left + side][1:-1, 1:-1]
+        crop = pixels[top : top + side, left : left + side][1:-1, 1:-1]
         np.testing.assert_array_equal(inside(column, side), np.repeat(crop[:, :, None], 3, 2) if grey else crop)
-        assert np.any(np.all(column[:column.shape[0] - before_after.PANEL - 60] == before_after._FRAME, axis=2))  # the crop is marked
+        assert np.any(
+            np.all(column[: column.shape[0] - before_after.PANEL - 60] == before_after._FRAME, axis=2)
+        )  # the crop is marked
     captions = [column[-30:] for column in columns]
     assert all(caption.min() < 100 for caption in captions) and not np.array_equal(captions[0], captions[1])
 
@@ -77,7 +81,10 @@ def test_old_pillow_writes_smaller(tmp_path, monkeypatch):
 def test_any_shape(tmp_path, shape):
     picture = Picture(np.full(shape, 99, np.uint8))
     before_after.draw(picture, Picture(upscale_bicubic(picture.pixels, 2)), tmp_path / "f.png")
-    assert len(panels(tmp_path / "f.png")) == 2 and read_picture(tmp_path / "f.png").size[1] <= 2 * before_after.PANEL + 100
+    assert (
+        len(panels(tmp_path / "f.png")) == 2
+        and read_picture(tmp_path / "f.png").size[1] <= 2 * before_after.PANEL + 100
+    )
 
 
 def test_command(folder, run):  # noqa: F811
@@ -90,21 +97,29 @@ def test_command(folder, run):  # noqa: F811
 
 def test_psnr_is_that_of_the_papers():
     from model.quality.metrics import psnr
+
     rng = np.random.default_rng(1)
     truth, result = rng.integers(0, 256, (2, 40, 50)).astype(np.uint8)
     assert before_after._psnr(truth, result, 3) == psnr(truth[3:-3, 3:-3], result[3:-3, 3:-3])
 
 
-BAD = {"other size": (["img.bmp", "--compare", "--truth", "img.bmp"], "the original has 19x14 pixels and the result 57x42"),
-       "truth alone": (["img.bmp", "--truth", "img.bmp"], "--truth goes with --compare and a single picture"),
-       "truth missing": (["img.bmp", "--compare", "--truth", "none.png"], "there is no file none.png")}
+BAD = {
+    "other size": (
+        ["img.bmp", "--compare", "--truth", "img.bmp"],
+        "the original has 19x14 pixels and the result 57x42",
+    ),
+    "truth alone": (["img.bmp", "--truth", "img.bmp"], "--truth goes with --compare and a single picture"),
+    "truth missing": (["img.bmp", "--compare", "--truth", "none.png"], "there is no file none.png"),
+}
 
 
 @pytest.mark.parametrize("what", BAD)
 def test_bad_input(folder, run, what):  # noqa: F811
     arguments, says = BAD[what]
     code, out, err = run(*arguments)
-    assert code == 2 and says in err and err.count("\n") == 1 and [str(p) for p in pathlib.Path().iterdir()] == ["img.bmp"]
+    assert (
+        code == 2 and says in err and err.count("\n") == 1 and [str(p) for p in pathlib.Path().iterdir()] == ["img.bmp"]
+    )
 
 
 @pytest.mark.parametrize("more", [(3, 0), (0, 3), (-1, 0), (0, -1)])

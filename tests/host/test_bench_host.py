@@ -26,17 +26,22 @@ def build(tmp_path, monkeypatch):
 
 def test_report_has_every_step_of_every_backend(build, capsys):
     """On golden model and C++ kernels; `bench` compares their bits."""
-    bench_host.main(["--size", "100", "72", "--runs", "2", "--backend", "golden", "--backend", "csim"], standalone_mode=False)
+    bench_host.main(
+        ["--size", "100", "72", "--runs", "2", "--backend", "golden", "--backend", "csim"], standalone_mode=False
+    )
     rows = json.loads((build / "reports" / "bench_host.json").read_text())
     runs = {row["what"]: row["runs"] for row in rows if "tiles" not in row["size"]}
     for name, count in (("golden", 2), ("csim", 1)):
         assert [runs.pop(f"{name}: {step}") for step in (*pipeline.STEPS, "all steps")] == [count] * 9
     for threads in {1, strips.THREADS}:
         name = f"host, {threads} thread{'s' * (threads > 1)}"
-        assert [runs.pop(f"{name}: {step}") for step in (*bench_host.HOST_STEPS, "together")] == [2 * bench_host.HOST_TURNS] * 6
+        assert [runs.pop(f"{name}: {step}") for step in (*bench_host.HOST_STEPS, "together")] == [
+            2 * bench_host.HOST_TURNS
+        ] * 6
     assert not runs
     assert [(row["what"], row["size"]) for row in rows if "tiles" in row["size"]] == [
-        (f"packets: {step}", f"99x72 in {tiles} tiles") for tiles in ("99x72", "50x64") for step in PACKET_STEPS]
+        (f"packets: {step}", f"99x72 in {tiles} tiles") for tiles in ("99x72", "50x64") for step in PACKET_STEPS
+    ]
     for row in rows:
         assert tuple(row) == bench_host.ROW and 0 < row["best_ms"] <= row["ms"]
         assert row["mpixel_per_s"] == pytest.approx(99 * 72 / 1e3 / row["ms"])
@@ -57,20 +62,30 @@ class OneBitOff(GoldenBackend):
 
 def test_other_bits_are_noticed(tmp_path):
     model = random_model()
-    bench_host.picture_files.write_picture(tmp_path / "source.png", bench_host.picture_files.Picture(bench_host.make_picture(30, 30)))
+    bench_host.picture_files.write_picture(
+        tmp_path / "source.png", bench_host.picture_files.Picture(bench_host.make_picture(30, 30))
+    )
     with pytest.raises(RuntimeError, match="off gave other bits than golden"):
-        bench_host.bench([GoldenBackend(model), OneBitOff(model)], tmp_path / "source.png", tmp_path, load_config("srcnn915"), 1)
+        bench_host.bench(
+            [GoldenBackend(model), OneBitOff(model)], tmp_path / "source.png", tmp_path, load_config("srcnn915"), 1
+        )
 
 
 @pytest.mark.parametrize("side", [None, 16, 33])
 def test_packing_checks_what_it_times(monkeypatch, side):
-    packing = bench_host.Packing(load_config("srcnn915"), np.random.default_rng(2).integers(0, 256, (70, 90)).astype(np.uint8), side)
+    packing = bench_host.Packing(
+        load_config("srcnn915"), np.random.default_rng(2).integers(0, 256, (70, 90)).astype(np.uint8), side
+    )
     assert set(packing.run()) == set(PACKET_STEPS)
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not the one that was packed"):
         patch.setattr(bench_host.tiling, "put", lambda out, place, pixels: None)
         packing.run()
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="does not hold its tile"):
-        patch.setattr(bench_host.packets, "tile_packet", lambda config, tile, tag, out: out[:2 + bench_host.packets.tile_words(tile.shape)])
+        patch.setattr(
+            bench_host.packets,
+            "tile_packet",
+            lambda config, tile, tag, out: out[: 2 + bench_host.packets.tile_words(tile.shape)],
+        )
         packing.run()
 
 

@@ -26,8 +26,16 @@ from tests.random_models import random_model
 
 distributed = pytest.importorskip("distributed")
 RNG = np.random.default_rng(11)
-PICTURES = [Picture(RNG.integers(0, 256, shape).astype(np.uint8), alpha) for shape, alpha in
-            [((20, 30, 3), None), ((7, 5), None), ((31, 17, 3), RNG.integers(0, 256, (31, 17)).astype(np.uint8)), ((40, 40), None), ((1, 1, 3), None)]]
+PICTURES = [
+    Picture(RNG.integers(0, 256, shape).astype(np.uint8), alpha)
+    for shape, alpha in [
+        ((20, 30, 3), None),
+        ((7, 5), None),
+        ((31, 17, 3), RNG.integers(0, 256, (31, 17)).astype(np.uint8)),
+        ((40, 40), None),
+        ((1, 1, 3), None),
+    ]
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +55,9 @@ def workers(address):
 def assert_equal(result, picture):
     expected = pipeline.upscale_picture(picture, GoldenBackend(random_model()))
     np.testing.assert_array_equal(result.pixels, expected.pixels)
-    assert (result.alpha is None) == (expected.alpha is None) and (result.alpha is None or np.array_equal(result.alpha, expected.alpha))
+    assert (result.alpha is None) == (expected.alpha is None) and (
+        result.alpha is None or np.array_equal(result.alpha, expected.alpha)
+    )
 
 
 def pids(backend):
@@ -56,7 +66,10 @@ def pids(backend):
 
 # --- the same bits -------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("large, tile", [(1, (30, 50)), (2000, None), (1 << 24, (30, 50))])  # everything in tiles, some, whole pictures only
+
+@pytest.mark.parametrize(
+    "large, tile", [(1, (30, 50)), (2000, None), (1 << 24, (30, 50))]
+)  # everything in tiles, some, whole pictures only
 def test_pictures_in_order(workers, monkeypatch, large, tile):
     monkeypatch.setattr(cluster, "LARGE_PIXELS", large)
     pixels = []
@@ -68,7 +81,11 @@ def test_pictures_in_order(workers, monkeypatch, large, tile):
 
 
 def test_both_workers_work(workers):
-    seen = set(workers.client.gather([workers.client.submit(lambda i: (time.sleep(0.05), os.getpid())[1], i, pure=False) for i in range(12)]))
+    seen = set(
+        workers.client.gather(
+            [workers.client.submit(lambda i: (time.sleep(0.05), os.getpid())[1], i, pure=False) for i in range(12)]
+        )
+    )
     assert seen == set(pids(workers)) and len(seen) == 2 and os.getpid() not in seen
     assert workers.workers() == (2, 2)
 
@@ -88,7 +105,13 @@ def test_threads_do_not_fight(workers):
 
     def state(dask_worker):
         found = [shared._inner.threads for shared in cluster._open_backends.values()]
-        return found, dask_worker.state.nthreads, os.environ.get("OMP_NUM_THREADS"), os.environ.get("OPENBLAS_NUM_THREADS"), cv2.getNumThreads()
+        return (
+            found,
+            dask_worker.state.nthreads,
+            os.environ.get("OMP_NUM_THREADS"),
+            os.environ.get("OPENBLAS_NUM_THREADS"),
+            cv2.getNumThreads(),
+        )
 
     for found, nthreads, *blas, opencv in workers.client.run(state).values():
         assert found == [nthreads] and blas == ["1", "1"] and opencv == nthreads
@@ -99,7 +122,11 @@ def test_folder_from_the_command_line(photos, run, address):  # noqa: F811
     assert run("photos", "-o", "out")[0] == 1
     single = {name: pathlib.Path(name).read_bytes() for name in written()}
     code, out, err = run("photos", "-o", "out", "--again", "--dask", address)
-    assert code == 1 and "on dask (2 workers with 2 threads in all, each on auto)" in out and "4 of 5 upscaled, 1 failed; read" in out
+    assert (
+        code == 1
+        and "on dask (2 workers with 2 threads in all, each on auto)" in out
+        and "4 of 5 upscaled, 1 failed; read" in out
+    )
     assert err.startswith("error: photos/broken.png is not a readable") and err.count("\n") == 1
     assert {name: pathlib.Path(name).read_bytes() for name in written()} == single
 
@@ -107,6 +134,7 @@ def test_folder_from_the_command_line(photos, run, address):  # noqa: F811
 def test_video_from_the_command_line(folder, run, address):  # noqa: F811
     pytest.importorskip("av")
     from tests.host.test_video import make
+
     make("clip.mp4", frames=10)
     assert run("clip.mp4", "-o", "one.mp4")[0] == 0
     assert run("clip.mp4", "-o", "two.mp4", "--dask", address)[0] == 0
@@ -122,6 +150,7 @@ def test_picture_in_tiles_from_the_command_line(folder, run, address, backend): 
 
 
 # --- workers that die ----------------------------------------------------------------------------------------
+
 
 def test_a_killed_worker_loses_nothing(workers, monkeypatch):
     """SIGKILL while both workers have work, whole pictures and tiles; what the dead one had, done or not, is computed again."""
@@ -166,7 +195,9 @@ def test_errors_of_workers_are_told(workers):
 
     with pytest.raises(UserError, match="no overlay on this worker"):
         workers._wait(workers.client.submit(raise_user_error))
-    with pytest.raises(UserError, match=r"a Dask worker failed \(IndexError.*install this version of the project there"):
+    with pytest.raises(
+        UserError, match=r"a Dask worker failed \(IndexError.*install this version of the project there"
+    ):
         workers._wait(workers.client.submit(raise_another))
     with pytest.raises(backends.ComputeError):
         insist(lambda: workers._wait(workers.client.submit(raise_user_error)))
@@ -198,7 +229,15 @@ def test_the_same_code_elsewhere_has_the_same_digest(copy):
 def test_whatever_decides_the_bits_is_in_the_digest(copy):
     """Python files, kernels, number formats, boards: a change, a move and a file in a new sub-folder."""
     before = cluster.digest_of(cluster.code_files(copy))
-    for name in ("requantise.hpp", "conv_stage.hpp", "srcnn915.toml", "pynq_z2.toml", "golden.py", "ap_int.h", "library.cpp"):
+    for name in (
+        "requantise.hpp",
+        "conv_stage.hpp",
+        "srcnn915.toml",
+        "pynq_z2.toml",
+        "golden.py",
+        "ap_int.h",
+        "library.cpp",
+    ):
         path = next(path for package in cluster.PACKAGES for path in (copy / package).rglob(name))
         text = path.read_text()
         path.write_text(text + "\n")
@@ -215,15 +254,23 @@ def test_whatever_decides_the_bits_is_in_the_digest(copy):
 
 def test_no_board_on_the_workers(folder, run, address):  # noqa: F811
     code, out, err = run("img.bmp", "--backend", "pynq", "--dask", address)
-    assert code == 2 and "this machine is no PYNQ board" in err and err.count("\n") == 1 and not pathlib.Path("img_x3.png").exists()
+    assert (
+        code == 2
+        and "this machine is no PYNQ board" in err
+        and err.count("\n") == 1
+        and not pathlib.Path("img_x3.png").exists()
+    )
 
 
 # --- nobody there --------------------------------------------------------------------------------------------
 
+
 @contextlib.contextmanager
 def scheduler(workers):
     """A scheduler of its own, its workers threads of this process."""
-    with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as own:
+    with distributed.LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    ) as own:
         yield own
 
 
@@ -231,7 +278,9 @@ def test_scheduler_without_workers(folder, run, monkeypatch):  # noqa: F811
     monkeypatch.setattr(cluster, "_START_S", 3)
     with scheduler(0) as empty:
         code, out, err = run("img.bmp", "--dask", empty.scheduler_address)
-    assert code == 2 and re.fullmatch("error: the Dask scheduler at tcp://.* has no workers; start some with `dask worker tcp://.*`\n", err)
+    assert code == 2 and re.fullmatch(
+        "error: the Dask scheduler at tcp://.* has no workers; start some with `dask worker tcp://.*`\n", err
+    )
 
 
 def test_workers_that_do_not_come_back(monkeypatch):
@@ -259,12 +308,17 @@ def test_scheduler_that_goes(monkeypatch):
                 compute()
 
 
-BAD = {"address": (["img.bmp", "--dask", "somewhere"], "'somewhere' is no address of a Dask scheduler; give tcp://host:8786, or local"),
-       "nobody": (["img.bmp", "--dask", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
-       "protocol": (["img.bmp", "--dask", "carrier://pigeon"], "no Dask scheduler answers at carrier://pigeon"),
-       "workers": (["img.bmp", "--workers", "2"], "--workers goes with --dask local"),
-       "workers there": (["img.bmp", "--dask", "tcp://127.0.0.1:9", "--workers", "2"], "--workers goes with --dask local"),
-       "no workers": (["img.bmp", "--dask", "local", "--workers", "0"], "0 is not in the range")}
+BAD = {
+    "address": (
+        ["img.bmp", "--dask", "somewhere"],
+        "'somewhere' is no address of a Dask scheduler; give tcp://host:8786, or local",
+    ),
+    "nobody": (["img.bmp", "--dask", "tcp://127.0.0.1:9"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
+    "protocol": (["img.bmp", "--dask", "carrier://pigeon"], "no Dask scheduler answers at carrier://pigeon"),
+    "workers": (["img.bmp", "--workers", "2"], "--workers goes with --dask local"),
+    "workers there": (["img.bmp", "--dask", "tcp://127.0.0.1:9", "--workers", "2"], "--workers goes with --dask local"),
+    "no workers": (["img.bmp", "--dask", "local", "--workers", "0"], "0 is not in the range"),
+}
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -280,14 +334,18 @@ def test_bad_input_is_one_sentence_and_changes_nothing(folder, run, monkeypatch,
 def test_without_dask(folder, run, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, "distributed", None)
     code, out, err = run("img.bmp", "--dask", "local")
-    assert code == 2 and re.fullmatch(r"error: --dask needs the package distributed, .*; install it: pip install distributed\n", err)
+    assert code == 2 and re.fullmatch(
+        r"error: --dask needs the package distributed, .*; install it: pip install distributed\n", err
+    )
 
 
 # --- as a process --------------------------------------------------------------------------------------------
 
+
 def workers_of(process):
     """The worker processes of a command line."""
     import psutil
+
     found = []
     for child in psutil.Process(process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -303,17 +361,40 @@ def is_deaf(process):
 
 def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
     """As a terminal sends it, to all processes: one sentence, no worker left, and the next run goes on."""
-    hook = ("import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
-            "if __name__ == '__main__':\n"
-            "    from host.jobs.record import Record\n"
-            "    add = Record.add\n"
-            "    def slow(self, *arguments):\n"
-            "        add(self, *arguments)\n"
-            "        if len(self._lines) == 2: print('two', flush=True); [time.sleep(0.1) for _ in range(1200)]\n"
-            "    Record.add = slow\n"
-            "    runpy.run_path(sys.argv[0], run_name='__main__')")
-    process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "photos", "-o", "out", "-q", "--dask", "local", "--workers", "2",
-                                "--weights", weight_files["srcnn915", 3]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    hook = (
+        "import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
+        "if __name__ == '__main__':\n"
+        "    from host.jobs.record import Record\n"
+        "    add = Record.add\n"
+        "    def slow(self, *arguments):\n"
+        "        add(self, *arguments)\n"
+        "        if len(self._lines) == 2: print('two', flush=True); [time.sleep(0.1) for _ in range(1200)]\n"
+        "    Record.add = slow\n"
+        "    runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            hook,
+            SCRIPT.parent.parent,
+            SCRIPT,
+            "photos",
+            "-o",
+            "out",
+            "-q",
+            "--dask",
+            "local",
+            "--workers",
+            "2",
+            "--weights",
+            weight_files["srcnn915", 3],
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert process.stdout.readline() == "two\n", process.stderr.read()
     victim = workers_of(process)[0]
     victim.kill()  # another worker comes; neither it nor the old one may answer to Ctrl-C
@@ -323,7 +404,10 @@ def test_ctrl_c_with_local_workers(photos, run, weight_files):  # noqa: F811
         time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err == "interrupted; what is finished is kept, and the same command goes on from there\n"
+    assert (
+        process.returncode == 130
+        and err == "interrupted; what is finished is kept, and the same command goes on from there\n"
+    )
     with pytest.raises(ProcessLookupError):
         for _ in range(100):  # Python's own helper process ends a moment after the others
             os.killpg(process.pid, 0)

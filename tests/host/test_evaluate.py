@@ -18,7 +18,9 @@ from model.quality import protocols
 COLUMNS = ["network", "upscale", "protocol", "dataset", "image", "method", "psnr", "ssim", "mse"]
 CLASSIC = ("bilinear", "bicubic")
 FIXED = ("bilinear", "bicubic", "golden")
-NEEDS_WEIGHTS = pytest.mark.skipif(not weight_path("srcnn915", 3, quantised=True).is_file(), reason="no integer x3 weights: run `make quantise`")
+NEEDS_WEIGHTS = pytest.mark.skipif(
+    not weight_path("srcnn915", 3, quantised=True).is_file(), reason="no integer x3 weights: run `make quantise`"
+)
 
 
 @pytest.fixture
@@ -60,8 +62,20 @@ def test_rows_have_exactly_the_agreed_columns_and_means(folder):
 
 @NEEDS_WEIGHTS
 def test_evaluate_command(folder):
-    result = run(evaluate.main, "--network", "srcnn915", "--upscale", 3, "--protocol", "standard", "--dataset", "Set5",
-                 "--methods", ",".join(FIXED), "--markdown")
+    result = run(
+        evaluate.main,
+        "--network",
+        "srcnn915",
+        "--upscale",
+        3,
+        "--protocol",
+        "standard",
+        "--dataset",
+        "Set5",
+        "--methods",
+        ",".join(FIXED),
+        "--markdown",
+    )
     assert result.exit_code == 0, result.output
     assert "| srcnn915" in result.output
     rows = json.loads((folder.parent / "build" / "reports" / "evaluate.json").read_text())
@@ -74,10 +88,16 @@ def test_methods_that_do_not_exist(monkeypatch):
     monkeypatch.setenv("SRCNN_DATA", os.devnull)  # bad options are refused before the pictures are looked for
     with pytest.raises(UserError, match="no method 'magic'; choose from bilinear"):
         methods.Methods("srcnn915", 3, ("bicubic", "magic"))
-    for methods_given, words in (("magic", "no method 'magic'"), ("golden,magic", "no method 'magic'"), (",", "no method ''")):
+    for methods_given, words in (
+        ("magic", "no method 'magic'"),
+        ("golden,magic", "no method 'magic'"),
+        (",", "no method ''"),
+    ):
         assert_refused(run(evaluate.main, "--methods", methods_given), words)
         assert_refused(run(compare.main, "none.png", "--methods", methods_given), words)
-    assert_refused(run(evaluate.main, "--update-docs", "--methods", "golden"), "--update-docs needs everything measured")
+    assert_refused(
+        run(evaluate.main, "--update-docs", "--methods", "golden"), "--update-docs needs everything measured"
+    )
     assert_refused(run(evaluate.main), "data set Set5 was not found: run `make download`, or point SRCNN_DATA")
     with pytest.raises(UserError, match="no weight file"):
         methods.Methods("srcnn999", 3, ("golden",))
@@ -112,9 +132,15 @@ def test_compare_a_folder(folder):
     result = run(compare.main, folder, "--methods", ",".join(FIXED), "--figures")
     assert result.exit_code == 0, result.output
     rows = json.loads((folder.parent / "build" / "reports" / "compare.json").read_text())
-    assert {row["image"] for row in rows} == {"colour", "grey", "mean"} and {row["protocol"] for row in rows} == set(protocols.PROTOCOLS)
+    assert {row["image"] for row in rows} == {"colour", "grey", "mean"} and {row["protocol"] for row in rows} == set(
+        protocols.PROTOCOLS
+    )
     for row in rows:
-        base, = (other for other in rows if other["method"] == "bicubic" and all(other[k] == row[k] for k in ("image", "protocol")))
+        (base,) = (
+            other
+            for other in rows
+            if other["method"] == "bicubic" and all(other[k] == row[k] for k in ("image", "protocol"))
+        )
         assert row["psnr_change"] == pytest.approx(row["psnr"] - base["psnr"])
         assert row["mse_change"] == pytest.approx(row["mse"] - base["mse"])
     drawn = cv2.imread(str(folder.parent / "build" / "figures" / "grey_x3.png"))
@@ -126,8 +152,13 @@ def test_compare_refuses_bad_pictures(folder, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "none").mkdir()
     cv2.imwrite(str(tmp_path / "tiny.png"), np.zeros((9, 9), np.uint8))
-    for path, words in (("absent.png", "no file or folder"), ("empty.png", "empty.png"), ("text.png", "not a readable"),
-                        ("none", "holds no pictures"), ("tiny.png", "too small to be compared")):
+    for path, words in (
+        ("absent.png", "no file or folder"),
+        ("empty.png", "empty.png"),
+        ("text.png", "not a readable"),
+        ("none", "holds no pictures"),
+        ("tiny.png", "too small to be compared"),
+    ):
         assert_refused(run(compare.main, tmp_path / path, "--methods", "bicubic"), words)
     assert not (tmp_path / "build" / "reports").exists()
 
@@ -174,9 +205,16 @@ def test_contenders_take_turns_and_the_median_counts(monkeypatch):
         def work(picture):
             order.append((what, len(picture)))
             now[0] += next(seconds)
+
         return bench.Contender(what, work, **limits)
 
-    rows = bench.bench([contender("a", [9, 1, 2, 6]), contender("b", [9, 4, 4, 4], rows=5, most_runs=2)], np.zeros((20, 50), np.uint8), 3)
+    rows = bench.bench(
+        [contender("a", [9, 1, 2, 6]), contender("b", [9, 4, 4, 4], rows=5, most_runs=2)],
+        np.zeros((20, 50), np.uint8),
+        3,
+    )
     assert [what for what, _ in order] == list("abababa")
-    assert rows == [{"what": "a", "kind": "measured", "mpixel_per_s": 0.001 / 2, "size": "50x20", "runs": 3},
-                    {"what": "b", "kind": "measured", "mpixel_per_s": 0.00025 / 4, "size": "50x5", "runs": 2}]
+    assert rows == [
+        {"what": "a", "kind": "measured", "mpixel_per_s": 0.001 / 2, "size": "50x20", "runs": 3},
+        {"what": "b", "kind": "measured", "mpixel_per_s": 0.00025 / 4, "size": "50x5", "runs": 2},
+    ]

@@ -14,10 +14,19 @@ from model.integer import floating, golden
 
 
 @settings(max_examples=20, deadline=None)
-@given(network=st.sampled_from(["srcnn915", "srcnn935", "srcnn955"]), height=st.integers(1, 12), width=st.integers(1, 12), seed=st.integers(0, 2**32 - 1))
+@given(
+    network=st.sampled_from(["srcnn915", "srcnn935", "srcnn955"]),
+    height=st.integers(1, 12),
+    width=st.integers(1, 12),
+    seed=st.integers(0, 2**32 - 1),
+)
 def test_last_feature_map_is_the_output(models, network, height, width, seed):
     model = models[network]
-    padded = np.random.default_rng(seed).integers(0, 256, (height + 2 * model.network.halo, width + 2 * model.network.halo)).astype(np.uint8)
+    padded = (
+        np.random.default_rng(seed)
+        .integers(0, 256, (height + 2 * model.network.halo, width + 2 * model.network.halo))
+        .astype(np.uint8)
+    )
     maps = explain.feature_maps(model, padded)
     assert [layer.shape[2] for layer in maps] == [layer.out_ch for layer in model.network.layers]
     assert np.array_equal(maps[-1][:, :, 0], golden.infer_valid(model, padded, 1))
@@ -26,6 +35,7 @@ def test_last_feature_map_is_the_output(models, network, height, width, seed):
 @pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
 def test_float_network_is_tensorflows(network):
     from model.train.keras_model import infer_float
+
     model = load_float(weight_path(network, 3), network)
     y = upscale_bicubic(np.ascontiguousarray(explain.sample_photo()[0][100:130, 200:230, 1]), 3)
     result = floating.infer(model, golden.pad(y, model.network.halo))
@@ -42,6 +52,7 @@ def test_photo_without_the_packages_that_have_one(monkeypatch):
             if name.split(".")[0] in missing:
                 raise ImportError(name)
             return real(name, *rest, **more)
+
         monkeypatch.setattr(builtins, "__import__", fail)
 
     names = []
@@ -57,7 +68,11 @@ def test_photo_without_the_packages_that_have_one(monkeypatch):
 def test_brighten():
     maps = np.zeros((2, 2, 3), np.uint8)
     maps[0, 0], maps[1, 1] = (0, 1, 200), (0, 0, 100)
-    assert explain.brighten(maps)[0, 0].tolist() == [0, 255, 255] and explain.brighten(maps)[1, 1].tolist() == [0, 0, 127]
+    assert explain.brighten(maps)[0, 0].tolist() == [0, 255, 255] and explain.brighten(maps)[1, 1].tolist() == [
+        0,
+        0,
+        127,
+    ]
 
 
 def test_mosaic():
@@ -65,5 +80,5 @@ def test_mosaic():
     out = explain.mosaic(maps, columns=2, gap=1)
     assert out.shape == (8, 7)
     for i in range(5):
-        assert np.array_equal(out[i // 2 * 3:][:2, i % 2 * 4:][:, :3], maps[:, :, i])
+        assert np.array_equal(out[i // 2 * 3 :][:2, i % 2 * 4 :][:, :3], maps[:, :, i])
     assert (out[2] == 255).all() and (out[:, 3] == 255).all() and (out[6:, 4:] == 255).all()

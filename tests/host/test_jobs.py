@@ -33,19 +33,46 @@ def outputs(*inputs, out="out", suffix=".png"):
 
 # --- the list ----------------------------------------------------------------------------------------------
 
+
 def test_folders_are_mirrored_and_sorted(folder):
     touch("in/b.jpg", "in/a.BMP", "in/sub/deep/c.tif", "in/d.mp4", "in/sub/e.MOV", "more.png")
-    assert outputs("in", "more.png") == ({"in/a.BMP": "out/a_x3.png", "in/b.jpg": "out/b_x3.png", "in/d.mp4": "out/d_x3.mp4", "in/sub/e.MOV": "out/sub/e_x3.mp4",
-                                          "in/sub/deep/c.tif": "out/sub/deep/c_x3.png", "more.png": "out/more_x3.png"}, [])
+    assert outputs("in", "more.png") == (
+        {
+            "in/a.BMP": "out/a_x3.png",
+            "in/b.jpg": "out/b_x3.png",
+            "in/d.mp4": "out/d_x3.mp4",
+            "in/sub/e.MOV": "out/sub/e_x3.mp4",
+            "in/sub/deep/c.tif": "out/sub/deep/c_x3.png",
+            "more.png": "out/more_x3.png",
+        },
+        [],
+    )
     work = collect([pathlib.Path("in")], pathlib.Path("out"), 3)
-    assert [str(job.source) for job in work.jobs] == ["in/a.BMP", "in/b.jpg", "in/d.mp4", "in/sub/e.MOV", "in/sub/deep/c.tif"]
+    assert [str(job.source) for job in work.jobs] == [
+        "in/a.BMP",
+        "in/b.jpg",
+        "in/d.mp4",
+        "in/sub/e.MOV",
+        "in/sub/deep/c.tif",
+    ]
     assert [job.video for job in work.jobs] == [False, False, True, True, False]
 
 
 def test_other_kinds_and_hidden_files(folder):
-    touch("in/a.png", "in/notes.txt", "in/sub/table.csv", "in/.hidden.png", "in/.thumbnails/a.png", "in/._a.png", "odd.name")
+    touch(
+        "in/a.png",
+        "in/notes.txt",
+        "in/sub/table.csv",
+        "in/.hidden.png",
+        "in/.thumbnails/a.png",
+        "in/._a.png",
+        "odd.name",
+    )
     work = collect([pathlib.Path("in"), pathlib.Path("odd.name")], pathlib.Path("out"), 3)
-    assert [str(job.source) for job in work.jobs] == ["in/a.png", "odd.name"]  # a file that was named is tried, whatever its name
+    assert [str(job.source) for job in work.jobs] == [
+        "in/a.png",
+        "odd.name",
+    ]  # a file that was named is tried, whatever its name
     assert [str(path) for path in work.others] == ["in/notes.txt", "in/sub/table.csv"]
 
 
@@ -63,29 +90,39 @@ def test_links_to_folders_are_not_followed(folder):
 
 def test_same_stem_keeps_the_extension(folder):
     touch("in/a.png", "in/a.jpg", "in/b.png", "in/sub/a.png")
-    assert outputs("in", suffix=".jpg")[0] == {"in/a.jpg": "out/a.jpg_x3.jpg", "in/a.png": "out/a.png_x3.jpg", "in/b.png": "out/b_x3.jpg",
-                                               "in/sub/a.png": "out/sub/a_x3.jpg"}
+    assert outputs("in", suffix=".jpg")[0] == {
+        "in/a.jpg": "out/a.jpg_x3.jpg",
+        "in/a.png": "out/a.png_x3.jpg",
+        "in/b.png": "out/b_x3.jpg",
+        "in/sub/a.png": "out/sub/a_x3.jpg",
+    }
 
 
 def test_two_sources_of_one_result(folder):
     touch("one/a.png", "two/a.png")
     done, refused = outputs("one", "two")
     assert done == {"one/a.png": "out/a.png_x3.png"}
-    assert refused == ["two/a.png is left out: its result out/a.png_x3.png would replace the result of one/a.png; "
-                       "give it a run and an output folder of its own"]
+    assert refused == [
+        "two/a.png is left out: its result out/a.png_x3.png would replace the result of one/a.png; "
+        "give it a run and an output folder of its own"
+    ]
 
 
 def test_a_result_that_is_an_input(folder):
     touch("a.png", "out/a_x3.png")
     done, refused = outputs("a.png", "out/a_x3.png")
-    assert done == {"out/a_x3.png": "out/a_x3_x3.png"} and len(refused) == 1 and "would replace that input" in refused[0]
+    assert (
+        done == {"out/a_x3.png": "out/a_x3_x3.png"} and len(refused) == 1 and "would replace that input" in refused[0]
+    )
 
 
 @pytest.mark.parametrize("out", ["in", "in/out", "in/sub/../x/y", "other"])
 def test_output_inside_input(folder, out):
     touch("in/a.png")
     os.symlink("in", "other")
-    with pytest.raises(UserError, match="the output folder .* the input folder in, .*choose an output folder outside of it"):
+    with pytest.raises(
+        UserError, match="the output folder .* the input folder in, .*choose an output folder outside of it"
+    ):
         outputs("in", out=out)
 
 
@@ -96,6 +133,7 @@ def test_input_inside_output_is_fine(folder):
 
 
 # --- the record --------------------------------------------------------------------------------------------
+
 
 @pytest.fixture
 def done(folder):
@@ -126,10 +164,15 @@ def test_finished_is_remembered(done, monkeypatch, folder):
         assert record.finished(Job(pathlib.Path("../a.png"), pathlib.Path("../out/sub/a_x3.png")), "s")
 
 
-CHANGES = {"input changed": lambda job: job.source.write_text("longer than before"), "input newer": lambda job: later(job.source),
-           "input gone": lambda job: job.source.unlink(), "output cut short": lambda job: job.output.write_text(""),
-           "output changed": lambda job: later(job.output), "output gone": lambda job: job.output.unlink(),
-           "no record": lambda job: pathlib.Path("out/.run_pynq.jsonl").unlink()}
+CHANGES = {
+    "input changed": lambda job: job.source.write_text("longer than before"),
+    "input newer": lambda job: later(job.source),
+    "input gone": lambda job: job.source.unlink(),
+    "output cut short": lambda job: job.output.write_text(""),
+    "output changed": lambda job: later(job.output),
+    "output gone": lambda job: job.output.unlink(),
+    "no record": lambda job: pathlib.Path("out/.run_pynq.jsonl").unlink(),
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -143,7 +186,17 @@ def test_another_input_of_that_name(done):
     assert finished(done) and not finished(Job(pathlib.Path("b.png"), done.output))
 
 
-@pytest.mark.parametrize("text", ['{"output": "sub/a_x3.png", "sett', "[]", "null", "\x00", '{"output": 1}', '{"output": "sub/b_x3.png", "settings": "s"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"output": "sub/a_x3.png", "sett',
+        "[]",
+        "null",
+        "\x00",
+        '{"output": 1}',
+        '{"output": "sub/b_x3.png", "settings": "s"}',
+    ],
+)
 def test_damaged_lines_count_for_nothing(done, text):
     path = pathlib.Path("out/.run_pynq.jsonl")
     path.write_text(path.read_text() + "\n" + text)
@@ -189,14 +242,35 @@ def test_output_folder_that_cannot_be(folder, out):
 
 
 def test_leftovers_of_these_outputs_only(folder):
-    names = ["out/.a_x3-abcd_123.png", "out/.a_x3-abcd_123.jpg", "out/.b_x3-abcd_123.png", "out/.a_x3-short.png", "out/a_x3-abcd_123.png", "out/sub/.c-d_x3-00000000.mp4"]
+    names = [
+        "out/.a_x3-abcd_123.png",
+        "out/.a_x3-abcd_123.jpg",
+        "out/.b_x3-abcd_123.png",
+        "out/.a_x3-short.png",
+        "out/a_x3-abcd_123.png",
+        "out/sub/.c-d_x3-00000000.mp4",
+    ]
     touch(*names)
-    remove_leftovers([Job(None, pathlib.Path("out/a_x3.png")), Job(None, pathlib.Path("out/sub/c-d_x3.mp4")), Job(None, pathlib.Path("none/e.png"))])
+    remove_leftovers(
+        [
+            Job(None, pathlib.Path("out/a_x3.png")),
+            Job(None, pathlib.Path("out/sub/c-d_x3.mp4")),
+            Job(None, pathlib.Path("none/e.png")),
+        ]
+    )
     assert sorted(str(path) for path in pathlib.Path("out").rglob("*") if path.is_file()) == sorted(names[1:5])
 
 
 def test_digest_knows_weights_and_settings():
-    digests = {settings_digest(random_model(network, upscale, seed), crf=crf)
-               for network, upscale, seed, crf in [("srcnn915", 3, 1, 17), ("srcnn955", 3, 1, 17), ("srcnn915", 2, 1, 17), ("srcnn915", 3, 2, 17), ("srcnn915", 3, 1, 0)]}
+    digests = {
+        settings_digest(random_model(network, upscale, seed), crf=crf)
+        for network, upscale, seed, crf in [
+            ("srcnn915", 3, 1, 17),
+            ("srcnn955", 3, 1, 17),
+            ("srcnn915", 2, 1, 17),
+            ("srcnn915", 3, 2, 17),
+            ("srcnn915", 3, 1, 0),
+        ]
+    }
     assert len(digests) == 5
     assert settings_digest(random_model(seed=1), crf=17) in digests

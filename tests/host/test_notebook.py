@@ -58,20 +58,24 @@ def nothing_at_home(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
     path = tmp_path_factory.mktemp("photo") / "photo.png"
-    write_picture(path, Picture(np.ascontiguousarray(explain.sample_photo()[0][20:20 + SIZE[0], 180:180 + SIZE[1]])))
+    write_picture(
+        path, Picture(np.ascontiguousarray(explain.sample_photo()[0][20 : 20 + SIZE[0], 180 : 180 + SIZE[1]]))
+    )
     return path
 
 
 def execute(before="", after="", **parameters):
     """Run the notebook with other parameters; return what it printed, and the number of its pictures."""
     notebook = read()
-    cell, = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
+    (cell,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     for name, value in parameters.items():
         cell.source, count = re.subn(rf"^{name} = .*$", f"{name} = {value!r}", cell.source, flags=re.MULTILINE)
         assert count == 1
     notebook.cells.insert(0, nbformat.v4.new_code_cell(before))
     notebook.cells.append(nbformat.v4.new_code_cell(after))
-    NotebookClient(notebook, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(PATH.parent)}}).execute()
+    NotebookClient(
+        notebook, timeout=TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(PATH.parent)}}
+    ).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     text = "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
     return text, sum("image/png" in output.get("data", {}) for output in outputs)
@@ -101,9 +105,12 @@ def test_on_the_kernels(photo):
 def test_on_a_board(photo, tmp_path):
     """The driver moves the tiles; nothing is imported that a board does not have."""
     from tests.boards.test_driver import write_overlay
+
     write_overlay(tmp_path / "pynq_z2")
     before = BOARD.format(packages=PC_ONLY, path=[str(ROOT)], overlays=str(tmp_path))
-    text, pictures = execute(before, after="print(board.violations, board.live_buffers, board.transfers > 2)", PHOTO=str(photo))
+    text, pictures = execute(
+        before, after="print(board.violations, board.live_buffers, board.transfers > 2)", PHOTO=str(photo)
+    )
     check(text, pictures, "pynq")
     assert f"overlay in {tmp_path / 'pynq_z2'}" in text
     assert text.rstrip().endswith("[] 0 True")
@@ -114,6 +121,12 @@ def test_committed_without_outputs():
     nbformat.validate(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            assert cell.outputs == [] and cell.execution_count is None, f"clear the outputs of {PATH.name} before you commit it"
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}, "editors add metadata of the machine; keep these two"
-    assert not re.search(r"[\"' ]/\w+/|[A-Z]:\\\\", json.dumps([cell.source for cell in notebook.cells])), "no absolute paths"
+            assert cell.outputs == [] and cell.execution_count is None, (
+                f"clear the outputs of {PATH.name} before you commit it"
+            )
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}, (
+        "editors add metadata of the machine; keep these two"
+    )
+    assert not re.search(r"[\"' ]/\w+/|[A-Z]:\\\\", json.dumps([cell.source for cell in notebook.cells])), (
+        "no absolute paths"
+    )

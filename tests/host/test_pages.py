@@ -51,5 +51,5 @@ def test_a_change_reaches_every_table_and_nothing_else(tmp_path, monkeypatch):
 
 
 def test_a_board_without_recorded_figures_gets_empty_cells(monkeypatch):
-    monkeypatch.setattr(pages, "recorded", lambda: [])
+    monkeypatch.setattr(pages, "recorded", list)
     assert pages.numbers(COMMITTED).splitlines()[-1].endswith("|  |  |") and len(pages.resources().splitlines()) == 2

@@ -50,8 +50,14 @@ def assert_same(result, picture, model):
 
 
 @settings(max_examples=60, deadline=None, print_blob=True)
-@given(upscale=st.sampled_from([2, 3, 4]), height=SIDE, width=SIDE, channels=st.integers(1, 4),
-       tile=st.one_of(st.none(), st.tuples(st.integers(8, 60), st.integers(8, 60))), seed=st.integers(0, 2**32 - 1))
+@given(
+    upscale=st.sampled_from([2, 3, 4]),
+    height=SIDE,
+    width=SIDE,
+    channels=st.integers(1, 4),
+    tile=st.one_of(st.none(), st.tuples(st.integers(8, 60), st.integers(8, 60))),
+    seed=st.integers(0, 2**32 - 1),
+)
 def test_band_by_band_is_step_by_step(upscale, height, width, channels, tile, seed):
     picture = make_picture(height, width, channels, seed)
     assert_same(upscale_picture(picture, GoldenBackend(MODELS[upscale]), tile), picture, MODELS[upscale])
@@ -79,7 +85,9 @@ PICTURES = [make_picture(5 + i, 9, 1 + i % 4, i) for i in range(5)]
 TILE = (8, 20)  # 15 to 27 rows of 27 pixels: 4, 6, 6, 6 and 8 tiles
 
 
-@pytest.mark.parametrize("bad_tiles, bad_streams", [((), ()), ((0,), ()), ((5,), ()), ((29,), ()), ((2, 12), ()), ((), (0,)), ((3,), (2,))])
+@pytest.mark.parametrize(
+    "bad_tiles, bad_streams", [((), ()), ((0,), ()), ((5,), ()), ((29,), ()), ((2, 12), ()), ((), (0,)), ((3,), (2,))]
+)
 def test_many_pictures_are_the_single_ones_whatever_fails_once(bad_tiles, bad_streams):
     backend, pixels = Fragile(MODELS[3], bad_tiles, bad_streams), []
     for i, (which, compute) in enumerate(upscale_many(enumerate(PICTURES), backend, TILE, None, pixels.append)):

@@ -69,6 +69,7 @@ def snapshot(folder):
 
 # --- what it writes --------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("upscale", [2, 3, 4])
 def test_colour(folder, run, weight_files, upscale):
     code, out, err = run("img.bmp", weights=weight_files["srcnn915", upscale])
@@ -76,9 +77,15 @@ def test_colour(folder, run, weight_files, upscale):
     result = cv2.imread(f"img_x{upscale}.png")[:, :, ::-1]
     np.testing.assert_array_equal(result, expected_colour(COLOUR, random_model("srcnn915", upscale)))
     assert len(np.unique(result)) > 50
-    assert f"img.bmp 19x14 -> img_x{upscale}.png {19 * upscale}x{14 * upscale}: srcnn915 x{upscale} on golden (the same bits" in out
+    assert (
+        f"img.bmp 19x14 -> img_x{upscale}.png {19 * upscale}x{14 * upscale}: srcnn915 x{upscale} on golden (the same bits"
+        in out
+    )
     assert "no PYNQ board" in out
-    assert re.search(r"read .* colour .* bicubic .* pack .* compute .* unpack .* merge .* write .*; [0-9.]+ s in all, [0-9.]+ Mpixel/s\n$", out)
+    assert re.search(
+        r"read .* colour .* bicubic .* pack .* compute .* unpack .* merge .* write .*; [0-9.]+ s in all, [0-9.]+ Mpixel/s\n$",
+        out,
+    )
 
 
 def test_grey_goes_through_the_network_as_it_is(folder, run):
@@ -159,18 +166,30 @@ def test_committed_weights_are_the_default(folder, run, monkeypatch, weight_file
 
 def test_progress_bar_shows_mpixel_per_second(folder, weight_files):
     reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0))  # rows and columns; a new terminal has none
-    subprocess.run([sys.executable, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3], "--tile", "2"], stderr=writer, check=True, timeout=60)
+    fcntl.ioctl(
+        writer, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0)
+    )  # rows and columns; a new terminal has none
+    subprocess.run(
+        [sys.executable, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3], "--tile", "2"],
+        stderr=writer,
+        check=True,
+        timeout=60,
+    )
     os.set_blocking(reader, False)
     assert re.search(r"%.*[0-9][kM]?pixel/s", os.read(reader, 1 << 16).decode())
 
 
 # --- bad input -------------------------------------------------------------------------------------------
 
+
 def nan_weights(folder, kind):
     """A weight file of `kind` whose arrays are float and hold a NaN."""
     model = random_model()
-    arrays = {"header": np.array(json.dumps({"kind": kind, "network": "srcnn915", "upscale": 3, "weight_bits": 8, "act_bits": 8, "meta": {}}))}
+    arrays = {
+        "header": np.array(
+            json.dumps({"kind": kind, "network": "srcnn915", "upscale": 3, "weight_bits": 8, "act_bits": 8, "meta": {}})
+        )
+    }
     for layer, q in zip(model.network.layers, model.layers):
         arrays[f"{layer.name}_weight"] = np.full(q.weight.shape, np.nan, np.float32)
         arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"] = q.bias, q.shift
@@ -205,11 +224,17 @@ BAD = {
     "no board": (lambda f, w: ["img.bmp", "--backend", "pynq"], "no PYNQ board"),
     "output extension": (lambda f, w: ["img.bmp", "-o", "out.webp"], "extension is .webp; choose"),
     "output is input": (lambda f, w: ["img.bmp", "-o", f / "img.bmp"], "is the input"),
-    "output is a folder": (lambda f, w: ["img.bmp", "-o", "out.png"] if (f / "out.png").mkdir() is None else [], "is a folder"),
+    "output is a folder": (
+        lambda f, w: ["img.bmp", "-o", "out.png"] if (f / "out.png").mkdir() is None else [],
+        "is a folder",
+    ),
     "output folder missing": (lambda f, w: ["img.bmp", "-o", "none/out.png"], "none does not exist"),
     "output folder a file": (lambda f, w: ["img.bmp", "-o", "img.bmp/out.png"], "cannot write img.bmp/out.png"),
     "output unwritable": (lambda f, w: ["img.bmp", "-o", "/proc/out.png"], "cannot write /proc/out.png"),
-    "too large": (lambda f, w: ["img.bmp", "--max-mpixel", "0.002"], r"19x14 pixels x3 make 57x42 = 0.0 Mpixel, the limit is 0.002"),
+    "too large": (
+        lambda f, w: ["img.bmp", "--max-mpixel", "0.002"],
+        r"19x14 pixels x3 make 57x42 = 0.0 Mpixel, the limit is 0.002",
+    ),
     "limit of nothing": (lambda f, w: ["img.bmp", "--max-mpixel", "0"], "0.0 is not in the range"),
     "limit not a number": (lambda f, w: ["img.bmp", "--max-mpixel", "nan"], "the limit is nan"),
     "other network": (lambda f, w: ["img.bmp", "--network", "srcnn955"], "holds weights of srcnn915, not of srcnn955"),
@@ -217,7 +242,10 @@ BAD = {
     "other upscale": (lambda f, w: ["img.bmp", "--upscale", "2"], "weights for x3, not x2; choose --upscale 3"),
     "weights missing": (lambda f, w: ["img.bmp", "--weights", "none.npz"], "there is no weight file none.npz"),
     "weights a picture": (lambda f, w: ["img.bmp", "--weights", "img.bmp"], "not a readable weight file"),
-    "NaN in float weights": (lambda f, w: ["img.bmp", "--weights", nan_weights(f, "float")], "float weights where int8 weights are needed"),
+    "NaN in float weights": (
+        lambda f, w: ["img.bmp", "--weights", nan_weights(f, "float")],
+        "float weights where int8 weights are needed",
+    ),
     "NaN in int8 weights": (lambda f, w: ["img.bmp", "--weights", nan_weights(f, "int8")], "has to be int8 weights"),
 }
 
@@ -236,7 +264,10 @@ def test_bad_input_is_one_sentence_and_changes_nothing(folder, run, weight_files
 def test_default_limit_is_64_mpixel(folder, run):
     cv2.imwrite("large.png", np.zeros((2700, 2700), np.uint8))
     code, out, err = run("large.png")
-    assert code == 2 and "8100x8100 = 65.6 Mpixel, the limit is 64; cut the picture into parts or raise --max-mpixel" in err
+    assert (
+        code == 2
+        and "8100x8100 = 65.6 Mpixel, the limit is 64; cut the picture into parts or raise --max-mpixel" in err
+    )
 
 
 def test_memory_is_asked_first(folder, run, monkeypatch):
@@ -250,7 +281,9 @@ def test_tile_larger_than_the_backend_takes(folder, run, monkeypatch, models):
     cv2.imwrite("wide.png", np.zeros((1, 800), np.uint8))
     before = snapshot(folder)
     code, out, err = run("wide.png", "--tile", "2000x8")
-    assert code == 2 and re.search("a tile of 2000x3 is larger than pynq takes, 1920x[0-9]+; choose a smaller --tile", err)
+    assert code == 2 and re.search(
+        "a tile of 2000x3 is larger than pynq takes, 1920x[0-9]+; choose a smaller --tile", err
+    )
     assert snapshot(folder) == before and board.live_buffers == 0
 
 
@@ -268,19 +301,32 @@ def test_ctrl_c_keeps_the_old_result(folder, run, monkeypatch):
 
 # --- as a process: any folder, no PYTHONPATH, no TensorFlow ------------------------------------------------
 
+
 def test_from_any_folder_with_the_host_s_packages_only(folder, weight_files):
-    spy = ("import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'skimage', 'matplotlib', 'scipy', 'pynq']))\n"
-           "runpy.run_path(sys.argv[0], run_name='__main__')")
+    spy = (
+        "import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'skimage', 'matplotlib', 'scipy', 'pynq']))\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run([sys.executable, "-c", spy, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3]], env=environment,
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", spy, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3]],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(cv2.imread("img_x3.png")[:, :, ::-1], expected_colour(COLOUR, random_model()))
 
 
 @pytest.mark.parametrize("arguments", [["none.bmp"], ["img.bmp", "--upscale", "5"], ["img.bmp", "-o", "/proc/out.png"]])
 def test_exit_code_of_the_process(folder, weight_files, arguments):
-    done = subprocess.run([sys.executable, SCRIPT, *arguments, "--weights", weight_files["srcnn915", 3]], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *arguments, "--weights", weight_files["srcnn915", 3]],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 2 and done.stdout == "" and re.fullmatch("error: [^\n]+\n", done.stderr)
     assert os.listdir(folder) == ["img.bmp"]
 

@@ -20,7 +20,7 @@ def test_every_pixel_is_in_exactly_one_tile(height, width, tile_height, tile_wid
     for tile in tiling.cut(height, width, tile_height, tile_width):
         assert 1 <= tile.height <= tile_height and 1 <= tile.width <= tile_width
         assert tile.top + tile.height <= height and tile.left + tile.width <= width  # a slice would hide it
-        hits[tile.top:tile.top + tile.height, tile.left:tile.left + tile.width] += 1
+        hits[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] += 1
     assert (hits == 1).all()
 
 
@@ -54,8 +54,14 @@ def test_put_refuses_another_size():
 
 
 @settings(max_examples=60, deadline=None, print_blob=True)
-@given(network=st.sampled_from(sorted(NETWORKS)), height=SIDE, width=SIDE, tile_height=st.integers(1, 40), tile_width=st.integers(1, 40),
-       seed=st.integers(0, 2**32 - 1))
+@given(
+    network=st.sampled_from(sorted(NETWORKS)),
+    height=SIDE,
+    width=SIDE,
+    tile_height=st.integers(1, 40),
+    tile_width=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+)
 @example("srcnn915", 1, 1, 1, 1, 0)
 @example("srcnn935", 4, 3, 1, 1, 1)
 @example("srcnn955", 1, 30, 40, 1, 2)

@@ -26,10 +26,23 @@ from tests.random_models import random_model
 
 av = pytest.importorskip("av")
 FRAMES, WIDTH, HEIGHT = 20, 32, 24
-SCENE = cv2.resize(np.random.default_rng(5).integers(0, 256, (6, 20, 3)).astype(np.uint8), (150, HEIGHT), interpolation=cv2.INTER_CUBIC)
+SCENE = cv2.resize(
+    np.random.default_rng(5).integers(0, 256, (6, 20, 3)).astype(np.uint8), (150, HEIGHT), interpolation=cv2.INTER_CUBIC
+)
 
 
-def make(path, frames=FRAMES, size=(WIDTH, HEIGHT), pts=None, audio="aac", codec="libx264", pix="yuv420p", options=(), fast_start=False, setup=None):
+def make(
+    path,
+    frames=FRAMES,
+    size=(WIDTH, HEIGHT),
+    pts=None,
+    audio="aac",
+    codec="libx264",
+    pix="yuv420p",
+    options=(),
+    fast_start=False,
+    setup=None,
+):
     """Write a video of a moving scene, and a tone."""
     width, height = size
     tick = 1 if str(path).endswith(".avi") else 512  # avi counts frames, not time
@@ -42,8 +55,12 @@ def make(path, frames=FRAMES, size=(WIDTH, HEIGHT), pts=None, audio="aac", codec
             setup(stream)
         tone = container.add_stream(audio, rate=48000, layout="stereo") if audio else None
         for i in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(scene[:, 3 * i:3 * i + width]), format="rgb24")
-            frame = frame.reformat(format=pix, dst_colorspace="ITU709" if stream.codec_context.colorspace == 1 else "ITU601", dst_color_range=1)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(scene[:, 3 * i : 3 * i + width]), format="rgb24")
+            frame = frame.reformat(
+                format=pix,
+                dst_colorspace="ITU709" if stream.codec_context.colorspace == 1 else "ITU601",
+                dst_color_range=1,
+            )
             frame.pts, frame.time_base = pts[i] if pts else tick * i, fractions.Fraction(1, 25 * tick)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -97,12 +114,15 @@ def rgb(path):
 
 # --- what it writes ------------------------------------------------------------------------------------------
 
+
 def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
     """Through the command line and files: the frame as a png, upscaled as a picture, and the frame of a lossless video."""
     code, out, err = run("clip.mp4", "--crf", "0", "-o", "out.mp4")
     assert (code, err) == (0, "")
     assert f"clip.mp4 32x24 -> out.mp4 96x72, {FRAMES} frames: srcnn915 x3 on golden" in out
-    assert re.search(r"read .* compute .* write .*; 20 frames, audio \(aac\) copied untouched; [0-9.]+ fps, [0-9.]+ Mpixel/s\n$", out)
+    assert re.search(
+        r"read .* compute .* write .*; 20 frames, audio \(aac\) copied untouched; [0-9.]+ fps, [0-9.]+ Mpixel/s\n$", out
+    )
     frames, results = rgb("clip.mp4"), rgb("out.mp4")
     assert len(frames) == len(results) == FRAMES and not np.array_equal(frames[0], frames[1])
     for i in (0, 7, FRAMES - 1):
@@ -118,7 +138,13 @@ def test_what_players_get_is_close(clip, run):  # noqa: F811
     assert run("clip.mp4")[0] == 0
     with av.open("clip_x3.mp4") as container:
         stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.format.name, stream.width, stream.height, stream.average_rate) == ("h264", "yuv420p", 96, 72, 25)
+        assert (stream.codec_context.name, stream.format.name, stream.width, stream.height, stream.average_rate) == (
+            "h264",
+            "yuv420p",
+            96,
+            72,
+            25,
+        )
     backend = GoldenBackend(random_model())
     for frame, result in zip(rgb("clip.mp4"), rgb("clip_x3.mp4"), strict=True):
         y = pipeline.upscale_picture(Picture(frame), backend).pixels.astype(int)
@@ -131,8 +157,10 @@ def test_audio_and_times_stay(clip, run):  # noqa: F811
     assert times("clip_x3.mp4") == times("clip.mp4")
 
 
-STEPS = {"random": np.random.default_rng(2).choice([1, 40, 512, 5000], FRAMES),
-         "slower": [40] * 8 + [5000] * 12}  # a part's first decoding times, as its encoder guesses them, lie before the last part's end
+STEPS = {
+    "random": np.random.default_rng(2).choice([1, 40, 512, 5000], FRAMES),
+    "slower": [40] * 8 + [5000] * 12,
+}  # a part's first decoding times, as its encoder guesses them, lie before the last part's end
 
 
 @pytest.mark.parametrize("steps", STEPS)
@@ -156,7 +184,9 @@ def test_colours_are_read_as_they_were_meant(folder, matrix, size):  # noqa: F81
         stream = container.add_stream("libx264", rate=25, options={"crf": "1"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.colorspace = matrix
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24").reformat(format="yuv420p", dst_colorspace=meant, dst_color_range=1)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(colour), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=meant, dst_color_range=1
+        )
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     assert np.abs(rgb("c.mp4")[0].astype(int) - colour).max() <= 4
@@ -171,7 +201,12 @@ def test_colours_stay(folder, run, matrix):  # noqa: F811
     assert run("clip.mp4")[0] == 0
     with av.open("clip_x3.mp4") as container:
         context = container.streams.video[0].codec_context
-        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (matrix, matrix, matrix, 1)
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (
+            matrix,
+            matrix,
+            matrix,
+            1,
+        )
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])
@@ -206,9 +241,15 @@ def test_audio_that_mp4_cannot_hold(folder, run):  # noqa: F811
     for audio in ("pcm_s16le", "pcm_u8"):  # FFmpeg says it at different times
         make("clip.avi", frames=3, codec="mpeg4", audio=audio)
         code, out, err = run("clip.avi")
-        assert code == 0 and f"note: the audio ({audio}) is dropped: .mp4 holds no such audio" in out and "3 frames, no audio" in out
+        assert (
+            code == 0
+            and f"note: the audio ({audio}) is dropped: .mp4 holds no such audio" in out
+            and "3 frames, no audio" in out
+        )
         assert len(rgb("clip_x3.mp4")) == 3
-        assert run("clip.avi", "-o", "out.mkv")[0] == 0 and [data for _, data in packets("out.mkv", "audio")] == [data for _, data in packets("clip.avi", "audio")]
+        assert run("clip.avi", "-o", "out.mkv")[0] == 0 and [data for _, data in packets("out.mkv", "audio")] == [
+            data for _, data in packets("clip.avi", "audio")
+        ]
 
 
 def test_deep_colour_is_said(folder, run):  # noqa: F811
@@ -222,14 +263,21 @@ def test_in_a_folder(clip, run):  # noqa: F811
     cv2.imwrite("in/a.png", COLOUR)
     pathlib.Path("in/bad.mp4").write_text("no video")
     code, out, err = run("in", "-o", "out")
-    assert code == 1 and re.search(r"in/sub/clip.mp4 -> out/sub/clip_x3.mp4, 20 frames, [0-9.]+ fps, audio \(aac\) copied untouched\n2 of 3 upscaled, 1 failed", out)
+    assert code == 1 and re.search(
+        r"in/sub/clip.mp4 -> out/sub/clip_x3.mp4, 20 frames, [0-9.]+ fps, audio \(aac\) copied untouched\n2 of 3 upscaled, 1 failed",
+        out,
+    )
     assert err.startswith("error: in/bad.mp4 is not a readable video") and err.count("\n") == 1
-    assert sorted(os.listdir("out")) == [".run_pynq.jsonl", "a_x3.png", "sub"] and os.listdir("out/sub") == ["clip_x3.mp4"]
+    assert sorted(os.listdir("out")) == [".run_pynq.jsonl", "a_x3.png", "sub"] and os.listdir("out/sub") == [
+        "clip_x3.mp4"
+    ]
     assert "0 of 3 upscaled, 2 finished before, 1 failed" in run("in", "-o", "out")[1]
-    assert "1 of 3 upscaled, 1 finished before, 1 failed" in run("in", "-o", "out", "--crf", "20")[1]  # pictures don't care
+    assert (
+        "1 of 3 upscaled, 1 finished before, 1 failed" in run("in", "-o", "out", "--crf", "20")[1]
+    )  # pictures don't care
 
 
-def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):  # noqa: F811
+def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):
     shown = terminal("clip.mp4", "--weights", weight_files["srcnn915", 3])
     assert re.search(r"[0-9]+/20 \[[0-9:]+<[0-9:?]+, *[0-9.?]+frame/s\]", shown)
 
@@ -240,13 +288,28 @@ def test_the_same_file_whatever_lies_in_memory(folder, weight_files, crf):  # no
     make("clip.mp4", frames=10, size=(48, 36))
     files = set()
     for fill in ("0", "1", "170"):
-        subprocess.run([sys.executable, SCRIPT, "clip.mp4", "-o", "large.mp4", "-q", "--crf", crf, "--weights", weight_files["srcnn915", 3]],
-                       check=True, env=os.environ | {"MALLOC_PERTURB_": fill})
+        subprocess.run(
+            [
+                sys.executable,
+                SCRIPT,
+                "clip.mp4",
+                "-o",
+                "large.mp4",
+                "-q",
+                "--crf",
+                crf,
+                "--weights",
+                weight_files["srcnn915", 3],
+            ],
+            check=True,
+            env=os.environ | {"MALLOC_PERTURB_": fill},
+        )
         files.add(pathlib.Path("large.mp4").read_bytes())
     assert len(files) == 1
 
 
 # --- going on ------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("crf", ["17", "0"])
 def test_interrupted_and_gone_on_is_the_same_file(clip, run, monkeypatch, short_parts, crf):  # noqa: F811
@@ -261,7 +324,11 @@ def test_interrupted_and_gone_on_is_the_same_file(clip, run, monkeypatch, short_
         assert not pathlib.Path("whole.mp4").exists() and pathlib.Path(".whole.mp4.parts/000000.npz").exists()
     code, out, err = run("clip.mp4", "--crf", crf, "-o", "whole.mp4")
     assert code == 0 and "20 frames (8 of them in an earlier run), audio (aac) copied untouched" in out
-    assert pathlib.Path("whole.mp4").read_bytes() == whole and sorted(os.listdir()) == ["clip.mp4", "img.bmp", "whole.mp4"]
+    assert pathlib.Path("whole.mp4").read_bytes() == whole and sorted(os.listdir()) == [
+        "clip.mp4",
+        "img.bmp",
+        "whole.mp4",
+    ]
 
 
 def test_parts_of_something_else_are_not_taken(clip, run, monkeypatch, short_parts):  # noqa: F811
@@ -291,14 +358,29 @@ def test_damaged_parts_are_made_again(clip, run, monkeypatch, short_parts, damag
 
 
 def test_a_killed_process_goes_on(clip, run, weight_files, short_parts):  # noqa: F811
-    hook = ("import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
-            "from host.video import parts; parts.PART_FRAMES = 8; add = parts.Parts.add\n"
-            "def slow(self, packets):\n"
-            "    add(self, packets)\n"
-            "    if self.count == 2: print('two', flush=True); time.sleep(60)\n"
-            "parts.Parts.add = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')")
-    process = subprocess.Popen([sys.executable, "-c", hook, SCRIPT.parent.parent, SCRIPT, "clip.mp4", "-q", "--weights", weight_files["srcnn915", 3]],
-                               stdout=subprocess.PIPE, text=True)
+    hook = (
+        "import runpy, sys, time; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv.pop(0))\n"
+        "from host.video import parts; parts.PART_FRAMES = 8; add = parts.Parts.add\n"
+        "def slow(self, packets):\n"
+        "    add(self, packets)\n"
+        "    if self.count == 2: print('two', flush=True); time.sleep(60)\n"
+        "parts.Parts.add = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            hook,
+            SCRIPT.parent.parent,
+            SCRIPT,
+            "clip.mp4",
+            "-q",
+            "--weights",
+            weight_files["srcnn915", 3],
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "two\n"
     code, out, err = run("clip.mp4")
     assert code == 2 and err == "error: another run is writing clip_x3.mp4; wait for its end or choose another output\n"
@@ -308,6 +390,7 @@ def test_a_killed_process_goes_on(clip, run, weight_files, short_parts):  # noqa
 
 
 # --- bad input -----------------------------------------------------------------------------------------------
+
 
 def test_parts_wait_for_the_folder_s_next_run(clip, run, monkeypatch, short_parts):  # noqa: F811
     with monkeypatch.context() as patched:
@@ -320,11 +403,20 @@ def test_parts_wait_for_the_folder_s_next_run(clip, run, monkeypatch, short_part
 
 def broken(clips, kind):
     data = (clips / ("fast.mp4" if kind.startswith("header first") else "clip.mp4")).read_bytes()
-    return {"empty": b"", "text": b"not a video " * 99, "cut short": data[:len(data) // 2], "header first, cut short": data[:len(data) * 7 // 10]}[kind]
+    return {
+        "empty": b"",
+        "text": b"not a video " * 99,
+        "cut short": data[: len(data) // 2],
+        "header first, cut short": data[: len(data) * 7 // 10],
+    }[kind]
 
 
-BROKEN = {"empty": "v.mp4 is empty", "text": "v.mp4 is not a readable video", "cut short": "v.mp4 is not a readable video",
-          "header first, cut short": r"v.mp4 is cut short: [0-9]+ of 20 frames could be read"}
+BROKEN = {
+    "empty": "v.mp4 is empty",
+    "text": "v.mp4 is not a readable video",
+    "cut short": "v.mp4 is not a readable video",
+    "header first, cut short": r"v.mp4 is cut short: [0-9]+ of 20 frames could be read",
+}
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -339,9 +431,11 @@ def test_broken_videos(folder, run, clips, kind):  # noqa: F811
 def test_a_file_without_a_count_that_ends_early(folder, run):  # noqa: F811
     make("v.mkv", frames=100, audio=None, options={"g": "10"})
     data = pathlib.Path("v.mkv").read_bytes()
-    pathlib.Path("v.mkv").write_bytes(data[:len(data) // 2])
+    pathlib.Path("v.mkv").write_bytes(data[: len(data) // 2])
     code, out, err = run("v.mkv")
-    assert code == 0 and re.search("note: the pictures end after [0-9.]+ s, the file says 4.0 s: perhaps it is cut short", out)
+    assert code == 0 and re.search(
+        "note: the pictures end after [0-9.]+ s, the file says 4.0 s: perhaps it is cut short", out
+    )
 
 
 def test_damaged_frames_never_end_in_a_traceback(folder, run, clips):  # noqa: F811
@@ -351,22 +445,29 @@ def test_damaged_frames_never_end_in_a_traceback(folder, run, clips):  # noqa: F
     for _ in range(2):
         bad = bytearray(data)
         at = int(rng.integers(len(data) // 3, len(data) - 400))
-        bad[at:at + 300] = rng.bytes(300)
+        bad[at : at + 300] = rng.bytes(300)
         pathlib.Path("v.mp4").write_bytes(bad)
         code, out, err = run("v.mp4", "--upscale", "3")
-        assert (code, err) == (0, "") or (code == 2 and err.startswith("error: v.mp4 ") and err.count("\n") == 1 and not pathlib.Path("v_x3.mp4").exists())
+        assert (code, err) == (0, "") or (
+            code == 2
+            and err.startswith("error: v.mp4 ")
+            and err.count("\n") == 1
+            and not pathlib.Path("v_x3.mp4").exists()
+        )
 
 
-BAD = {"missing": (["none.mp4"], "cannot read none.mp4: No such file"),
-       "sound only": (["sound.mp4"], "sound.mp4 holds no moving pictures"),
-       "output extension": (["clip.mp4", "-o", "out.avi"], "extension is .avi; choose .mp4, .mov, .mkv for a video"),
-       "output picture": (["clip.mp4", "-o", "out.png"], "extension is .png"),
-       "output is input": (["clip.mp4", "-o", "clip.mp4"], "the output clip.mp4 is the input"),
-       "output folder missing": (["clip.mp4", "-o", "none/out.mp4"], "the folder none does not exist"),
-       "too large": (["clip.mp4", "--max-mpixel", "0.005"], "32x24 pixels x3 make 96x72"),
-       "compare": (["clip.mp4", "--compare"], "--compare draws pictures, not videos"),
-       "crf": (["clip.mp4", "--crf", "52"], "52 is not in the range"),
-       "video as picture's output": (["img.bmp", "-o", "img.mp4"], "extension is .mp4; choose .bmp")}
+BAD = {
+    "missing": (["none.mp4"], "cannot read none.mp4: No such file"),
+    "sound only": (["sound.mp4"], "sound.mp4 holds no moving pictures"),
+    "output extension": (["clip.mp4", "-o", "out.avi"], "extension is .avi; choose .mp4, .mov, .mkv for a video"),
+    "output picture": (["clip.mp4", "-o", "out.png"], "extension is .png"),
+    "output is input": (["clip.mp4", "-o", "clip.mp4"], "the output clip.mp4 is the input"),
+    "output folder missing": (["clip.mp4", "-o", "none/out.mp4"], "the folder none does not exist"),
+    "too large": (["clip.mp4", "--max-mpixel", "0.005"], "32x24 pixels x3 make 96x72"),
+    "compare": (["clip.mp4", "--compare"], "--compare draws pictures, not videos"),
+    "crf": (["clip.mp4", "--crf", "52"], "52 is not in the range"),
+    "video as picture's output": (["img.bmp", "-o", "img.mp4"], "extension is .mp4; choose .bmp"),
+}
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -388,7 +489,9 @@ def test_bad_input_is_one_sentence_and_changes_nothing(clip, run, what):  # noqa
 def test_without_pyav(clip, run, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, "av", None)
     code, out, err = run("clip.mp4")
-    assert code == 2 and re.fullmatch(r"error: videos need the package av, which cannot be imported here \(.*\); install it: pip install av\n", err)
+    assert code == 2 and re.fullmatch(
+        r"error: videos need the package av, which cannot be imported here \(.*\); install it: pip install av\n", err
+    )
     assert run("img.bmp")[0] == 0  # pictures don't
 
 
@@ -409,7 +512,9 @@ def test_disk_full(clip, run, monkeypatch, short_parts, where):  # noqa: F811
         code, out, err = run("clip.mp4")
         assert code == 2 and err == "error: cannot write clip_x3.mp4: No space left on device; choose another output\n"
         code, out, err = run("clip.mp4", "img.bmp", "-o", "out")
-        assert code == 2 and err.startswith("error: the disk is full, out/clip_x3.mp4 could not be written; free some space; what is finished is kept")
+        assert code == 2 and err.startswith(
+            "error: the disk is full, out/clip_x3.mp4 could not be written; free some space; what is finished is kept"
+        )
     assert not pathlib.Path("clip_x3.mp4").exists() and not pathlib.Path("out/clip_x3.mp4").exists()
     assert ("(16 of them" if where == "file" else "20 frames, ") in run("clip.mp4")[1]
 
@@ -420,7 +525,11 @@ def test_disk_that_is_really_full(clip, run):  # noqa: F811
         pytest.skip("mounting a small disk takes root")
     try:
         code, out, err = run("clip.mp4", "-o", "out/", "--crf", "0")
-        assert code == 2 and err.startswith("error: the disk is full, out/clip_x3.mp4 could not be written; free some space; ") and err.count("\n") == 1
+        assert (
+            code == 2
+            and err.startswith("error: the disk is full, out/clip_x3.mp4 could not be written; free some space; ")
+            and err.count("\n") == 1
+        )
         assert not pathlib.Path("out/clip_x3.mp4").exists()
     finally:
         subprocess.run(["umount", "out"], check=True)

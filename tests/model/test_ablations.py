@@ -21,15 +21,21 @@ STORED = ablation_results.load()
 
 def test_committed_page_and_figure_are_of_the_committed_rows():
     text = ablation_results.PAGE.read_text()
-    assert text == pages.replace_region(text, "ablations", ablation_results.summary(STORED)), "run `make ablations ARGS=--update-docs`"
-    assert charts.digest(STORED) in (charts.IMAGES / ablation_results.FIGURE).read_text(), "run `make ablations ARGS=--update-docs`"
+    assert text == pages.replace_region(text, "ablations", ablation_results.summary(STORED)), (
+        "run `make ablations ARGS=--update-docs`"
+    )
+    assert charts.digest(STORED) in (charts.IMAGES / ablation_results.FIGURE).read_text(), (
+        "run `make ablations ARGS=--update-docs`"
+    )
 
 
 def test_committed_rows_are_of_the_runs_as_they_are_now():
     assert STORED["base"] == ablations.BASE
     shown = list(dict.fromkeys((row["run"], row["topic"], row["label"]) for row in STORED["rows"]))
     done = [run for run in ablations.RUNS if f"{run.topic}: {run.label}" not in STORED["missing"]]
-    assert shown == [(run.name, run.topic, run.label) for run in done] and len(done) + len(STORED["missing"]) == len(ablations.RUNS)
+    assert shown == [(run.name, run.topic, run.label) for run in done] and len(done) + len(STORED["missing"]) == len(
+        ablations.RUNS
+    )
     for run in done:
         ways = {"product", "as trained"} if run.config["padding"] == "same" else {"product"}
         assert {row["inference"] for row in STORED["rows"] if row["run"] == run.name} == ways
@@ -45,7 +51,9 @@ def test_the_training_command_takes_every_option(run):
         assert type(value)(parsed[name]) == value, name
     assert parsed["run_name"] == run.folder and parsed["out"] == str(run.weights)
     assert module == "model.train" and parsed["plain"] == run.plain
-    assert set(ablations.BASE) >= set(parsed) - {"epochs", "data", "init", "run_name", "restart", "out", "plain"}, "an option without a value in BASE"
+    assert set(ablations.BASE) >= set(parsed) - {"epochs", "data", "init", "run_name", "restart", "out", "plain"}, (
+        "an option without a value in BASE"
+    )
 
 
 def test_base_is_the_recipe_but_for_its_length():
@@ -65,9 +73,12 @@ def test_every_run_differs_in_one_thing_and_has_a_folder_of_its_own():
 
 # chance
 
+
 def rows_of(base, others=()):
     rows = [{"run": f"s{i}", "topic": "base", "set5": value, "set14": value} for i, value in enumerate(base)]
-    return rows + [{"run": f"o{i}", "topic": "other", "set5": value, "set14": base[0]} for i, value in enumerate(others)]
+    return rows + [
+        {"run": f"o{i}", "topic": "other", "set5": value, "set14": base[0]} for i, value in enumerate(others)
+    ]
 
 
 def test_chance_is_student_s():
@@ -85,6 +96,7 @@ def test_only_what_is_beyond_chance_counts():
 
 
 # training
+
 
 def finished(run):
     run.weights.parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +139,15 @@ def test_interrupted_command_goes_on_and_reuses(trainings):
 
 def test_a_training_that_fails_does_not_stop_the_others(trainings, monkeypatch):
     stands_in = ablations.subprocess.run
-    monkeypatch.setattr(ablations.subprocess, "run", lambda command, cwd: (
-        subprocess.CompletedProcess(command, 2) if str(ablations.RUNS[1].weights) in command else stands_in(command, cwd)))
+    monkeypatch.setattr(
+        ablations.subprocess,
+        "run",
+        lambda command, cwd: (
+            subprocess.CompletedProcess(command, 2)
+            if str(ablations.RUNS[1].weights) in command
+            else stands_in(command, cwd)
+        ),
+    )
     monkeypatch.setattr(ablation_results, "measure", lambda runs, progress=None: [])
     monkeypatch.setattr(ablations.Run, "history", lambda run: [])
     for name in ("summary", "compared", "draw"):
@@ -141,8 +160,11 @@ def test_a_training_that_fails_does_not_stop_the_others(trainings, monkeypatch):
 
 
 def test_what_is_not_trained_is_said_to_be_missing(trainings, monkeypatch, tmp_path):
-    rows = [dict.fromkeys(("set5", "set5_border", "set14", "set14_border", "validation"), 31.5)
-            | {"run": run.name, "topic": run.topic, "label": run.label, "inference": "product"} for run in ablations.RUNS[:2]]
+    rows = [
+        dict.fromkeys(("set5", "set5_border", "set14", "set14_border", "validation"), 31.5)
+        | {"run": run.name, "topic": run.topic, "label": run.label, "inference": "product"}
+        for run in ablations.RUNS[:2]
+    ]
     monkeypatch.setattr(ablation_results, "measure", lambda runs, progress=None: rows)
     monkeypatch.setattr(ablations.Run, "history", lambda run: [[500, 30.0], [1000, 31.0]])
     monkeypatch.setattr(ablations.report, "BUILD", tmp_path)
@@ -161,9 +183,11 @@ def test_what_is_not_trained_is_said_to_be_missing(trainings, monkeypatch, tmp_p
 
 # networks
 
+
 def small_model(seed=0):
     from model.graph.kinds import Conv
     from model.graph.network import Network
+
     layers = (Conv("conv1", 5, 1, 4, True), Conv("conv2", 3, 4, 1, False))
     return random_float_model(Network("small", layers), seed, spread=0.2)
 
@@ -174,7 +198,14 @@ def padded_by_hand(model, y):
     for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
         reach = layer.k // 2
         wide = np.pad(x, ((reach, reach), (reach, reach), (0, 0)), constant_values=outside)
-        out = sum(wide[i:i + y.shape[0], j:j + y.shape[1]] @ weight[:, i, j].T for i in range(layer.k) for j in range(layer.k)) + bias
+        out = (
+            sum(
+                wide[i : i + y.shape[0], j : j + y.shape[1]] @ weight[:, i, j].T
+                for i in range(layer.k)
+                for j in range(layer.k)
+            )
+            + bias
+        )
         x, outside = np.maximum(out, 0) if layer.relu else out, 0.0
     return x[:, :, 0] * 255
 
@@ -191,6 +222,7 @@ def test_same_networks_are_run_as_trained_and_as_the_product_does():
 
 def test_quality_looks_at_inside_and_border_apart():
     from model.quality.protocols import prepare
+
     rng = np.random.default_rng(2)
     case = prepare(cv2.GaussianBlur(rng.integers(0, 256, (48, 48)).astype(np.float32), (0, 0), 2).astype(np.uint8), 3)
 
@@ -206,8 +238,12 @@ def test_quality_looks_at_inside_and_border_apart():
 def test_the_plain_training_has_no_whitening(tmp_path, monkeypatch):
     from model.data.datasets import Patches, load_pairs
     from model.train import keras_model
+
     monkeypatch.setattr("model.data.datasets.BUILD", tmp_path)
-    cv2.imwrite(str(tmp_path / "p.png"), cv2.GaussianBlur(np.random.default_rng(3).integers(0, 256, (40, 40, 3), np.uint8), (0, 0), 2))
+    cv2.imwrite(
+        str(tmp_path / "p.png"),
+        cv2.GaussianBlur(np.random.default_rng(3).integers(0, 256, (40, 40, 3), np.uint8), (0, 0), 2),
+    )
     pairs = load_pairs([tmp_path / "p.png"], 3)
     whitening = {}
     for name in ("whitened", "plain"):
@@ -221,9 +257,13 @@ def test_the_plain_training_has_no_whitening(tmp_path, monkeypatch):
 def test_rows_are_measured_from_weight_files(tmp_path, monkeypatch):
     from model.graph.network import load_network
     from model.train.keras_model import initial_weights
+
     monkeypatch.setattr(ablations, "BUILD", tmp_path)
     monkeypatch.setattr(ablation_results, "dataset_files", lambda name: [tmp_path / "p.png"])
-    cv2.imwrite(str(tmp_path / "p.png"), cv2.GaussianBlur(np.random.default_rng(4).integers(0, 256, (40, 40, 3), np.uint8), (0, 0), 2))
+    cv2.imwrite(
+        str(tmp_path / "p.png"),
+        cv2.GaussianBlur(np.random.default_rng(4).integers(0, 256, (40, 40, 3), np.uint8), (0, 0), 2),
+    )
     run, network = ablations.Run("same", "convolutions", "same", {"padding": "same"}), load_network("srcnn915")
     meta = {"seconds": 5, "best_step": 7, "validation_psnr": 30.0}
     save_float(FloatModel(network, 3, *initial_weights(network, 0), meta), run.weights)

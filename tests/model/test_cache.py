@@ -25,8 +25,20 @@ def test_whatever_goes_in_changes_the_digest(tmp_path):
     for path in (a, b, twin):
         path.write_text("same")
     assert digest("recipe", [a]) == digest("recipe", [str(twin)]), "wherever it lies"
-    assert len({digest("recipe", [a]), digest("other", [a]), digest("recipe", [b]), digest("recipe", [a, b]), digest("recipe", [b, a]),
-                digest("recipe", [a], tmp_path), digest("recipe", [twin], tmp_path)}) == 6, "the first and the sixth are the same"
+    assert (
+        len(
+            {
+                digest("recipe", [a]),
+                digest("other", [a]),
+                digest("recipe", [b]),
+                digest("recipe", [a, b]),
+                digest("recipe", [b, a]),
+                digest("recipe", [a], tmp_path),
+                digest("recipe", [twin], tmp_path),
+            }
+        )
+        == 6
+    ), "the first and the sixth are the same"
     before = digest("recipe", [a])
     a.write_text("another")
     assert digest("recipe", [a]) != before and len(before) == 12
@@ -74,16 +86,23 @@ def test_what_is_interrupted_leaves_nothing(tmp_path):
         built(tmp_path / "name-0123", interrupt)
     assert [path.name for path in tmp_path.iterdir()] == ["locks"]
     (tmp_path / ".name-0123").mkdir()
-    (tmp_path / ".name-0123" / "half").touch()    # of a process that was killed
+    (tmp_path / ".name-0123" / "half").touch()  # of a process that was killed
     assert list(built(tmp_path / "name-0123", lambda folder: None).iterdir()) == []
 
 
 def test_processes_that_want_the_same_build_it_once(tmp_path):
-    script = ("import pathlib, sys, time; from model.base.cache import built; folder = pathlib.Path(sys.argv[1])\n"
-              "def make(new):\n    print('made', flush=True); time.sleep(0.5); (new / 'result').touch()\n"
-              "assert (built(folder, make) / 'result').is_file()")
+    script = (
+        "import pathlib, sys, time; from model.base.cache import built; folder = pathlib.Path(sys.argv[1])\n"
+        "def make(new):\n    print('made', flush=True); time.sleep(0.5); (new / 'result').touch()\n"
+        "assert (built(folder, make) / 'result').is_file()"
+    )
     command = [sys.executable, "-c", script, str(tmp_path / "name-0123")]
-    running = [subprocess.Popen(command, cwd=ROOT, env=os.environ | {"SRCNN_BUILD": str(tmp_path)}, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    running = [
+        subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"SRCNN_BUILD": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
     said = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0] and sorted(said) == ["", "", "made\n"]
 

@@ -42,13 +42,18 @@ def test_cards_say_what_matters(name):
 def test_a_stale_integer_file_is_called_so():
     pair = PAIRS["srcnn915_x3"]
     fixed = dataclasses.replace(pair.fixed, meta=pair.fixed.meta | {"float_sha256": "f" * 64})
-    assert "from another float file (sha256 ffffffffffffffff...)" in cards.fixed_point(dataclasses.replace(pair, fixed=fixed))
+    assert "from another float file (sha256 ffffffffffffffff...)" in cards.fixed_point(
+        dataclasses.replace(pair, fixed=fixed)
+    )
 
 
 def test_files_that_say_nothing_of_themselves():
     pair = PAIRS["srcnn915_x2"]
-    bare = dataclasses.replace(pair, real=FloatModel(pair.real.network, 2, pair.real.weights, pair.real.biases),
-                               fixed=QuantModel(pair.fixed.network, 2, pair.fixed.layers))
+    bare = dataclasses.replace(
+        pair,
+        real=FloatModel(pair.real.network, 2, pair.real.weights, pair.real.biases),
+        fixed=QuantModel(pair.fixed.network, 2, pair.fixed.layers),
+    )
     text = cards.card(bare, COMMITTED)
     assert "not recorded" in text and "the file holds no history" in text and "None" not in text
     text = cards.card(dataclasses.replace(bare, fixed=None), results.Results({}, []))
@@ -60,18 +65,29 @@ def test_history_and_fine_tuning_are_told():
     history = [{"step": 1000, "loss": 1.0, "psnr": 30.125}, {"step": 2000, "loss": 0.5, "psnr": 31.5}]
     config = pair.real.meta["config"] | {"teacher_weight": 0.5, "teacher": "/data/srcnn955_x3.npz", "nothing": ""}
     real = dataclasses.replace(pair.real, meta=pair.real.meta | {"history": history, "config": config})
-    fixed = dataclasses.replace(pair.fixed, meta=pair.fixed.meta | {"fine_tuning": {"steps": 500, "learning_rate": 0.001}})
+    fixed = dataclasses.replace(
+        pair.fixed, meta=pair.fixed.meta | {"fine_tuning": {"steps": 500, "learning_rate": 0.001}}
+    )
     text = cards.card(dataclasses.replace(pair, real=real, fixed=fixed), COMMITTED)
     assert "2 validations, 30.12 dB at step 1,000 to 31.50 dB at step 2,000" in text
     assert "| also | teacher srcnn955_x3.npz, teacher weight 0.5 |" in text
     assert "Fine-tuned in integers: learning rate 0.001, steps 500." in text
 
 
-@pytest.mark.parametrize("recorded,shown", [
-    ("python -m model.train --upscale 3 --run a/b --out /data/w.npz --lr 3e-3", "python -m model.train --upscale 3 --lr 3e-3"),
-    ("python -m model.train --out=/data/w.npz --restart --init /data/start.npz", "python -m model.train --init start.npz"),
-    ("python -m model.quantise -o /x.npz --seed 1", "python -m model.quantise --seed 1"),
-])
+@pytest.mark.parametrize(
+    "recorded,shown",
+    [
+        (
+            "python -m model.train --upscale 3 --run a/b --out /data/w.npz --lr 3e-3",
+            "python -m model.train --upscale 3 --lr 3e-3",
+        ),
+        (
+            "python -m model.train --out=/data/w.npz --restart --init /data/start.npz",
+            "python -m model.train --init start.npz",
+        ),
+        ("python -m model.quantise -o /x.npz --seed 1", "python -m model.quantise --seed 1"),
+    ],
+)
 def test_commands_without_places(recorded, shown):
     assert cards.command_of(recorded) == shown
 

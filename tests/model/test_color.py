@@ -14,8 +14,16 @@ def one(*pixel):
     return np.array([[pixel]], np.uint8)
 
 
-@pytest.mark.parametrize("rgb, ycbcr", [((0, 0, 0), (16, 128, 128)), ((255, 255, 255), (235, 128, 128)), ((255, 0, 0), (81, 90, 240)),
-                                        ((0, 255, 0), (145, 54, 34)), ((0, 0, 255), (41, 240, 110))])
+@pytest.mark.parametrize(
+    "rgb, ycbcr",
+    [
+        ((0, 0, 0), (16, 128, 128)),
+        ((255, 255, 255), (235, 128, 128)),
+        ((255, 0, 0), (81, 90, 240)),
+        ((0, 255, 0), (145, 54, 34)),
+        ((0, 0, 255), (41, 240, 110)),
+    ],
+)
 def test_known_colours(rgb, ycbcr):
     assert tuple(color.rgb_to_ycbcr(one(*rgb))[0, 0]) == ycbcr
     assert color.rgb_to_y(one(*rgb))[0, 0] == ycbcr[0]
@@ -55,16 +63,20 @@ def plain_rgb_to_ycbcr(rgb):
 def plain_ycbcr_to_rgb(ycbcr):
     """MATLAB's ycbcr2rgb, written out in doubles."""
     y, cb, cr = (ycbcr[..., c].astype(np.float64) - offset for c, offset in enumerate((16, 128, 128)))
-    rgb = [y * 1.1643835616438358 + cb * 3.0112439739772951e-07 + cr * 1.5960268873357040,
-           y * 1.1643835616438358 + cb * -0.39176253994145005 + cr * -0.81296829216220534,
-           y * 1.1643835616438358 + cb * 2.0172326395564593 + cr * 3.0542617453304942e-06]
+    rgb = [
+        y * 1.1643835616438358 + cb * 3.0112439739772951e-07 + cr * 1.5960268873357040,
+        y * 1.1643835616438358 + cb * -0.39176253994145005 + cr * -0.81296829216220534,
+        y * 1.1643835616438358 + cb * 2.0172326395564593 + cr * 3.0542617453304942e-06,
+    ]
     return np.clip(np.floor(np.stack(rgb, axis=-1) + 0.5), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("first", range(0, 256, 32))
 def test_every_colour_both_ways_is_the_plain_expression(first):
     """All 2^24 of them, so that no tie and no rounding of the fast form can hide."""
-    colours = np.stack(np.meshgrid(np.arange(first, first + 32), np.arange(256), np.arange(256), indexing="ij"), axis=-1)
+    colours = np.stack(
+        np.meshgrid(np.arange(first, first + 32), np.arange(256), np.arange(256), indexing="ij"), axis=-1
+    )
     colours = colours.reshape(-1, 1024, 3).astype(np.uint8)
     assert np.array_equal(color.rgb_to_ycbcr(colours), plain_rgb_to_ycbcr(colours))
     assert np.array_equal(color.ycbcr_to_rgb(colours), plain_ycbcr_to_rgb(colours))

@@ -32,7 +32,13 @@ def folder(tmp_path, monkeypatch):
 
 
 @settings(deadline=None)
-@given(st.integers(0, 2**31), st.integers(0, 1000), st.sampled_from(["random", "ordered"]), st.booleans(), st.integers(0, 2))
+@given(
+    st.integers(0, 2**31),
+    st.integers(0, 1000),
+    st.sampled_from(["random", "ordered"]),
+    st.booleans(),
+    st.integers(0, 2),
+)
 def test_patches_are_squares_of_the_pictures(seed, step, order, augment, border):
     size = 7
     patches = Patches(coordinates((12, 20), (5, 5), (9, 8)), size, border, order, 3, 6, seed, augment)
@@ -84,7 +90,14 @@ def test_an_ordered_epoch_shows_every_position_once():
 def test_random_patches_are_spread_over_all_pictures_and_symmetries():
     patches = Patches(coordinates((12, 20), (9, 8)), 7, 0, "random", batch=4000, seed=1)
     low, high = (np.round(255 * part[..., 0]).astype(int) for part in patches(0))
-    kinds = set(zip(low[:, 1, 0] - low[:, 0, 0], low[:, 0, 1] - low[:, 0, 0], high[:, 1, 0] - high[:, 0, 0], high[:, 0, 1] - high[:, 0, 0]))
+    kinds = set(
+        zip(
+            low[:, 1, 0] - low[:, 0, 0],
+            low[:, 0, 1] - low[:, 0, 0],
+            high[:, 1, 0] - high[:, 0, 0],
+            high[:, 0, 1] - high[:, 0, 0],
+        )
+    )
     assert len(kinds) == 8
     top_left = np.array(list(zip(low.min((1, 2)), high.min((1, 2)))))
     counts = np.unique(top_left, axis=0, return_counts=True)[1]
@@ -103,10 +116,12 @@ def test_degrade(upscale, degradation):
     for part in degrade(grey, upscale, degradation):
         assert (part == 77).all()
     if degradation == "standard":
-        assert np.array_equal(high, rgb_to_y(picture)[:shape[0], :shape[1]])
+        assert np.array_equal(high, rgb_to_y(picture)[: shape[0], : shape[1]])
         assert np.array_equal(low, to_uint8(imresize(imresize(high.astype(float), 1 / upscale), upscale)))
     else:
-        small = cv2.resize(picture[:shape[0], :shape[1]], (shape[1] // upscale, shape[0] // upscale), interpolation=cv2.INTER_CUBIC)
+        small = cv2.resize(
+            picture[: shape[0], : shape[1]], (shape[1] // upscale, shape[0] // upscale), interpolation=cv2.INTER_CUBIC
+        )
         back = cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
         assert np.array_equal(low, cv2.cvtColor(back, cv2.COLOR_RGB2YCrCb)[:, :, 0])
 

@@ -18,7 +18,12 @@ def picture(seed, grey=False):
     return np.random.default_rng(seed).integers(0, 256, (6, 7) if grey else (6, 7, 3), np.uint8)
 
 
-PICTURES = {"T91/t1.bmp": picture(1), "T91/t2.bmp": picture(1), "Set5/baby_GT.bmp": picture(2), "Set14/bridge.bmp": picture(3, grey=True)}
+PICTURES = {
+    "T91/t1.bmp": picture(1),
+    "T91/t2.bmp": picture(1),
+    "Set5/baby_GT.bmp": picture(2),
+    "Set14/bridge.bmp": picture(3, grey=True),
+}
 SUMS = {name: download.pixel_sum(pixels) for name, pixels in PICTURES.items()}
 
 
@@ -47,15 +52,23 @@ def run(*arguments):
 
 
 def test_pictures_are_found_by_their_pixels_and_written_under_our_names(project):
-    members = {"Train/t1.bmp": encoded(PICTURES["T91/t1.bmp"]), "../../evil/x.bmp": encoded(PICTURES["Set5/baby_GT.bmp"]),
-               "/etc/bridge.png": encoded(PICTURES["Set14/bridge.bmp"], ".png"), "../../pwned.bmp": encoded(picture(99)),
-               "code/demo.m": b"imresize", "empty.bmp": b"", "broken.png": b"nothing"}
+    members = {
+        "Train/t1.bmp": encoded(PICTURES["T91/t1.bmp"]),
+        "../../evil/x.bmp": encoded(PICTURES["Set5/baby_GT.bmp"]),
+        "/etc/bridge.png": encoded(PICTURES["Set14/bridge.bmp"], ".png"),
+        "../../pwned.bmp": encoded(picture(99)),
+        "code/demo.m": b"imresize",
+        "empty.bmp": b"",
+        "broken.png": b"nothing",
+    }
     result = run("--from", make_archive(project / "a.zip", members))
     assert result.exit_code == 0, result.output
     data = project / "build" / "data"
     assert sorted(str(p.relative_to(data)) for p in data.rglob("*.bmp")) == sorted(SUMS)
     assert download.is_complete(data, SUMS)
-    assert sorted(p.name for p in project.rglob("*") if p.is_file()) == sorted(["a.zip", "sums", *(n.split("/")[1] for n in SUMS)])
+    assert sorted(p.name for p in project.rglob("*") if p.is_file()) == sorted(
+        ["a.zip", "sums", *(n.split("/")[1] for n in SUMS)]
+    )
     assert "is complete" in run().output  # nothing is fetched a second time
 
 
@@ -89,13 +102,17 @@ def text(project):
     return project / "a.zip"
 
 
-@pytest.mark.parametrize("make", [truncated, flipped, altered, text, lambda project: project / "absent.zip", lambda project: project])
+@pytest.mark.parametrize(
+    "make", [truncated, flipped, altered, text, lambda project: project / "absent.zip", lambda project: project]
+)
 def test_bad_archives_leave_the_data_as_it_was(project, make):
     old = project / "build" / "data" / "Set5" / "old.bmp"
     old.parent.mkdir(parents=True)
     old.write_text("kept")
     result = run("--from", make(project))
-    assert result.exit_code == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.output
+    assert result.exit_code == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, (
+        result.output
+    )
     assert [p for p in (project / "build").rglob("*") if p.is_file()] == [old]
 
 
@@ -130,5 +147,9 @@ def test_download_needs_both_archives_and_says_when_offline(project, monkeypatch
 
 def test_the_committed_sums():
     sums = download.read_sums(download.SUMS)
-    assert {s: sum(name.startswith(s + "/") for name in sums) for s in ("T91", "Set5", "Set14")} == {"T91": 91, "Set5": 5, "Set14": 14}
+    assert {s: sum(name.startswith(s + "/") for name in sums) for s in ("T91", "Set5", "Set14")} == {
+        "T91": 91,
+        "Set5": 5,
+        "Set14": 14,
+    }
     assert all(len(digest) == 64 for digest in sums.values())

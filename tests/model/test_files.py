@@ -39,6 +39,7 @@ def read_bytes(data, folder, name="picture"):
 
 # --- reading ---------------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (13, 17)])
 def test_lossless_colour_written_by_opencv(tmp_path, suffix, shape):
@@ -139,9 +140,16 @@ def test_cmyk_jpg(tmp_path):
 
 
 # What the pixels are after each EXIF orientation, by the standard's own words: "row 0 is top, column 0 is right" ...
-UPRIGHT = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-           5: lambda a: a.swapaxes(0, 1), 6: lambda a: a[::-1].swapaxes(0, 1),
-           7: lambda a: a[::-1, ::-1].swapaxes(0, 1), 8: lambda a: a[:, ::-1].swapaxes(0, 1)}
+UPRIGHT = {
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a[::-1].swapaxes(0, 1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: a[:, ::-1].swapaxes(0, 1),
+}
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
@@ -168,13 +176,18 @@ def test_second_page_is_mentioned(tmp_path):
 
 # --- bad input -------------------------------------------------------------------------------------------
 
+
 def test_size_is_checked_before_decoding(tmp_path, monkeypatch):
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("decoded before its size was checked"))
     # a picture of 10 gigapixels in 60 bytes
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 100000, 100000, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b""))
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 100000, 100000, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(b""))
+    )
     (tmp_path / "bomb.png").write_bytes(bomb)
 
     def refuse(width, height):
@@ -184,14 +197,17 @@ def test_size_is_checked_before_decoding(tmp_path, monkeypatch):
         read_picture(tmp_path / "bomb.png", refuse)
 
 
-@pytest.mark.parametrize("prepare, says", [
-    (lambda path: None, "there is no file .*check the name"),
-    (lambda path: path.touch(), "is empty"),
-    (lambda path: path.mkdir(), "is a folder"),
-    (lambda path: path.write_text("hello"), "not a readable bmp, png, jpg or tif"),
-    (lambda path: path.write_bytes(encoded(COLOUR, "GIF")), "not a readable"),
-    (lambda path: os.mkfifo(path), "not a regular file"),
-])
+@pytest.mark.parametrize(
+    "prepare, says",
+    [
+        (lambda path: None, "there is no file .*check the name"),
+        (lambda path: path.touch(), "is empty"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (lambda path: path.write_text("hello"), "not a readable bmp, png, jpg or tif"),
+        (lambda path: path.write_bytes(encoded(COLOUR, "GIF")), "not a readable"),
+        (lambda path: os.mkfifo(path), "not a regular file"),
+    ],
+)
 def test_no_picture(tmp_path, prepare, says):
     prepare(tmp_path / "p.png")
     with pytest.raises(UserError, match=says):
@@ -205,9 +221,14 @@ def test_impossible_names(name):
 
 
 FILES = {
-    "png": encoded(COLOUR, "PNG"), "jpg": encoded(SMOOTH, "JPEG"), "progressive jpg": encoded(SMOOTH, "JPEG", progressive=True),
-    "bmp": encoded(COLOUR, "BMP"), "tif": encoded(COLOUR, "TIFF"), "lzw tif": encoded(COLOUR, "TIFF", compression="tiff_lzw"),
-    "grey png": encoded(GREY, "PNG"), "palette png": encoded(COLOUR[:, :, 0] // 16, "PNG"),
+    "png": encoded(COLOUR, "PNG"),
+    "jpg": encoded(SMOOTH, "JPEG"),
+    "progressive jpg": encoded(SMOOTH, "JPEG", progressive=True),
+    "bmp": encoded(COLOUR, "BMP"),
+    "tif": encoded(COLOUR, "TIFF"),
+    "lzw tif": encoded(COLOUR, "TIFF", compression="tiff_lzw"),
+    "grey png": encoded(GREY, "PNG"),
+    "palette png": encoded(COLOUR[:, :, 0] // 16, "PNG"),
 }
 
 
@@ -220,20 +241,27 @@ def test_cut_short_is_never_shown_as_whole(tmp_path, kind):
     lengths = [length for length in range(len(data)) if length % 7 == 0 or length + 30 > len(data)]
     for length in lengths:
         try:
-            np.testing.assert_array_equal(read_bytes(data[:length], tmp_path).pixels, whole, err_msg=f"{kind} cut at {length}")
+            np.testing.assert_array_equal(
+                read_bytes(data[:length], tmp_path).pixels, whole, err_msg=f"{kind} cut at {length}"
+            )
         except UserError:
             refused += 1
     assert refused > len(lengths) / 2
 
 
 @settings(max_examples=200, deadline=None, print_blob=True)
-@given(kind=st.sampled_from(sorted(FILES)), place=st.floats(0, 1, exclude_max=True), value=st.integers(1, 255), garbage=st.binary(max_size=40))
+@given(
+    kind=st.sampled_from(sorted(FILES)),
+    place=st.floats(0, 1, exclude_max=True),
+    value=st.integers(1, 255),
+    garbage=st.binary(max_size=40),
+)
 @example("lzw tif", 0.0, 1, b"")
 def test_damaged_files_end_in_a_picture_or_one_sentence(tmp_path_factory, kind, place, value, garbage):
     data = bytearray(FILES[kind])
     at = int(place * len(data))
     data[at] ^= value
-    data[at + 1:at + 1 + len(garbage)] = garbage
+    data[at + 1 : at + 1 + len(garbage)] = garbage
 
     def refuse(width, height):
         if width * height > 1 << 20:
@@ -248,6 +276,7 @@ def test_damaged_files_end_in_a_picture_or_one_sentence(tmp_path_factory, kind, 
 
 
 # --- writing ---------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".tiff", ".PNG"])
 @pytest.mark.parametrize("pixels", [COLOUR, GREY, COLOUR[:1, :1]], ids=["colour", "grey", "1x1"])
@@ -288,9 +317,15 @@ def test_outputs_that_cannot_be(tmp_path):
     (tmp_path / "link.png").symlink_to(source)
     (tmp_path / "folder.png").mkdir()
     for output, says in [
-        ("result.webp", "choose .bmp, .png"), ("result", "missing; choose"), ("source.png", "is the input"), ("link.png", "is the input"),
-        ("folder.png", "is a folder"), ("none/result.png", "folder .*none does not exist"), ("source.png/result.png", "Not a directory"),
-        ("/proc/result.png", "cannot write /proc/result.png"), ("x" * 300 + ".png", "cannot write"),
+        ("result.webp", "choose .bmp, .png"),
+        ("result", "missing; choose"),
+        ("source.png", "is the input"),
+        ("link.png", "is the input"),
+        ("folder.png", "is a folder"),
+        ("none/result.png", "folder .*none does not exist"),
+        ("source.png/result.png", "Not a directory"),
+        ("/proc/result.png", "cannot write /proc/result.png"),
+        ("x" * 300 + ".png", "cannot write"),
     ]:
         with pytest.raises(UserError, match=says):
             check_output(tmp_path / output, source)

@@ -28,13 +28,43 @@ def trained(place):  # noqa: F811
 
 
 def command(place, *options, steps=120):  # noqa: F811
-    return [sys.executable, "-m", "model.train.finetune", "--network", str(place / "tiny.toml"), "--data", str(place / "pictures"), "--batch", "4",
-            "--size", "12", "--steps", str(steps), "--validate-every", "20", "--seed", "3", "--lr", "0.3", "--ema", "0.9",
-            "--weights", str(place / "float.npz"), *map(str, options)]
+    return [
+        sys.executable,
+        "-m",
+        "model.train.finetune",
+        "--network",
+        str(place / "tiny.toml"),
+        "--data",
+        str(place / "pictures"),
+        "--batch",
+        "4",
+        "--size",
+        "12",
+        "--steps",
+        str(steps),
+        "--validate-every",
+        "20",
+        "--seed",
+        "3",
+        "--lr",
+        "0.3",
+        "--ema",
+        "0.9",
+        "--weights",
+        str(place / "float.npz"),
+        *map(str, options),
+    ]
 
 
 def run(place, *options, **arguments):  # noqa: F811
-    return subprocess.run(command(place, *options, **arguments), cwd=ROOT, env=environment(place), capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command(place, *options, **arguments),
+        cwd=ROOT,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +80,9 @@ def test_never_worse_than_quantised_alone_and_says_so(trained, finished):
     assert tuned["validation_psnr"] > tuned["validation_psnr_before"]  # 5 x 5 x 4 weights of made-up pictures have room
     assert f"{tuned['validation_psnr_before']:.3f} before" in finished.stdout and "120/120" in finished.stderr
     assert tuned["steps"] == 120 and [row["step"] for row in tuned["history"]] == list(range(20, 121, 20))
-    assert model.meta["calibration_set"] == str(trained / "pictures") and model.meta["command"].startswith("python -m model.train.finetune")
+    assert model.meta["calibration_set"] == str(trained / "pictures") and model.meta["command"].startswith(
+        "python -m model.train.finetune"
+    )
 
 
 def test_what_is_exported_is_what_was_validated(trained, finished):
@@ -72,7 +104,9 @@ def test_killed_and_resumed_gives_the_same_bits(trained, finished):
     options = ("--run", "killed_int8", "--out", trained / "killed_int8.npz")
     checkpoint = trained / "build/train/killed_int8/checkpoint.npz"
     with open(trained / "log", "w") as log:
-        process = subprocess.Popen(command(trained, *options), cwd=ROOT, env=environment(trained), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command(trained, *options), cwd=ROOT, env=environment(trained), stdout=log, stderr=log
+        )
         deadline = time.monotonic() + 120
         while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.005)
@@ -90,7 +124,9 @@ def test_killed_and_resumed_gives_the_same_bits(trained, finished):
 
 def test_divergence_stops_with_the_step(trained):
     """Found at a validation, since saturation keeps the loss finite: the step is named, the checkpoint before it kept."""
-    stopped = run(trained, "--run", "wild_int8", "--lr", "1e38", "--validate-every", 1, "--out", trained / "wild_int8.npz")
+    stopped = run(
+        trained, "--run", "wild_int8", "--lr", "1e38", "--validate-every", 1, "--out", trained / "wild_int8.npz"
+    )
     assert stopped.returncode == 2 and "training diverged at step" in stopped.stderr, stopped.stderr[-2000:]
     assert "Traceback" not in stopped.stderr and not (trained / "wild_int8.npz").exists()
     checkpoint = trained / "build/train/wild_int8/checkpoint.npz"
@@ -104,14 +140,23 @@ def test_a_device_whose_convolutions_round_is_refused(trained, monkeypatch):
     exact = keras_integer.infer_valid
     monkeypatch.setattr(keras_integer, "infer_valid", lambda *arguments: exact(*arguments) ^ np.uint8(1))
     monkeypatch.setenv("SRCNN_DATA", str(trained / "nothing"))
-    result = CliRunner().invoke(finetune.main, command(trained, "--run", "inexact", "--out", trained / "inexact.npz")[3:])
+    result = CliRunner().invoke(
+        finetune.main, command(trained, "--run", "inexact", "--out", trained / "inexact.npz")[3:]
+    )
     assert result.exit_code == 2 and "not exact" in result.stderr and "CUDA_VISIBLE_DEVICES=" in result.stderr
     assert not (trained / "inexact.npz").exists()
 
 
-@pytest.mark.parametrize("options, message", [
-    (("--size", "6"), "at least 7"), (("--out", "."), "ends in .npz"), (("--weights", "absent.npz"), "no weight file"),
-    (("--upscale", "2"), "trained for x3, not for x2"), (("--data", "absent"), "folder of pictures")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--size", "6"), "at least 7"),
+        (("--out", "."), "ends in .npz"),
+        (("--weights", "absent.npz"), "no weight file"),
+        (("--upscale", "2"), "trained for x3, not for x2"),
+        (("--data", "absent"), "folder of pictures"),
+    ],
+)
 def test_bad_options(trained, options, message):
     from model.train import finetune
 
@@ -138,4 +183,8 @@ def test_resumption_with_other_float_weights_is_refused(trained, finished):
     other = load_float(trained / "float.npz")
     save_float(dataclasses.replace(other, biases=tuple(bias + 0.01 for bias in other.biases)), trained / "other.npz")
     refused = run(trained, "--run", "whole_int8", "--weights", trained / "other.npz", "--out", trained / "x_int8.npz")
-    assert refused.returncode == 2 and "was started with float_sha256" in refused.stderr and not (trained / "x_int8.npz").exists()
+    assert (
+        refused.returncode == 2
+        and "was started with float_sha256" in refused.stderr
+        and not (trained / "x_int8.npz").exists()
+    )

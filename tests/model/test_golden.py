@@ -65,7 +65,9 @@ def assert_equal(actual, expected, what):
     wrong = np.argwhere(actual != expected)
     if len(wrong):
         first = tuple(wrong[0])
-        pytest.fail(f"{what}: {len(wrong)} of {actual.size} differ, first at {first}: golden {actual[first]}, oracle {expected[first]}")
+        pytest.fail(
+            f"{what}: {len(wrong)} of {actual.size} differ, first at {first}: golden {actual[first]}, oracle {expected[first]}"
+        )
 
 
 def check_network(model, picture, what):
@@ -85,7 +87,9 @@ def test_one_layer_equals_the_oracle(seed, kind):
         q = random_layer(rng, layer, kind)
         height, width = layer.k + rng.integers(0, 4, 2)
         x = rng.integers(0, 256, (height, width, layer.in_ch)).astype(np.uint8)
-        assert_equal(golden.layer_output(q, x), oracle.layer(x.tolist(), *parameters(q)), f"seed {seed}, {kind}, case {case}")
+        assert_equal(
+            golden.layer_output(q, x), oracle.layer(x.tolist(), *parameters(q)), f"seed {seed}, {kind}, case {case}"
+        )
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
@@ -102,7 +106,9 @@ def test_random_networks_equal_the_oracle(seed, kind):
 def test_described_networks_equal_the_oracle(name, kind):
     rng = np.random.default_rng(0)
     for shape in [(1, 1), (1, 2), (2, 1)]:
-        check_network(random_model(rng, load_network(name), kind), random_picture(rng, *shape), f"{name}, {kind}, {shape}")
+        check_network(
+            random_model(rng, load_network(name), kind), random_picture(rng, *shape), f"{name}, {kind}, {shape}"
+        )
 
 
 def test_random_cases_are_not_all_saturated():
@@ -147,7 +153,9 @@ def test_chunks_blocks_and_workers_change_nothing(seed, kind):
         patch.setattr(golden, "_BLOCK_ROWS", int(rng.integers(1, 30)))
         patch.setattr(golden, "_BLOCK_COLUMNS", int(rng.integers(4, 30)))
         patch.setattr(golden, "_MIN_ROWS", int(rng.integers(1, 30)))
-        assert_equal(golden.infer(model, picture, int(rng.integers(1, 5))), whole, f"seed {seed}, {kind}, {picture.shape}")
+        assert_equal(
+            golden.infer(model, picture, int(rng.integers(1, 5))), whole, f"seed {seed}, {kind}, {picture.shape}"
+        )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -162,8 +170,8 @@ def test_any_tiling_equals_the_whole(seed):
     tiled = np.empty_like(whole)
     for top in range(0, picture.shape[0], tile_height):
         for left in range(0, picture.shape[1], tile_width):
-            tile = padded[top:top + tile_height + 2 * halo, left:left + tile_width + 2 * halo]
-            tiled[top:top + tile_height, left:left + tile_width] = golden.infer_valid(model, tile, 1)
+            tile = padded[top : top + tile_height + 2 * halo, left : left + tile_width + 2 * halo]
+            tiled[top : top + tile_height, left : left + tile_width] = golden.infer_valid(model, tile, 1)
     assert_equal(tiled, whole, f"seed {seed}, {picture.shape}, tiles {tile_height}x{tile_width}")
 
 
@@ -173,7 +181,9 @@ def test_requantise_rounds_half_up_and_saturates():
     assert golden.requantise(acc, [0])[:, 0].tolist() == [0, 0, 0, 0, 1, 2, 255, 255, 255]
 
 
-@pytest.mark.parametrize("x", [np.zeros((13, 12), np.uint8), np.zeros((13, 13), np.int32), np.zeros((20, 20, 1), np.uint8)])
+@pytest.mark.parametrize(
+    "x", [np.zeros((13, 12), np.uint8), np.zeros((13, 13), np.int32), np.zeros((20, 20, 1), np.uint8)]
+)
 def test_bad_input_is_refused(x):
     model = random_model(np.random.default_rng(0), load_network(), "usual")
     with pytest.raises(UserError, match="uint8 pictures of at least 13"):

@@ -29,13 +29,17 @@ def wild_model(seed):
     rng, layers = np.random.default_rng(seed), []
     tame = rng.random() < 0.5
     for layer in SMALL.layers:
-        weight = rng.choice([-128, -127, -1, 0, 1, 127, *rng.integers(-128, 128, 6)], layer.weight_shape).astype(np.int8)
+        weight = rng.choice([-128, -127, -1, 0, 1, 127, *rng.integers(-128, 128, 6)], layer.weight_shape).astype(
+            np.int8
+        )
         if tame:
             shift = int(np.log2(130 * layer.taps**0.5)) - rng.integers(0, 2, layer.out_ch)
             bias = rng.integers(-64, 192, layer.out_ch) << shift
         else:
             shift = rng.integers(0, MAX_SHIFT + 1, layer.out_ch)
-            bias = rng.integers(-(2 ** (BIAS_BITS - 1)) + 1, 2 ** (BIAS_BITS - 1), layer.out_ch) >> rng.integers(0, 20, layer.out_ch)
+            bias = rng.integers(-(2 ** (BIAS_BITS - 1)) + 1, 2 ** (BIAS_BITS - 1), layer.out_ch) >> rng.integers(
+                0, 20, layer.out_ch
+            )
         weight[rng.random(layer.out_ch) < 0.1] = 0
         layers.append(QuantLayer(weight, bias.astype(np.int32), shift.astype(np.uint8)))
     return QuantModel(SMALL, 3, tuple(layers))
@@ -68,13 +72,17 @@ def keras_of(model):
 
 def assert_every_layer_is_golden(keras_model, model, x):
     outputs = [keras_model.get_layer(layer.name).output for layer in model.network.layers]
-    pixels = x[None, :, :, None].astype(np.float32) * np.float32(1 / 255)  # as training makes them, wrongly rounded in the last place
+    pixels = x[None, :, :, None].astype(np.float32) * np.float32(
+        1 / 255
+    )  # as training makes them, wrongly rounded in the last place
     stored = x[:, :, None]
     for layer, q, out in zip(model.network.layers, model.layers, keras.Model(keras_model.input, outputs)(pixels)):
         stored = golden.layer_output(q, stored)
         out = keras.ops.convert_to_numpy(out)[0]
         different = np.argwhere(out != stored)
-        assert not len(different), f"{layer.name}: {len(different)} differ, first at {different[0]}: {out[tuple(different[0])]}, not {stored[tuple(different[0])]}"
+        assert not len(different), (
+            f"{layer.name}: {len(different)} differ, first at {different[0]}: {out[tuple(different[0])]}, not {stored[tuple(different[0])]}"
+        )
     assert np.array_equal(lib.infer_valid(keras_model, x[None])[0], golden.infer_valid(model, x, workers=1))
 
 
@@ -124,8 +132,10 @@ def test_there_and_back_keeps_every_integer():
     model = random_model("srcnn915")
     back = lib.to_quant_model(keras_of(model), model.network, 3, {"a": 1})
     for q, p in zip(model.layers, back.layers):
-        assert all(np.array_equal(getattr(q, part), getattr(p, part)) and getattr(q, part).dtype == getattr(p, part).dtype
-                   for part in ("weight", "bias", "shift"))
+        assert all(
+            np.array_equal(getattr(q, part), getattr(p, part)) and getattr(q, part).dtype == getattr(p, part).dtype
+            for part in ("weight", "bias", "shift")
+        )
     assert back.meta == {"a": 1}
 
 

@@ -79,7 +79,9 @@ def test_whitening_evens_out_the_window():
 
     assert spread(windows @ whitening) < spread(windows) / 50
     np.testing.assert_allclose(whitening, whitening.T, atol=1e-9)
-    assert np.array_equal(keras_model.whitening_of(np.full((3, 9, 9), 0.5), 5), np.eye(25))  # a set without any contrast
+    assert np.array_equal(
+        keras_model.whitening_of(np.full((3, 9, 9), 0.5), 5), np.eye(25)
+    )  # a set without any contrast
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -95,7 +97,9 @@ def test_the_trainable_form_collapses_into_the_plain_network(padding):
     to_numpy = keras_model.keras.ops.convert_to_numpy
     collapsed = keras_model.build(SMALL, padding)
     keras_model.set_weights(collapsed, weights, biases)
-    np.testing.assert_allclose(to_numpy(trainable(pixels))[:, inner, inner], to_numpy(collapsed(pixels))[:, inner, inner], atol=1e-4)
+    np.testing.assert_allclose(
+        to_numpy(trainable(pixels))[:, inner, inner], to_numpy(collapsed(pixels))[:, inner, inner], atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("whitening", [None, keras_model.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"])

@@ -29,15 +29,21 @@ def test_known_values():
 @given(st.integers(0, 2**32 - 1))
 def test_ssim_is_the_mean_over_whole_gaussian_windows(seed):
     truth, result = pair(seed)
-    axis = np.exp(-np.arange(-5, 6) ** 2 / (2 * 1.5**2))
+    axis = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
     window = np.outer(axis, axis) / axis.sum() ** 2
     values = []
     for row in range(truth.shape[0] - 10):
         for column in range(truth.shape[1] - 10):
-            t, r = (p[row:row + 11, column:column + 11].astype(float) for p in (truth, result))
+            t, r = (p[row : row + 11, column : column + 11].astype(float) for p in (truth, result))
             mt, mr = (window * t).sum(), (window * r).sum()
-            vt, vr, cov = (window * t * t).sum() - mt**2, (window * r * r).sum() - mr**2, (window * t * r).sum() - mt * mr
-            values.append((2 * mt * mr + 6.5025) * (2 * cov + 58.5225) / ((mt**2 + mr**2 + 6.5025) * (vt + vr + 58.5225)))
+            vt, vr, cov = (
+                (window * t * t).sum() - mt**2,
+                (window * r * r).sum() - mr**2,
+                (window * t * r).sum() - mt * mr,
+            )
+            values.append(
+                (2 * mt * mr + 6.5025) * (2 * cov + 58.5225) / ((mt**2 + mr**2 + 6.5025) * (vt + vr + 58.5225))
+            )
     assert metrics.ssim(truth, result) == pytest.approx(np.mean(values), abs=1e-9)
 
 

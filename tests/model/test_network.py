@@ -29,7 +29,11 @@ def test_layers_are_a_graph_over_named_tensors(tmp_path):
     network = load_network(write(tmp_path, GOOD.replace("k = 1", 'k = 1\ninput = "a"')))
     assert network == load_network(write(tmp_path, GOOD)), "a layer reads the one before it if nothing is said"
     assert [layer.inputs for layer in network.layers] == [("input",), ("a",)]
-    assert {name: (tensor.channels, tensor.shrink, tensor.scale) for name, tensor in network.tensors.items()} == {"input": (1, 0, 1), "a": (4, 2, 1), "b": (1, 2, 1)}
+    assert {name: (tensor.channels, tensor.shrink, tensor.scale) for name, tensor in network.tensors.items()} == {
+        "input": (1, 0, 1),
+        "a": (4, 2, 1),
+        "b": (1, 2, 1),
+    }
 
 
 def test_channels_have_to_meet():
@@ -49,26 +53,37 @@ def test_the_three_networks_are_described():
     assert [load_network(n).halo for n in list_networks()] == [6, 7, 8]
 
 
-@pytest.mark.parametrize("old, new, message", [
-    ("k = 3", "k = 4", "k has to be odd"),
-    ("k = 3", "k = -1", "k has to be odd"),
-    ("out_ch = 4", "out_ch = 0", "both positive"),
-    ("k = 1", 'k = 1\ninput = "c"', "reads 'c'; it reads one tensor that stands before it: input, a"),
-    ("k = 1", 'k = 1\ninput = "b"', "reads 'b'"),
-    ("k = 1", 'k = 1\ninput = "input"', "nothing reads a of n"),
-    ('name = "b"', 'name = "input"', "have the same name 'input'"),
-    ("k = 3", "", "lacks the key 'k'"),
-    ("[[layers]]", "[[layer]]", "lacks the key 'layers'"),
-    ("k = 3", "k = ", "not valid TOML"),
-    ("k = 3", 'k = "3"', "whole number"),
-    ("out_ch = 4", "out_ch = 4.5", "whole number"),
-])
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("k = 3", "k = 4", "k has to be odd"),
+        ("k = 3", "k = -1", "k has to be odd"),
+        ("out_ch = 4", "out_ch = 0", "both positive"),
+        ("k = 1", 'k = 1\ninput = "c"', "reads 'c'; it reads one tensor that stands before it: input, a"),
+        ("k = 1", 'k = 1\ninput = "b"', "reads 'b'"),
+        ("k = 1", 'k = 1\ninput = "input"', "nothing reads a of n"),
+        ('name = "b"', 'name = "input"', "have the same name 'input'"),
+        ("k = 3", "", "lacks the key 'k'"),
+        ("[[layers]]", "[[layer]]", "lacks the key 'layers'"),
+        ("k = 3", "k = ", "not valid TOML"),
+        ("k = 3", 'k = "3"', "whole number"),
+        ("out_ch = 4", "out_ch = 4.5", "whole number"),
+    ],
+)
 def test_broken_descriptions_are_refused(tmp_path, old, new, message):
     with pytest.raises(UserError, match=message):
         load_network(write(tmp_path, GOOD.replace(old, new, 1 if old != "[[layers]]" else 2)))
 
 
-@pytest.mark.parametrize("old, new", [('name = "n"', 'name = "../n"'), ('name = "a"', 'name = "a b"'), ('name = "b"', 'name = "a"'), ("k = 3", "k = true")])
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('name = "n"', 'name = "../n"'),
+        ('name = "a"', 'name = "a b"'),
+        ('name = "b"', 'name = "a"'),
+        ("k = 3", "k = true"),
+    ],
+)
 def test_names_and_numbers_that_would_break_files_or_cpp_are_refused(tmp_path, old, new):
     with pytest.raises(UserError):
         load_network(write(tmp_path, GOOD.replace(old, new, 1)))

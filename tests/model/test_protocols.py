@@ -10,16 +10,29 @@ from model.quality import protocols
 
 # data/BASELINES.md: PSNR in dB of bicubic on the standard protocol at x2, x3, x4.
 BASELINES = {
-    "Set5": {"baby_GT": (37.0660, 33.9101, 31.7764), "bird_GT": (36.8058, 32.5723, 30.1773),
-             "butterfly_GT": (27.4332, 24.0365, 22.0975), "head_GT": (34.8580, 32.8793, 31.5899),
-             "woman_GT": (32.1440, 28.5628, 26.4623)},
-    "Set14": {"baboon": (24.8581, 23.2087, 22.4368), "barbara": (27.9982, 26.2487, 25.1459),
-              "bridge": (26.5750, 24.4033, 23.1462), "coastguard": (29.1223, 26.5529, 25.4751),
-              "comic": (26.0157, 23.1153, 21.6916), "face": (34.8312, 32.8194, 31.5542),
-              "flowers": (30.3653, 27.2300, 25.5240), "foreman": (34.1378, 31.1571, 29.3828),
-              "lenna": (34.6972, 31.6776, 29.8349), "man": (29.2471, 27.0078, 25.6970),
-              "monarch": (32.9376, 29.4259, 27.4573), "pepper": (34.9528, 32.3804, 30.5950),
-              "ppt3": (26.8731, 23.7066, 21.9806), "zebra": (30.6338, 26.6338, 24.0805)},
+    "Set5": {
+        "baby_GT": (37.0660, 33.9101, 31.7764),
+        "bird_GT": (36.8058, 32.5723, 30.1773),
+        "butterfly_GT": (27.4332, 24.0365, 22.0975),
+        "head_GT": (34.8580, 32.8793, 31.5899),
+        "woman_GT": (32.1440, 28.5628, 26.4623),
+    },
+    "Set14": {
+        "baboon": (24.8581, 23.2087, 22.4368),
+        "barbara": (27.9982, 26.2487, 25.1459),
+        "bridge": (26.5750, 24.4033, 23.1462),
+        "coastguard": (29.1223, 26.5529, 25.4751),
+        "comic": (26.0157, 23.1153, 21.6916),
+        "face": (34.8312, 32.8194, 31.5542),
+        "flowers": (30.3653, 27.2300, 25.5240),
+        "foreman": (34.1378, 31.1571, 29.3828),
+        "lenna": (34.6972, 31.6776, 29.8349),
+        "man": (29.2471, 27.0078, 25.6970),
+        "monarch": (32.9376, 29.4259, 27.4573),
+        "pepper": (34.9528, 32.3804, 30.5950),
+        "ppt3": (26.8731, 23.7066, 21.9806),
+        "zebra": (30.6338, 26.6338, 24.0805),
+    },
 }
 
 
@@ -32,7 +45,9 @@ def test_standard_bicubic_baselines(dataset):
         picture = read_picture(path)
         for upscale, expected in zip((2, 3, 4), BASELINES[dataset][path.stem]):
             case = protocols.prepare(picture, upscale)
-            assert protocols.measure(case, case.bicubic)["psnr"] == pytest.approx(expected, abs=0.01), f"{path.stem} x{upscale}"
+            assert protocols.measure(case, case.bicubic)["psnr"] == pytest.approx(expected, abs=0.01), (
+                f"{path.stem} x{upscale}"
+            )
 
 
 @pytest.mark.data

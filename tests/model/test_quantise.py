@@ -26,7 +26,10 @@ SEEDS = st.integers(0, 2**32 - 1)
 def picture(seed, side=70):
     """A smooth random picture with edges, uint8."""
     rng = np.random.default_rng(seed)
-    wave = sum(rng.normal() * np.sin(np.outer(np.arange(side), rng.normal(0, 0.2)) + rng.normal(0, 0.2) * np.arange(side)) for _ in range(8))
+    wave = sum(
+        rng.normal() * np.sin(np.outer(np.arange(side), rng.normal(0, 0.2)) + rng.normal(0, 0.2) * np.arange(side))
+        for _ in range(8)
+    )
     return np.clip(128 + 30 * wave + 60 * (wave > 1), 0, 255).astype(np.uint8)
 
 
@@ -46,7 +49,9 @@ def float_model(network, seed=0):
     return FloatModel(network, 3, tuple(weights), tuple(biases))
 
 
-SMALL = Network("small", (Conv("conv1", 5, 1, 12, True), Conv("conv2", 1, 12, 10, True), Conv("conv3", 3, 10, 1, False)))
+SMALL = Network(
+    "small", (Conv("conv1", 5, 1, 12, True), Conv("conv2", 1, 12, 10, True), Conv("conv3", 3, 10, 1, False))
+)
 
 
 @pytest.fixture
@@ -104,7 +109,7 @@ def test_least_squares_finds_the_filter_behind_the_samples():
     true, bias = rng.normal(0, 0.01, 18), 0.7
     target = np.stack([(floating.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
     for cap in (np.inf, 1.0):
-        fit, = data.gather_fits(layer, stored, target, np.array([cap]))
+        (fit,) = data.gather_fits(layer, stored, target, np.array([cap]))
         inside = ((target > 0) & (target < cap)).sum()
         assert fit.inputs.samples == pytest.approx(inside + data.OUTSIDE_WEIGHT * (target.size - inside), rel=1e-6)
         found = fit.solve(np.zeros(18))
@@ -119,8 +124,13 @@ def test_parts_of_a_channel_add_up_to_it(seed):
     channels = 6
     largest = rng.uniform(0.1, 2, channels) * (rng.random(channels) > 0.3)
     x = rng.normal(size=(100, channels)) * largest
-    plan = quantise_channels.plan_parts(largest, rng.uniform(0, 5, channels), np.cov(x.T),
-                                        rng.normal(0, 0.1, (1, 1, 1, channels)) * (rng.random(channels) > 0.3), np.ones(1))
+    plan = quantise_channels.plan_parts(
+        largest,
+        rng.uniform(0, 5, channels),
+        np.cov(x.T),
+        rng.normal(0, 0.1, (1, 1, 1, channels)) * (rng.random(channels) > 0.3),
+        np.ones(1),
+    )
     assert len(plan) == channels
     z = rng.uniform(-1, 1, 50)[:, None] * largest
     for channel in {part.source for part in plan}:
@@ -129,8 +139,13 @@ def test_parts_of_a_channel_add_up_to_it(seed):
 
 
 def test_a_strong_channel_takes_the_place_of_a_dead_one():
-    plan = quantise_channels.plan_parts(np.array([1.0, 0.0, 0.5]), np.array([1.0, 1.0, 0.001]), np.eye(3),
-                                        np.array([1.0, 1.0, 1.0]).reshape(1, 1, 1, 3), np.ones(1))
+    plan = quantise_channels.plan_parts(
+        np.array([1.0, 0.0, 0.5]),
+        np.array([1.0, 1.0, 0.001]),
+        np.eye(3),
+        np.array([1.0, 1.0, 1.0]).reshape(1, 1, 1, 3),
+        np.ones(1),
+    )
     assert [part.source for part in plan] == [0, 0, 2]
     assert [part.cap for part in plan[:2]] == [0.5, np.inf] and [part.low for part in plan[:2]] == [0, 0.5]
 
@@ -145,7 +160,7 @@ def test_noise_gains_are_those_of_a_linear_network():
         for channel in rng.integers(0, SMALL.layers[index].out_ch, 3):
             x = np.zeros((1, 15, 15, SMALL.layers[index].out_ch))
             x[0, 7, 7, channel] = 1
-            for layer, weight in zip(SMALL.layers[index + 1:], model.weights[index + 1:]):
+            for layer, weight in zip(SMALL.layers[index + 1 :], model.weights[index + 1 :]):
                 side = x.shape[1] - layer.k + 1
                 x = (floating.windows(x[0], layer.k) @ weight.reshape(layer.out_ch, -1).T).reshape(1, side, side, -1)
             assert gains[index][channel] == pytest.approx((x**2).sum(), rel=1e-4)
@@ -164,7 +179,7 @@ def test_quantised_network_follows_the_float_one(few_crops):
 def test_splitting_pays(few_crops, monkeypatch):
     model, pictures = float_model(SMALL), [picture(seed) for seed in range(6)]
     split = rms_error(model, search.quantise(model, pictures)[0], picture(99))
-    monkeypatch.setattr(search, "plan_parts", lambda *_: quantise_channels.whole_channels(SMALL.layers[0])[:len(_[0])])
+    monkeypatch.setattr(search, "plan_parts", lambda *_: quantise_channels.whole_channels(SMALL.layers[0])[: len(_[0])])
     assert split < rms_error(model, search.quantise(model, pictures)[0], picture(99))
 
 
@@ -172,7 +187,9 @@ def test_the_same_weights_on_every_run(few_crops):
     pictures = [picture(seed) for seed in range(3)]
     first, second = (search.quantise(float_model(SMALL), pictures)[0] for _ in range(2))
     for a, b in zip(first.layers, second.layers):
-        assert np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias) and np.array_equal(a.shift, b.shift)
+        assert (
+            np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias) and np.array_equal(a.shift, b.shift)
+        )
 
 
 @pytest.mark.parametrize("name", list_networks())
@@ -208,7 +225,9 @@ def test_bad_input(few_crops):
 @pytest.fixture
 def command(few_crops, monkeypatch, tmp_path):
     monkeypatch.setattr(report, "BUILD", tmp_path)
-    monkeypatch.setattr(command_line, "calibration_pictures", lambda *_: ([picture(0), picture(1)], [tmp_path / "a.png"]))
+    monkeypatch.setattr(
+        command_line, "calibration_pictures", lambda *_: ([picture(0), picture(1)], [tmp_path / "a.png"])
+    )
     return lambda *arguments: CliRunner().invoke(command_line.main, [str(a) for a in arguments])
 
 
@@ -230,20 +249,27 @@ def test_command_line_refuses(command, tmp_path):
     arrays["conv2_bias"][3] = np.nan
     np.savez(tmp_path / "nan.npz", **arrays)
     (tmp_path / "no.npz").write_bytes(b"no archive")
-    for arguments, words in [(("--weights", tmp_path / "nan.npz"), "NaN"),
-                             (("--weights", tmp_path / "no.npz"), "not a readable weight file"),
-                             (("--weights", tmp_path / "absent.npz"), "no weight file"),
-                             (("--weights", tmp_path / "f.npz", "--network", "srcnn955"), "not of srcnn955"),
-                             (("--weights", tmp_path / "f.npz", "--upscale", 2), "trained for x3, not for x2")]:
+    for arguments, words in [
+        (("--weights", tmp_path / "nan.npz"), "NaN"),
+        (("--weights", tmp_path / "no.npz"), "not a readable weight file"),
+        (("--weights", tmp_path / "absent.npz"), "no weight file"),
+        (("--weights", tmp_path / "f.npz", "--network", "srcnn955"), "not of srcnn955"),
+        (("--weights", tmp_path / "f.npz", "--upscale", 2), "trained for x3, not for x2"),
+    ]:
         result = command(*arguments, "-o", tmp_path / "q.npz")
-        assert result.exit_code == 2 and words in result.output and len(result.output.strip().splitlines()) == 1, result.output
+        assert result.exit_code == 2 and words in result.output and len(result.output.strip().splitlines()) == 1, (
+            result.output
+        )
     assert not (tmp_path / "q.npz").exists()
 
 
 @pytest.mark.parametrize("path", sorted(weight_path("x", 3).parent.glob("*_int8.npz")), ids=lambda path: path.stem)
 def test_committed_integer_weights_belong_to_the_committed_float_weights(path):
     import hashlib
+
     quantised = load_quant(path)
     source = path.with_name(path.name.replace("_int8", ""))
     load_float(source, quantised.network.name)
-    assert hashlib.sha256(source.read_bytes()).hexdigest() == quantised.meta["float_sha256"], "quantise again: make quantise or make finetune"
+    assert hashlib.sha256(source.read_bytes()).hexdigest() == quantised.meta["float_sha256"], (
+        "quantise again: make quantise or make finetune"
+    )

@@ -42,19 +42,40 @@ def made_up(tmp_path, monkeypatch):
 def test_the_most_special_table_wins(made_up):
     assert recipes.load_recipe("train", "other", 3) == {"steps": 100, "lr": 1e-3, "init": ""}
     assert recipes.load_recipe("train", "small", 4) == {"steps": 8, "lr": 3e-3, "init": "a_x4.npz"}
-    assert recipes.load_recipe("train", "folder/small.toml", 2, "opencv") == {"steps": 7, "lr": 2e-3, "init": "a_x2.npz"}
+    assert recipes.load_recipe("train", "folder/small.toml", 2, "opencv") == {
+        "steps": 7,
+        "lr": 2e-3,
+        "init": "a_x2.npz",
+    }
     assert recipes.load_recipe("train", "small", 4, "opencv") == {"steps": 7, "lr": 3e-3, "init": "a_x4.npz"}
     assert recipes.load_recipe("finetune", "small", 2) == {"steps": 5}
 
 
 def test_options_win(made_up):
-    config = recipes.complete("train", {"network": "small", "upscale": "2", "degradation": "standard", "steps": 9, "lr": None, "init": "", "seed": 4})
-    assert config == {"network": "small", "upscale": 2, "degradation": "standard", "steps": 9, "lr": 2e-3, "init": "", "seed": 4}
+    config = recipes.complete(
+        "train",
+        {"network": "small", "upscale": "2", "degradation": "standard", "steps": 9, "lr": None, "init": "", "seed": 4},
+    )
+    assert config == {
+        "network": "small",
+        "upscale": 2,
+        "degradation": "standard",
+        "steps": 9,
+        "lr": 2e-3,
+        "init": "",
+        "seed": 4,
+    }
 
 
-@pytest.mark.parametrize("text, words", [
-    ("[train\n", "not valid TOML"), ("[train]\nsteps = 1\n[train.small]\nstpes = 5\n", "'stpes', which no recipe knows; choose from"),
-    ("[train]\nsteps = 1\n[train.small.x5]\nsteps = 5\n", "'x5', which"), ("[train]\nsteps = 1\n[train.small.x3]\nlr = 5\n", "'lr', which")])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("[train\n", "not valid TOML"),
+        ("[train]\nsteps = 1\n[train.small]\nstpes = 5\n", "'stpes', which no recipe knows; choose from"),
+        ("[train]\nsteps = 1\n[train.small.x5]\nsteps = 5\n", "'x5', which"),
+        ("[train]\nsteps = 1\n[train.small.x3]\nlr = 5\n", "'lr', which"),
+    ],
+)
 def test_a_broken_file_is_one_sentence(made_up, text, words):
     (made_up / "recipes.toml").write_text(text)
     with pytest.raises(UserError, match=words):
@@ -86,12 +107,21 @@ def test_committed_weights_were_made_by_their_recipe(kind, meta):
     """`make train` and `make finetune` do what made them, on the training pictures alone."""
     config = meta["config"]
     recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
-    usual = {"padding": "valid", "patches": "random", "metric": "mse", "augment": True, "seed": 1, "data": "",
-             "rescales": list(RESCALES) if kind == "train" else [1.0]}
+    usual = {
+        "padding": "valid",
+        "patches": "random",
+        "metric": "mse",
+        "augment": True,
+        "seed": 1,
+        "data": "",
+        "rescales": list(RESCALES) if kind == "train" else [1.0],
+    }
     assert {key: config.get(key, 1 if key == "cycles" else None) for key in recipe | usual} == recipe | usual
     assert meta["data"] == "T91" and meta["steps"] == config["steps"]
     if config.get("init"):
-        assert config["init_sha256"] == hashlib.sha256((ROOT / config["init"]).read_bytes()).hexdigest(), "train again: it started from other weights"
+        assert config["init_sha256"] == hashlib.sha256((ROOT / config["init"]).read_bytes()).hexdigest(), (
+            "train again: it started from other weights"
+        )
 
 
 @pytest.mark.data
@@ -100,7 +130,10 @@ def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
     monkeypatch.setattr(search, "degrade", lambda picture, *_: (picture, picture))
     train, validation = split(dataset_files("T91"))
     calibration = search.calibration_pictures(3)[1]
-    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in [*train, *validation, *dataset_files("Set5"), *dataset_files("Set14")]}
+    digests = {
+        path: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in [*train, *validation, *dataset_files("Set5"), *dataset_files("Set14")]
+    }
     assert len(set(digests.values())) == len(digests)
     assert calibration == train and not set(train) & set(validation)
     recorded = [set(meta["validation_pictures"]) for _, meta in (param.values for param in committed())]

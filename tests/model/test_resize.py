@@ -13,12 +13,22 @@ from model.data.datasets import read_picture
 from model.imaging.color import rgb_to_y
 from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8, upscale_bicubic
 
-BASELINES = {("Set5", 2): 33.6614, ("Set5", 3): 30.3922, ("Set5", 4): 28.4207,
-             ("Set14", 2): 30.2318, ("Set14", 3): 27.5405, ("Set14", 4): 26.0001}
+BASELINES = {
+    ("Set5", 2): 33.6614,
+    ("Set5", 3): 30.3922,
+    ("Set5", 4): 28.4207,
+    ("Set14", 2): 30.2318,
+    ("Set14", 3): 27.5405,
+    ("Set14", 4): 26.0001,
+}
 
 sides = st.integers(1, 24)
-pictures = st.builds(lambda height, width, seed: np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8),
-                     sides, sides, st.integers(0, 2**32))
+pictures = st.builds(
+    lambda height, width, seed: np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8),
+    sides,
+    sides,
+    st.integers(0, 2**32),
+)
 
 
 def direct(row, new):
@@ -70,7 +80,7 @@ def plain_upscale(picture, upscale):
         taps = {}
         for offset in range(-2, 3):
             x = abs(Fraction(2 * phase + 1, 2 * upscale) - Fraction(1, 2) - offset)
-            weight = (3 * x**3 - 5 * x**2 + 2) / 2 if x <= 1 else (-x**3 + 5 * x**2 - 8 * x + 4) / 2 if x < 2 else 0
+            weight = (3 * x**3 - 5 * x**2 + 2) / 2 if x <= 1 else (-(x**3) + 5 * x**2 - 8 * x + 4) / 2 if x < 2 else 0
             taps[offset] = int(weight * denominator)
         assert sum(taps.values()) == denominator
         phases.append(taps)
@@ -78,9 +88,9 @@ def plain_upscale(picture, upscale):
     padded = np.pad(picture, 2, mode="symmetric").astype(np.int64)
     out = np.empty((height * upscale, width * upscale), np.uint8)
     for i, down in enumerate(phases):
-        tall = sum(weight * padded[2 + offset:2 + offset + height] for offset, weight in down.items())
+        tall = sum(weight * padded[2 + offset : 2 + offset + height] for offset, weight in down.items())
         for j, across in enumerate(phases):
-            total = sum(weight * tall[:, 2 + offset:2 + offset + width] for offset, weight in across.items())
+            total = sum(weight * tall[:, 2 + offset : 2 + offset + width] for offset, weight in across.items())
             out[i::upscale, j::upscale] = np.clip((2 * total + denominator**2) // (2 * denominator**2), 0, 255)
     return out
 
@@ -149,10 +159,18 @@ def test_modcrop():
         modcrop(np.zeros((3, 9)), 4)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: imresize(np.zeros((0, 4)), 2), lambda: imresize(np.zeros(4), 2), lambda: imresize(np.zeros((4, 4)), (0, 2)),
-    lambda: upscale_bicubic(np.zeros((4, 4)), 2), lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 0),
-    lambda: upscale_bicubic(np.zeros((0, 4), np.uint8), 2), lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 64)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: imresize(np.zeros((0, 4)), 2),
+        lambda: imresize(np.zeros(4), 2),
+        lambda: imresize(np.zeros((4, 4)), (0, 2)),
+        lambda: upscale_bicubic(np.zeros((4, 4)), 2),
+        lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 0),
+        lambda: upscale_bicubic(np.zeros((0, 4), np.uint8), 2),
+        lambda: upscale_bicubic(np.zeros((4, 4), np.uint8), 64),
+    ],
+)
 def test_bad_input(call):
     with pytest.raises(UserError):
         call()

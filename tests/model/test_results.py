@@ -19,7 +19,10 @@ from model.quality.protocols import PROTOCOLS
 
 COMMITTED = results.load()
 MARGINS = pages.margins(COMMITTED)
-FLOORS = {"srcnn915": {2: 36.55, 3: 32.60, 4: 30.20}, "srcnn955": {2: 36.70, 3: 32.80, 4: 30.40}}  # float, mean of Set5, dB
+FLOORS = {
+    "srcnn915": {2: 36.55, 3: 32.60, 4: 30.20},
+    "srcnn955": {2: 36.70, 3: 32.80, 4: 30.40},
+}  # float, mean of Set5, dB
 MOST_LOST = {"srcnn915": 0.02, "srcnn935": 0.03, "srcnn955": 0.03}  # float - fixed point, mean of a set
 MOST_LOST_PICTURE = 0.05
 
@@ -30,24 +33,34 @@ def name_of(margin):
 
 # what is committed
 
+
 def test_results_are_of_the_committed_weights():
     assert results.stale(COMMITTED) is None
     assert COMMITTED.weights and set(COMMITTED.weights) == {path.name for path in WEIGHTS.glob("*.npz")}
 
 
 def test_every_network_picture_and_method_is_there_once():
-    expected = [(network, upscale, protocol, dataset, method) for protocol in PROTOCOLS for network, upscale in evaluate.committed()
-                for dataset in evaluate.SETS for method in evaluate.MEASURED]
+    expected = [
+        (network, upscale, protocol, dataset, method)
+        for protocol in PROTOCOLS
+        for network, upscale in evaluate.committed()
+        for dataset in evaluate.SETS
+        for method in evaluate.MEASURED
+    ]
     found = {}
     for row in COMMITTED.rows:
-        found.setdefault(tuple(row[k] for k in ("network", "upscale", "protocol", "dataset", "method")), []).append(row["image"])
+        found.setdefault(tuple(row[k] for k in ("network", "upscale", "protocol", "dataset", "method")), []).append(
+            row["image"]
+        )
     assert set(found) == set(expected)
     for (_, _, _, dataset, _), images in found.items():
         assert len(images) == len(set(images)) == {"Set5": 5, "Set14": 14}[dataset] + 1 and "mean" in images
 
 
 def test_means_are_the_means_of_the_pictures():
-    for key, group in itertools.groupby(COMMITTED.rows, lambda row: [row[k] for k in ("network", "upscale", "protocol", "dataset")]):
+    for key, group in itertools.groupby(
+        COMMITTED.rows, lambda row: [row[k] for k in ("network", "upscale", "protocol", "dataset")]
+    ):
         group = list(group)
         means = evaluate.mean_rows([row for row in group if row["image"] != "mean"], evaluate.MEASURED)
         for wanted, row in zip(means, (row for row in group if row["image"] == "mean"), strict=True):
@@ -60,7 +73,9 @@ def test_documents_are_what_the_results_give():
 
 
 def test_charts_show_the_committed_data():
-    assert charts.digest(charts.cost_points(COMMITTED)) in (charts.IMAGES / charts.COST).read_text(), "run `make results`"
+    assert charts.digest(charts.cost_points(COMMITTED)) in (charts.IMAGES / charts.COST).read_text(), (
+        "run `make results`"
+    )
     curves = results.histories()
     assert (charts.IMAGES / charts.CURVES).is_file() == bool(curves), "run `make results`"
     if curves:
@@ -74,20 +89,30 @@ def test_comparison_pictures_are_of_the_committed_weights(name, upscale):
 
 
 def test_curves_are_drawn_from_the_weight_files(tmp_path, monkeypatch):
-    assert [path.name for path in charts.draw_charts(COMMITTED, tmp_path)] == [charts.COST] + [charts.CURVES] * bool(results.histories())
+    assert [path.name for path in charts.draw_charts(COMMITTED, tmp_path)] == [charts.COST] + [charts.CURVES] * bool(
+        results.histories()
+    )
     model = load_float(weight_path("srcnn915", 3))
     history = [{"step": step, "loss": 1 / step, "psnr": 34 - 100 / step} for step in (100, 200, 300)]
     for name, kept in (("srcnn915_x3", history), ("srcnn915_x3_opencv", history[:2]), ("srcnn955_x2", None)):
-        meta = {name: value for name, value in model.meta.items() if name != "history"} | ({"history": kept} if kept else {})
+        meta = {name: value for name, value in model.meta.items() if name != "history"} | (
+            {"history": kept} if kept else {}
+        )
         save_float(dataclasses.replace(model, meta=meta), tmp_path / f"{name}.npz")
     monkeypatch.setattr(results, "WEIGHTS", tmp_path)
-    assert results.histories() == {"srcnn915_x3": [[100, 33.0], [200, 33.5], [300, 33.6667]], "srcnn915_x3_opencv": [[100, 33.0], [200, 33.5]]}
+    assert results.histories() == {
+        "srcnn915_x3": [[100, 33.0], [200, 33.5], [300, 33.6667]],
+        "srcnn915_x3_opencv": [[100, 33.0], [200, 33.5]],
+    }
     files = charts.draw_charts(COMMITTED, tmp_path / "drawn")
     assert charts.digest(results.histories()) in files[1].read_text() and "x3 opencv" in files[1].read_text()
-    assert f"images/{charts.CURVES}" in pages.page(COMMITTED, True) and "no curve to draw" in pages.page(COMMITTED, False)
+    assert f"images/{charts.CURVES}" in pages.page(COMMITTED, True) and "no curve to draw" in pages.page(
+        COMMITTED, False
+    )
 
 
 # how good it is
+
 
 @pytest.mark.parametrize("network,upscale", [(network, upscale) for network in FLOORS for upscale in UPSCALES])
 def test_float_reaches_its_floor(network, upscale):
@@ -107,15 +132,24 @@ def test_margins_cover_all_weights():
     assert len(MARGINS) == len([name for name in COMMITTED.weights if name.endswith("_int8.npz")])
 
 
-@pytest.mark.parametrize("dataset,image,method,floor", [
-    ("Set5", "butterfly_GT", "golden", 23.9), ("Set5", "butterfly_GT", "float", 23.89),  # the board's integers are the better ones here
-    ("Set14", "monarch", "golden", 28.6), ("Set14", "monarch", "float", 28.6)])
+@pytest.mark.parametrize(
+    "dataset,image,method,floor",
+    [
+        ("Set5", "butterfly_GT", "golden", 23.9),
+        ("Set5", "butterfly_GT", "float", 23.89),  # the board's integers are the better ones here
+        ("Set14", "monarch", "golden", 28.6),
+        ("Set14", "monarch", "float", 28.6),
+    ],
+)
 def test_better_than_the_original_project(dataset, image, method, floor):
     assert ("srcnn915", 3) in COMMITTED.combinations("opencv")
-    assert COMMITTED.find("srcnn915", 3, "opencv", dataset, image, method)["psnr"] > floor > pages.ORIGINAL[dataset, image]
+    assert (
+        COMMITTED.find("srcnn915", 3, "opencv", dataset, image, method)["psnr"] > floor > pages.ORIGINAL[dataset, image]
+    )
 
 
 # measured again
+
 
 def measured_again(monkeypatch, combinations, images, methods):
     """Rows of some pictures of Set5, without means."""
@@ -156,6 +190,7 @@ def test_opencv_protocol_gives_the_committed_table_again(monkeypatch, network, u
 
 # the comparison itself
 
+
 def changed(**values):
     """A row of the committed results with other values."""
     row = next(row for row in COMMITTED.rows if all(row[k] == v for k, v in values.items() if k in results.KEY))
@@ -165,7 +200,9 @@ def changed(**values):
 def test_a_single_pixel_is_noticed_in_fixed_point_only():
     one_grey_level = 1 / 1e6  # of one pixel in a picture of a megapixel
     for method in ("golden", "bicubic"):
-        found = results.differences([changed(protocol="standard", method=method, mse=lambda mse: mse + one_grey_level)], COMMITTED)
+        found = results.differences(
+            [changed(protocol="standard", method=method, mse=lambda mse: mse + one_grey_level)], COMMITTED
+        )
         assert len(found) == 1 and "mse" in found[0] and method in found[0]
     for values in ({"method": "float"}, {"protocol": "opencv", "method": "golden"}):
         assert not results.differences([changed(mse=lambda mse: mse + one_grey_level, **values)], COMMITTED)
@@ -188,7 +225,10 @@ def test_csim_is_compared_with_golden():
 
 
 def test_other_weights_are_noticed():
-    for change, words in (({"srcnn915_x3.npz": "0" * 64}, "srcnn915_x3.npz has changed"), ({"more.npz": "0"}, "more.npz is not committed")):
+    for change, words in (
+        ({"srcnn915_x3.npz": "0" * 64}, "srcnn915_x3.npz has changed"),
+        ({"more.npz": "0"}, "more.npz is not committed"),
+    ):
         assert words in results.stale(results.Results(COMMITTED.weights | change, []))
     fewer = {name: digest for name, digest in COMMITTED.weights.items() if name != "srcnn915_x2_int8.npz"}
     assert "srcnn915_x2_int8.npz was not measured" in results.stale(results.Results(fewer, []))
@@ -198,10 +238,24 @@ def test_file_keeps_everything(tmp_path):
     results.save(COMMITTED, tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == results.RESULTS.read_bytes()
     again = results.load(tmp_path / "again.json")
-    assert again.rows == COMMITTED.rows and again.weights == COMMITTED.weights and list(again.rows[0]) == list(results.COLUMNS)
+    assert (
+        again.rows == COMMITTED.rows
+        and again.weights == COMMITTED.weights
+        and list(again.rows[0]) == list(results.COLUMNS)
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"weights": {}, "columns": ["a"], "rows": [[1, 2]]}', '{"weights": {}, "columns": [], "rows": [[]]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"weights": {}, "columns": ["a"], "rows": [[1, 2]]}',
+        '{"weights": {}, "columns": [], "rows": [[]]}',
+    ],
+)
 def test_damaged_files_are_refused(tmp_path, text):
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(UserError, match="damaged; measure again"):
@@ -212,10 +266,13 @@ def test_damaged_files_are_refused(tmp_path, text):
 
 # the commands
 
+
 @pytest.fixture
 def command(monkeypatch, tmp_path):
     """`evaluate` that finds what it is told instead of measuring."""
-    rows = copy.deepcopy([row for row in COMMITTED.rows if (row["network"], row["upscale"], row["dataset"]) == ("srcnn915", 3, "Set5")])
+    rows = copy.deepcopy(
+        [row for row in COMMITTED.rows if (row["network"], row["upscale"], row["dataset"]) == ("srcnn915", 3, "Set5")]
+    )
     monkeypatch.setattr(evaluate, "evaluate", lambda *args: rows)
     monkeypatch.setattr(evaluate, "dataset_files", lambda name: [])
     for module in (evaluate, evaluate.report):
@@ -232,12 +289,14 @@ def test_check(command, tmp_path):
     assert (tmp_path / "figures" / charts.COST).is_file()
     next(row for row in rows if row["method"] == "golden" and row["image"] == "bird_GT")["mse"] += 1e-6
     result = run("--check")
-    assert result.exit_code == 1 and "differs: srcnn915 x3 standard Set5 bird_GT golden: mse" in result.output, result.output
+    assert result.exit_code == 1 and "differs: srcnn915 x3 standard Set5 bird_GT golden: mse" in result.output, (
+        result.output
+    )
     assert "Traceback" not in result.output
 
 
 def test_check_refuses_results_of_other_weights(command, monkeypatch):
-    monkeypatch.setattr(results, "weight_hashes", lambda: {})
+    monkeypatch.setattr(results, "weight_hashes", dict)
     result = command[1]("--check")
     assert result.exit_code == 2 and "is not committed any more; measure again with `make results`" in result.output
 

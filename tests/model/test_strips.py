@@ -41,6 +41,13 @@ def test_any_number_of_threads_gives_the_same_bits(monkeypatch):
     results = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(strips, "THREADS", threads)
-        results.append((color.rgb_to_ycbcr(rgb), color.ycbcr_to_rgb(rgb), color.rgb_to_y(rgb), *(resize.upscale_bicubic(rgb[:, :, 0], s) for s in (2, 3, 4))))
+        results.append(
+            (
+                color.rgb_to_ycbcr(rgb),
+                color.ycbcr_to_rgb(rgb),
+                color.rgb_to_y(rgb),
+                *(resize.upscale_bicubic(rgb[:, :, 0], s) for s in (2, 3, 4)),
+            )
+        )
     for others in results[1:]:
         assert all(np.array_equal(one, other) for one, other in zip(results[0], others, strict=True))

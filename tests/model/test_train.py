@@ -46,16 +46,45 @@ def place(tmp_path_factory):
 
 
 def command(place, *options, steps=300):
-    return [sys.executable, "-m", "model.train", "--network", str(place / "tiny.toml"), "--data", str(place / "pictures"), "--batch", "4",
-            "--size", "12", "--steps", str(steps), "--validate-every", "20", "--seed", "3", *map(str, options)]
+    return [
+        sys.executable,
+        "-m",
+        "model.train",
+        "--network",
+        str(place / "tiny.toml"),
+        "--data",
+        str(place / "pictures"),
+        "--batch",
+        "4",
+        "--size",
+        "12",
+        "--steps",
+        str(steps),
+        "--validate-every",
+        "20",
+        "--seed",
+        "3",
+        *map(str, options),
+    ]
 
 
 def environment(place):
-    return os.environ | {"SRCNN_BUILD": str(place / "build"), "SRCNN_DATA": str(place / "nothing"), "CUDA_VISIBLE_DEVICES": ""}
+    return os.environ | {
+        "SRCNN_BUILD": str(place / "build"),
+        "SRCNN_DATA": str(place / "nothing"),
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 def run(place, *options, **arguments):
-    return subprocess.run(command(place, *options, **arguments), cwd=ROOT, env=environment(place), capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command(place, *options, **arguments),
+        cwd=ROOT,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,18 +97,29 @@ def finished(place):
 def arrays(path):
     with np.load(path) as archive:
         header = json.loads(str(archive["header"]))
-        return {name: archive[name] for name in archive.files if name != "header"}, header["meta"] if "meta" in header else header
+        return {name: archive[name] for name in archive.files if name != "header"}, header[
+            "meta"
+        ] if "meta" in header else header
 
 
 def test_seed_provenance_and_history(place, finished):
     assert "seed 3" in finished.stdout and "validation" in finished.stdout
     assert "step/s" in finished.stderr and "300/300" in finished.stderr  # rate and end of the progress bar
     _, meta = arrays(place / "whole.npz")
-    assert meta["command"].startswith("python -m model.train --network") and "whole" not in meta["command"] and meta["seed"] == 3 and meta["steps"] == 300
+    assert (
+        meta["command"].startswith("python -m model.train --network")
+        and "whole" not in meta["command"]
+        and meta["seed"] == 3
+        and meta["steps"] == 300
+    )
     history = json.loads((place / "build/train/whole/history.json").read_text())["history"]
     assert [row["step"] for row in history] == list(range(20, 301, 20))
-    assert history[-1]["psnr"] > history[0]["psnr"] and meta["validation_psnr"] == round(max(r["psnr"] for r in history), 4)
-    assert [row["psnr"] for row in meta["history"]] == [round(row["psnr"], 4) for row in history]  # the weight file draws its own curve
+    assert history[-1]["psnr"] > history[0]["psnr"] and meta["validation_psnr"] == round(
+        max(r["psnr"] for r in history), 4
+    )
+    assert [row["psnr"] for row in meta["history"]] == [
+        round(row["psnr"], 4) for row in history
+    ]  # the weight file draws its own curve
     assert cv2.imread(str(place / "build/train/whole/history.png")) is not None
 
 
@@ -107,8 +147,15 @@ def test_interrupted_in_the_background_it_stops(place):
     """A script starts background commands with SIGINT ignored; the training hears it all the same."""
     options = ("--run", "interrupted", "--out", place / "interrupted.npz")
     checkpoint = place / "build/train/interrupted/checkpoint.npz"
-    with subprocess.Popen(command(place, *options, steps=1_000_000), cwd=ROOT, env=environment(place), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) as process:
+    with subprocess.Popen(
+        command(place, *options, steps=1_000_000),
+        cwd=ROOT,
+        env=environment(place),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    ) as process:
         deadline = time.monotonic() + 120
         while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.005)
@@ -134,12 +181,14 @@ def test_rates_rise_and_fall_in_every_cycle():
     rates = np.array([float(rate(step)) for step in range(0, 3000, 10)]).reshape(3, 100)
     top = WARMUP_STEPS // 10
     np.testing.assert_allclose(rates[:, [0, top, -1]], [[0, 1e-2 / 2**cycle, 1e-4] for cycle in range(3)], atol=5e-6)
-    assert (np.diff(rates[:, :top + 1]) > 0).all() and (np.diff(rates[:, top:]) < 0).all()
+    assert (np.diff(rates[:, : top + 1]) > 0).all() and (np.diff(rates[:, top:]) < 0).all()
 
 
 @pytest.mark.parametrize("every, kept", [(20, "came before the first checkpoint"), (1, "last good checkpoint is kept")])
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(place, every, kept):
-    stopped = run(place, "--run", f"wild{every}", "--lr", "1e25", "--validate-every", every, "--out", place / "wild.npz")
+    stopped = run(
+        place, "--run", f"wild{every}", "--lr", "1e25", "--validate-every", every, "--out", place / "wild.npz"
+    )
     assert stopped.returncode == 2, stopped.stderr
     message = stopped.stderr.strip().splitlines()[-1]
     assert re.match(r"error: training diverged at step \d+: ", message) and kept in message
@@ -151,7 +200,20 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(place, every, kept)
 
 def test_a_network_with_larger_filters_starts_where_the_small_one_ended(place, finished):
     (place / "wide.toml").write_text(TINY.replace('"tiny"', '"wide"').replace("k = 3", "k = 7"))
-    options = ("--network", place / "wide.toml", "--lr", "1e-7", "--init", place / "whole.npz", "--size", "16", "--run", "wide", "--out", place / "wide.npz")
+    options = (
+        "--network",
+        place / "wide.toml",
+        "--lr",
+        "1e-7",
+        "--init",
+        place / "whole.npz",
+        "--size",
+        "16",
+        "--run",
+        "wide",
+        "--out",
+        place / "wide.npz",
+    )
     done = run(place, *options, steps=1)
     assert done.returncode == 0, done.stderr
     whole, wide = arrays(place / "whole.npz")[0], arrays(place / "wide.npz")[0]
@@ -165,10 +227,18 @@ def test_a_network_with_larger_filters_starts_where_the_small_one_ended(place, f
     assert narrow.returncode == 2 and "no larger filters" in narrow.stderr and not (place / "narrow.npz").exists()
 
 
-@pytest.mark.parametrize("options, message", [
-    (("--size", "6"), "at least 7"), (("--steps", "3", "--epochs", "2"), "one of them"), (("--rescales", "1,2"), "(0, 1]"),
-    (("--out", "."), "ends in .npz"), (("--init", "absent.npz"), "no weight file"), (("--network", "srcnn999"), list_networks()[0]),
-    (("--data", "absent"), "folder of pictures")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--size", "6"), "at least 7"),
+        (("--steps", "3", "--epochs", "2"), "one of them"),
+        (("--rescales", "1,2"), "(0, 1]"),
+        (("--out", "."), "ends in .npz"),
+        (("--init", "absent.npz"), "no weight file"),
+        (("--network", "srcnn999"), list_networks()[0]),
+        (("--data", "absent"), "folder of pictures"),
+    ],
+)
 def test_bad_options(place, options, message):
     """Refused before the first step, with nothing written."""
     from click.testing import CliRunner

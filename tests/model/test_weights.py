@@ -42,7 +42,9 @@ def test_integer_weights_survive_the_file(tmp_path):
     save_quant(model, tmp_path / "w.npz")
     read = load_quant(tmp_path / "w.npz", "srcnn915")
     for a, b in zip(read.layers, model.layers):
-        assert np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias) and np.array_equal(a.shift, b.shift)
+        assert (
+            np.array_equal(a.weight, b.weight) and np.array_equal(a.bias, b.bias) and np.array_equal(a.shift, b.shift)
+        )
 
 
 def test_writing_leaves_nothing_beside_the_file(tmp_path):
@@ -102,13 +104,16 @@ def changed(index=0, **parts):
     return QuantModel(NETWORK, 3, tuple(layers))
 
 
-@pytest.mark.parametrize("parts, message", [
-    ({"weight": np.zeros((64, 9, 9, 1), np.int16)}, "int8 weights"),
-    ({"shift": np.full(64, MAX_SHIFT + 1, np.uint8)}, "shifts of at most"),
-    ({"shift": np.zeros(3, np.uint8)}, "64 shifts"),
-    ({"bias": np.full(64, 2 ** (BIAS_BITS - 1), np.int32)}, "outside 24 bits"),
-    ({"bias": np.zeros(3, np.int32)}, "needs weights of shape"),
-])
+@pytest.mark.parametrize(
+    "parts, message",
+    [
+        ({"weight": np.zeros((64, 9, 9, 1), np.int16)}, "int8 weights"),
+        ({"shift": np.full(64, MAX_SHIFT + 1, np.uint8)}, "shifts of at most"),
+        ({"shift": np.zeros(3, np.uint8)}, "64 shifts"),
+        ({"bias": np.full(64, 2 ** (BIAS_BITS - 1), np.int32)}, "outside 24 bits"),
+        ({"bias": np.zeros(3, np.int32)}, "needs weights of shape"),
+    ],
+)
 def test_integers_outside_their_formats_are_refused(parts, message):
     with pytest.raises(UserError, match=message):
         changed(**parts)
@@ -116,8 +121,11 @@ def test_integers_outside_their_formats_are_refused(parts, message):
 
 def test_largest_formats_fit_the_accumulator():
     """The format's worst case, exactly: the accumulator width is computed for it."""
-    model = changed(weight=np.full((64, 9, 9, 1), -128, np.int8), bias=np.full(64, 2 ** (BIAS_BITS - 1) - 1, np.int32),
-                    shift=np.full(64, MAX_SHIFT, np.uint8))
+    model = changed(
+        weight=np.full((64, 9, 9, 1), -128, np.int8),
+        bias=np.full(64, 2 ** (BIAS_BITS - 1) - 1, np.int32),
+        shift=np.full(64, MAX_SHIFT, np.uint8),
+    )
     assert model.layers[0].worst_accumulator < 2 ** (NETWORK.layers[0].acc_bits - 1)
 
 

@@ -10,7 +10,7 @@ import pytest
 from sim.fuzz.random_cpp import RandomCpp, Var, type_name
 from tests.open.test_tools import need, need_reference
 
-BLOCKS = 12                     # the blocks of a program share types: AMD's templates are what takes g++'s time
+BLOCKS = 12  # the blocks of a program share types: AMD's templates are what takes g++'s time
 INCLUDE = Path(__file__).resolve().parents[2] / "hls" / "open" / "include"
 PROGRAM = """
 #include <ap_int.h>
@@ -33,13 +33,26 @@ def program(seed, blocks):
     """Return C++ with `blocks` functions of random statements, each printing all its variables."""
     rng = random.Random(seed)
     texts = []
-    palette = [(w, rng.random() < 0.5) for w in [1, 4, 8, 13, rng.choice([31, 32, 33]), rng.choice([63, 64, 65]),
-                                                 rng.choice([100, 128, 129]), rng.randint(140, 200)]]
+    palette = [
+        (w, rng.random() < 0.5)
+        for w in [
+            1,
+            4,
+            8,
+            13,
+            rng.choice([31, 32, 33]),
+            rng.choice([63, 64, 65]),
+            rng.choice([100, 128, 129]),
+            rng.randint(140, 200),
+        ]
+    ]
     for number in range(blocks):
         variables = [Var(f"v{i}", *rng.choice(palette)) for i in range(4)] + [Var("a", *rng.choice(palette[:6]), 4)]
         source = RandomCpp(rng, variables, palette=palette)
         lines = [f"{v.type} {v.name} = {rng.choice(['-1', '0', '1'])};" for v in variables if not v.count]
-        lines += [f"{v.name} = ({v.name} << 31) ^ {rng.getrandbits(31)} ^ ({v.name} << 90);" for v in variables if not v.count]
+        lines += [
+            f"{v.name} = ({v.name} << 31) ^ {rng.getrandbits(31)} ^ ({v.name} << 90);" for v in variables if not v.count
+        ]
         lines += [f"{v.type} {v.name}[{v.count}] = {{1, -1, 77, 12345}};" for v in variables if v.count]
         for _ in range(6):
             lines += source.statement(3)
@@ -73,7 +86,9 @@ def test_same_bits_as_amd(compilers, tmp_path, seed):
     amd = build_and_run(compilers[1], source, tmp_path / "amd")
     assert len(amd.splitlines()) == BLOCKS * 8
     for line, expected in zip(ours.splitlines(), amd.splitlines(), strict=True):
-        assert line == expected, f"block and variable {line.split()[:2]} differ: python -m tests.open.test_ap_int {seed}"
+        assert line == expected, (
+            f"block and variable {line.split()[:2]} differ: python -m tests.open.test_ap_int {seed}"
+        )
 
 
 def test_widths_of_results(compilers, tmp_path):
@@ -83,11 +98,15 @@ def test_widths_of_results(compilers, tmp_path):
     for _ in range(16):
         a, b = (type_name(rng.randint(1, 90), rng.random() < 0.5) for _ in range(2))
         for op in ["+", "-", "*", "&", "|", "^", "/", "%", "<<", ">>"]:
-            lines.append(f'    {{ auto r = {a}(1) {op} {b}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); }}')
+            lines.append(
+                f'    {{ auto r = {a}(1) {op} {b}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); }}'
+            )
         lines.append(f'    {{ auto r = -{a}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); }}')
     source = tmp_path / "widths.cpp"
     source.write_text("#include <ap_int.h>\n#include <stdio.h>\nint main() {\n" + "\n".join(lines) + "\n}\n")
-    assert build_and_run(compilers[0], source, tmp_path / "ours") == build_and_run(compilers[1], source, tmp_path / "amd")
+    assert build_and_run(compilers[0], source, tmp_path / "ours") == build_and_run(
+        compilers[1], source, tmp_path / "amd"
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ class Mirror:
         self.rng, self.graph = random.Random(seed), Graph()
         self.inputs = {f"x{i}": (self.rng.getrandbits(w), w) for i, w in enumerate([1, 4, 8, 8, 13, 32])}
         self.pool = [(self.graph.input(n, w), v) for n, (v, w) in self.inputs.items()]
-        self.pool += [(self.graph.literal(v, w), v & (1 << w) - 1) for v, w in [(0, 8), (1, 8), (255, 8), (0xF0, 8), (0, 1), (-1, 13)]]
+        self.pool += [
+            (self.graph.literal(v, w), v & (1 << w) - 1)
+            for v, w in [(0, 8), (1, 8), (255, 8), (0xF0, 8), (0, 1), (-1, 13)]
+        ]
 
     def pick(self, width=None):
         node, value = self.rng.choice(self.pool)

@@ -35,13 +35,24 @@ def file_of(module):
 def verilate(module, parameters, folder):
     """Elaborate a module as simulations do; return what Verilator refuses, if it does."""
     need("verilator")
-    command = ["verilator", "--cc", *SIMULATE, "--top-module", module, "--Mdir", str(folder), *(f"-G{name}={value}" for name, value in parameters.items())]
+    command = [
+        "verilator",
+        "--cc",
+        *SIMULATE,
+        "--top-module",
+        module,
+        "--Mdir",
+        str(folder),
+        *(f"-G{name}={value}" for name, value in parameters.items()),
+    ]
     ended = subprocess.run([*command, str(file_of(module))], env=environment(), capture_output=True, text=True)
     assert (ended.returncode != 0) == ("%Error" in ended.stderr)
     return ended.stderr if ended.returncode else ""
 
 
-@pytest.mark.parametrize("module, parameters", [(module, parameters) for module, sets in RIGHT.items() for parameters in sets])
+@pytest.mark.parametrize(
+    "module, parameters", [(module, parameters) for module, sets in RIGHT.items() for parameters in sets]
+)
 def test_right_parameters_are_taken(module, parameters, tmp_path):
     assert verilate(module, parameters, tmp_path) == ""
 
@@ -56,7 +67,11 @@ def test_a_wrong_parameter_stops_the_synthesis(module, parameters, words, tmp_pa
     if importlib.util.find_spec("pyosys") is None:  # not imported: its libraries would stand before PyAV's
         pytest.skip("needs the package pyosys (make setup)")
     from hls.synth.yosys import run_yosys
-    commands = [f"read_verilog -sv {file_of(module)}", f"chparam {' '.join(f'-set {name} {value}' for name, value in parameters.items())} {module}",
-                f"hierarchy -check -top {module}"]
+
+    commands = [
+        f"read_verilog -sv {file_of(module)}",
+        f"chparam {' '.join(f'-set {name} {value}' for name, value in parameters.items())} {module}",
+        f"hierarchy -check -top {module}",
+    ]
     with pytest.raises(UserError, match=words):
         run_yosys(commands, tmp_path, "Yosys refuses")

@@ -18,6 +18,7 @@ def kernels(tmp_path_factory):
     need("ziglang", "llvmlite")
     from sim.fuzz.interpreted import lower
     from sim.fuzz.random_kernels import random_kernel
+
     steps = []
     for step in lower([random_kernel(seed) for seed in SEEDS], tmp_path_factory.mktemp("kernels")):
         try:
@@ -37,7 +38,11 @@ def check(step, plan, timing):
     def there(node):
         return 0 if node.op == "literal" else plan.stage[node]
 
-    seen, stack = set(), [r.next for r in step.registers] + [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None]
+    seen, stack = (
+        set(),
+        [r.next for r in step.registers]
+        + [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None],
+    )
     while stack:
         node = stack.pop()
         if node in seen:
@@ -57,8 +62,12 @@ def check(step, plan, timing):
             early.add(node)
             stack.extend((registers[node].next,) if node in registers else node.args)
     for value, register in registers.items():
-        assert there(register.next) <= plan.stage[value] < plan.depth, f"{register.name} is written a stage after the next step has read it"
-        assert (plan.stage[value] == 0) == (value in early), f"{register.name} decides whether a step begins, or is enabled late"
+        assert there(register.next) <= plan.stage[value] < plan.depth, (
+            f"{register.name} is written a stage after the next step has read it"
+        )
+        assert (plan.stage[value] == 0) == (value in early), (
+            f"{register.name} decides whether a step begins, or is enabled late"
+        )
     for p in step.ports:
         if p.direction == "read" and p.name in plan.issue:
             assert there(p.address) <= plan.issue[p.name]
@@ -67,7 +76,11 @@ def check(step, plan, timing):
         if p.direction == "in":
             assert there(p.predicate) == 0, "whether a stream is read is known in stage 0"
         if p.direction in ("out", "write"):
-            assert max(there(n) for n in (p.predicate, p.data, p.address) if n is not None) <= plan.done[p.name, p.direction] < plan.depth
+            assert (
+                max(there(n) for n in (p.predicate, p.data, p.address) if n is not None)
+                <= plan.done[p.name, p.direction]
+                < plan.depth
+            )
         if p.direction == "write" and p.name in plan.issue:
             assert 0 <= plan.done[p.name, "write"] - plan.issue[p.name] <= RAM_LAG
 
@@ -87,9 +100,14 @@ def test_schedules_of_random_kernels_keep_the_rules(kernels, budget_ps):
 
 
 def test_a_shorter_period_gives_more_stages(kernels):
-    free = [step for step in kernels if not any(p.direction == "write" for p in step.ports)]  # no RAM that has to be written in time
+    free = [
+        step for step in kernels if not any(p.direction == "write" for p in step.ports)
+    ]  # no RAM that has to be written in time
     assert len(free) > 5
-    depths = [sum(schedule(step, dataclasses.replace(Timing(), budget_ps=budget)).depth for step in free) for budget in (1000, 3000, 12000)]
+    depths = [
+        sum(schedule(step, dataclasses.replace(Timing(), budget_ps=budget)).depth for step in free)
+        for budget in (1000, 3000, 12000)
+    ]
     assert depths[0] > depths[1] > depths[2]
 
 
@@ -97,7 +115,10 @@ def test_ram_data_that_decides_what_is_read_is_refused(tmp_path):
     need("ziglang", "llvmlite")
     from hls.open.route import lower_source
     from tests.open.test_route import HEAD
-    source = HEAD + """
+
+    source = (
+        HEAD
+        + """
 #include <srcnn_rtl.h>
 template <class T, int DEPTH> struct ram {
     T data[DEPTH];
@@ -111,6 +132,7 @@ struct K { ram<ap_uint<8>, 64> table; ap_uint<6> at = 0;
         out.write(x);
     } };
 """
+    )
     step = lower_source(source, {"k": "K"}, directory=tmp_path)["k"]
     with pytest.raises(Refused, match="'table' decides whether a stream is read"):
         schedule(step)
@@ -119,6 +141,7 @@ struct K { ram<ap_uint<8>, 64> table; ap_uint<6> at = 0;
 def test_fabrics_are_found_by_part():
     from hls.design.boards import list_boards
     from hls.design.load import load_config
+
     for board in list_boards():
         assert fabric_of(load_config("srcnn915", board).part) in FABRICS.values()
     with pytest.raises(Refused, match="lfe5u-85f are not known, only those of xc7z"):
@@ -127,6 +150,7 @@ def test_fabrics_are_found_by_part():
 
 def test_wider_additions_and_larger_loads_take_longer():
     from hls.open.dataflow.graph import Graph
+
     graph = Graph()
     sums = [graph.add(graph.input(f"a{w}", w), graph.input(f"b{w}", w)) for w in (8, 24, 48)]
     delays = [SERIES7_1.delay(node) for node in sums]

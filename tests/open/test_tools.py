@@ -18,8 +18,10 @@ def need_reference():
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
     from model.base.errors import UserError
+
     try:
         from hls.csim.ap_types import ap_types_dir
+
         return ap_types_dir()
     except (ImportError, UserError) as error:
         pytest.skip(f"AMD's headers are not there: {error}")

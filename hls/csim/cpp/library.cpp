@@ -1,4 +1,5 @@
-// The kernels as a shared library for Python (hls/csim/accelerator.py): one object per accelerator, transfers in and out.
+// The kernels as a shared library for Python (hls/csim/accelerator.py): one object per accelerator, transfers in and
+// out.
 #include <stdint.h>
 
 #include "srcnn_top.hpp"
@@ -24,7 +25,8 @@ void srcnn_delete(void* handle) { delete static_cast<accelerator*>(handle); }
 
 // Send `count` beats; `keep` and `last` may be null for full beats that end with TLAST. With `clocked`, run cycle
 // by cycle with bounded FIFOs and return the cycles; else run stage by stage, which is faster, and return 0.
-uint64_t srcnn_send(void* handle, const uint64_t* data, const uint8_t* keep, const uint8_t* last, uint64_t count, int clocked) {
+uint64_t srcnn_send(void* handle, const uint64_t* data, const uint8_t* keep, const uint8_t* last, uint64_t count,
+                    int clocked) {
     accelerator& top = *static_cast<accelerator*>(handle);
     for (uint64_t i = 0; i < count; i++) {
         beat_t beat;

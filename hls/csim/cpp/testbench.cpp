@@ -29,8 +29,8 @@ public:
                 printf("%s%zu", i ? ", " : "", rest / block);
                 rest %= block;
             }
-            printf("): expected %" PRId64 ", actual %" PRId64 ", after %zu equal values\n",
-                        expected.values[at], actual, at);
+            printf("): expected %" PRId64 ", actual %" PRId64 ", after %zu equal values\n", expected.values[at], actual,
+                   at);
             exit(1);
         }
         at++;
@@ -66,7 +66,8 @@ static void test_pairs() {
             const packed_weight_t weights = pack_weights(weight_t(low), weight_t(high));
             for (int x = 0; x < 256; x++, count++) {
                 const packed_product_t product = multiply_pair(weights, act_t(x));
-                const bool right = low_product(product).to_int() - 128 * x == low * x && high_product(product).to_int() == high * x;
+                const bool right =
+                    low_product(product).to_int() - 128 * x == low * x && high_product(product).to_int() == high * x;
                 if (!right && wrong++ == 0) {
                     printf("first wrong pair: weights %d and %d, activation %d\n", low, high, x);
                 }
@@ -121,8 +122,8 @@ static const array* find_array(const char* stage, const char* what, int tile) {
     return find_vector(name);
 }
 
-// A stage on its own: parameters, its own and some to pass on, then two tiles back to back. Words carry IN_WORD or OUT_WORD
-// values.
+// A stage on its own: parameters, its own and some to pass on, then two tiles back to back. Words carry IN_WORD or
+// OUT_WORD values.
 template <class Stage, int IN_WORD, int IN_BITS, int OUT_WORD, int OUT_BITS, bool SIGNED_OUT>
 static void test_stage(const char* name) {
     static Stage stage;
@@ -147,7 +148,8 @@ static void test_stage(const char* name) {
         for (size_t i = 0; i < input.count; i += IN_WORD) {
             typename Stage::in_t word = 0;
             for (int c = 0; c < IN_WORD; c++) {
-                word.range(c * IN_BITS + IN_BITS - 1, c * IN_BITS) = ap_int<IN_BITS + 1>(input.values[i + c]).range(IN_BITS - 1, 0);
+                word.range(c * IN_BITS + IN_BITS - 1, c * IN_BITS) =
+                    ap_int<IN_BITS + 1>(input.values[i + c]).range(IN_BITS - 1, 0);
             }
             in.write(word);
         }

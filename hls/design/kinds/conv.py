@@ -36,15 +36,18 @@ class ConvProcess(Process):
     @property
     def struct(self) -> str:
         stage, layer = self.stage, self.stage.layer
-        return "\n".join([
-            f"struct {layer.name}_cfg {{  // {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}, {stage.fold} cycles per position",
-            f"    static constexpr int K = {stage.mac_k}, IN_CH = {layer.in_ch}, OUT_CH = {stage.mac_out_ch};",
-            f"    static constexpr int PE = {stage.pe}, SIMD = {stage.simd}, IN_WORD = {stage.in_word};",
-            f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.scatter else layer.acc_bits};",
-            f"    static constexpr int MAX_W = {stage.max_w};",
-            f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
-            f"    static constexpr bool RAW = {str(stage.scatter).lower()};  // accumulators go out as they are",
-            "};"])
+        return "\n".join(
+            [
+                f"struct {layer.name}_cfg {{  // {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}, {stage.fold} cycles per position",
+                f"    static constexpr int K = {stage.mac_k}, IN_CH = {layer.in_ch}, OUT_CH = {stage.mac_out_ch};",
+                f"    static constexpr int PE = {stage.pe}, SIMD = {stage.simd}, IN_WORD = {stage.in_word};",
+                f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.scatter else layer.acc_bits};",
+                f"    static constexpr int MAX_W = {stage.max_w};",
+                f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
+                f"    static constexpr bool RAW = {str(stage.scatter).lower()};  // accumulators go out as they are",
+                "};",
+            ]
+        )
 
     @property
     def in_word(self) -> Word:
@@ -52,7 +55,11 @@ class ConvProcess(Process):
 
     @property
     def out_word(self) -> Word:
-        return Word(self.stage.pe, self.stage.raw_bits, signed=True) if self.stage.scatter else Word(self.stage.pe, ACT_BITS)
+        return (
+            Word(self.stage.pe, self.stage.raw_bits, signed=True)
+            if self.stage.scatter
+            else Word(self.stage.pe, ACT_BITS)
+        )
 
     @property
     def out_words(self) -> int:
@@ -64,7 +71,9 @@ class ConvProcess(Process):
 
     @property
     def param_beats(self) -> int:
-        return self.stage.fold * self.stage.pe * self.stage.weight_beats + (0 if self.stage.scatter else self.stage.layer.out_ch)
+        return self.stage.fold * self.stage.pe * self.stage.weight_beats + (
+            0 if self.stage.scatter else self.stage.layer.out_ch
+        )
 
     def param_words(self, layer: QuantLayer) -> np.ndarray:
         """The weights in the order of the RAMs, then bias and shift of each output channel unless the sum has those."""
@@ -115,10 +124,12 @@ def weight_words(stage: Stage, weight: np.ndarray) -> np.ndarray:
     """
     order = (0, 1, 2, 3) if stage.scatter else (0, 2, 1, 3)
     matrix = weight.transpose(order).reshape(stage.mac_out_ch, stage.mac_taps)
-    matrix = np.pad(matrix, ((0, 0), (0, stage.tap_fold * stage.simd - stage.mac_taps)))  # where SIMD does not divide the taps
+    matrix = np.pad(
+        matrix, ((0, 0), (0, stage.tap_fold * stage.simd - stage.mac_taps))
+    )  # where SIMD does not divide the taps
     blocks = matrix.reshape(stage.out_fold, stage.pe, stage.tap_fold, stage.simd).transpose(0, 2, 1, 3)
     padded = np.zeros((stage.fold * stage.pe, stage.weight_beats * 8), np.int8)
-    padded[:, :stage.simd] = blocks.reshape(-1, stage.simd)
+    padded[:, : stage.simd] = blocks.reshape(-1, stage.simd)
     return padded.view("<u8").reshape(-1).astype(np.uint64)
 
 

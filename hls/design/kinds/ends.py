@@ -49,10 +49,13 @@ class PackerProcess(Process):
 
     @property
     def struct(self) -> str:
-        return "\n".join([
-            "struct packer_cfg {  // a position of the output, and how much of it comes at a time",
-            f"    static constexpr int OUT_CH = {self.channels}, WORD = {self.word};",
-            "};"])
+        return "\n".join(
+            [
+                "struct packer_cfg {  // a position of the output, and how much of it comes at a time",
+                f"    static constexpr int OUT_CH = {self.channels}, WORD = {self.word};",
+                "};",
+            ]
+        )
 
     @property
     def in_word(self) -> Word:

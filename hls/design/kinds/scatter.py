@@ -12,7 +12,7 @@ from model.graph.formats import ACT_BITS
 
 if TYPE_CHECKING:
     import numpy as np
-    
+
     from hls.design.stage import Stage
     from model.graph.weights import QuantLayer
 
@@ -35,12 +35,15 @@ class SumProcess(Process):
     @property
     def struct(self) -> str:
         stage, layer = self.stage, self.stage.layer
-        return "\n".join([
-            f"struct {self.name}_cfg {{  // adds the {layer.k}x{layer.k} taps of {layer.name}",
-            f"    static constexpr int K = {layer.k}, OUT_CH = {layer.out_ch}, IN_WORD = {stage.pe};",
-            f"    static constexpr int RAW_BITS = {stage.raw_bits}, ACC_BITS = {layer.acc_bits};",
-            f"    static constexpr int MAX_W = {stage.max_w};",
-            "};"])
+        return "\n".join(
+            [
+                f"struct {self.name}_cfg {{  // adds the {layer.k}x{layer.k} taps of {layer.name}",
+                f"    static constexpr int K = {layer.k}, OUT_CH = {layer.out_ch}, IN_WORD = {stage.pe};",
+                f"    static constexpr int RAW_BITS = {stage.raw_bits}, ACC_BITS = {layer.acc_bits};",
+                f"    static constexpr int MAX_W = {stage.max_w};",
+                "};",
+            ]
+        )
 
     @property
     def in_word(self) -> Word:

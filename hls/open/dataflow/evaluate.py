@@ -90,7 +90,9 @@ def run(outputs: list[Node], inputs: dict[str, int]) -> list[int]:
         elif node.op == "input":
             values[node] = inputs[node.attr] & ((1 << node.width) - 1)
         else:
-            values[node] = evaluate(node.op, node.width, [values[a] for a in node.args], [a.width for a in node.args], node.attr)
+            values[node] = evaluate(
+                node.op, node.width, [values[a] for a in node.args], [a.width for a in node.args], node.attr
+            )
     return [values[node] for node in outputs]
 
 

@@ -29,7 +29,7 @@ class Graph(Logic):
 
     def again(self, node: Node, args: tuple[Node, ...]) -> Node:
         """The same operation on other arguments."""
-        if node.op in ("zext", "sext"):          # an extension of an extension is one extension
+        if node.op in ("zext", "sext"):  # an extension of an extension is one extension
             return getattr(self, node.op)(args[0], node.width)
         return self._make(node.op, node.width, args, node.attr)
 
@@ -45,7 +45,7 @@ class Graph(Logic):
             return self.literal(0, width)
         for x, y in ((a, b), (b, a)):
             zeros = _trailing_zeros(x)
-            if zeros:                                        # LLVM scales operands up to cut the result again
+            if zeros:  # LLVM scales operands up to cut the result again
                 rest = width - zeros
                 return self.concat(self.mul(self.slice(x, zeros, rest), self.slice(y, 0, rest)), self.literal(0, zeros))
         na, nb = (signed_bits(*self.bounds(x)) for x in (a, b))
@@ -57,8 +57,13 @@ class Graph(Logic):
     def shl(self, x: Node, n: Node) -> Node:
         if n.op == "literal":
             k = min(n.attr, x.width)
-            return self.literal(0, x.width) if k == x.width else \
-                self.concat(self.slice(x, 0, x.width - k), self.literal(0, k)) if k else x
+            return (
+                self.literal(0, x.width)
+                if k == x.width
+                else self.concat(self.slice(x, 0, x.width - k), self.literal(0, k))
+                if k
+                else x
+            )
         return self._make("shl", x.width, (x, n))
 
     def shr(self, x: Node, n: Node) -> Node:
@@ -89,7 +94,9 @@ class Graph(Logic):
                 return self.compare(op, inner, short) if back is b else self.literal(op == "ne", 1)
         elif a.op == b.op == "zext" or {a.op, b.op} == {"zext", "literal"}:
             width = max(x.args[0].width if x.op == "zext" else x.attr.bit_length() for x in (a, b))
-            if width < a.width and (op[0] == "u" or not any(x.op == "literal" and x.attr >> (x.width - 1) for x in (a, b))):
+            if width < a.width and (
+                op[0] == "u" or not any(x.op == "literal" and x.attr >> (x.width - 1) for x in (a, b))
+            ):
                 return self.compare("u" + op[1:], self.slice(a, 0, max(width, 1)), self.slice(b, 0, max(width, 1)))
         return self._make(op, 1, (a, b))
 
@@ -112,8 +119,12 @@ class Graph(Logic):
                 result = self.bounds(x.args[0])
             elif x.op in ("add", "sub", "smul", "select"):
                 (al, ah), (bl, bh) = (self.bounds(a) for a in x.args[-2:])
-                result = {"add": (al + bl, ah + bh), "sub": (al - bh, ah - bl), "select": (min(al, bl), max(ah, bh)),
-                          "smul": (min(al * bl, al * bh, ah * bl, ah * bh), max(al * bl, al * bh, ah * bl, ah * bh))}[x.op]
+                result = {
+                    "add": (al + bl, ah + bh),
+                    "sub": (al - bh, ah - bl),
+                    "select": (min(al, bl), max(ah, bh)),
+                    "smul": (min(al * bl, al * bh, ah * bl, ah * bh), max(al * bl, al * bh, ah * bl, ah * bh)),
+                }[x.op]
             if result[0] < full[0] or result[1] > full[1]:
                 result = full
             x.range = result

@@ -52,7 +52,7 @@ class Logic(Wiring):
             return a
         if self._opposite(a, b):
             return self.literal(-1, a.width)
-        if a.width == 1 and a.op == b.op == "and":          # (p and c) or (p and not c)
+        if a.width == 1 and a.op == b.op == "and":  # (p and c) or (p and not c)
             for p, c in (a.args, a.args[::-1]):
                 for q, d in (b.args, b.args[::-1]):
                     if p is q and self._opposite(c, d):
@@ -71,8 +71,11 @@ class Logic(Wiring):
         return self._make(op, a.width, (a, b) if a.id <= b.id else (b, a))
 
     def _opposite(self, a, b):
-        return (a.op == "not" and a.args[0] is b) or (b.op == "not" and b.args[0] is a) or \
-            ({a.op, b.op} == {"eq", "ne"} and a.args == b.args)
+        return (
+            (a.op == "not" and a.args[0] is b)
+            or (b.op == "not" and b.args[0] is a)
+            or ({a.op, b.op} == {"eq", "ne"} and a.args == b.args)
+        )
 
     def _mask(self, x, mask):
         """x & mask as wiring, if the mask has few runs of ones."""
@@ -119,7 +122,7 @@ class Logic(Wiring):
             a = a.args[1]
         if b.op == "select" and b.args[0] is c:
             b = b.args[2]
-        for op in ("zext", "sext"):                          # extensions go behind the select
+        for op in ("zext", "sext"):  # extensions go behind the select
             narrow = [x.args[0].width if x.op == op else _literal_width(x, op) for x in (a, b)]
             if op in (a.op, b.op) and None not in narrow and max(narrow) < a.width:
                 w = max(narrow)

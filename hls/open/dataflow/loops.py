@@ -60,4 +60,8 @@ def loops(step: Step) -> list[list[Register]]:
     """Return the groups of registers that depend on one another, as lists of registers."""
     by_input = {r.value: i for i, r in enumerate(step.registers)}
     uses = [[by_input[n] for n in topological([r.next]) if n in by_input] for r in step.registers]
-    return [[step.registers[i] for i in g] for g in components(range(len(uses)), uses.__getitem__) if len(g) > 1 or g[0] in uses[g[0]]]
+    return [
+        [step.registers[i] for i in g]
+        for g in components(range(len(uses)), uses.__getitem__)
+        if len(g) > 1 or g[0] in uses[g[0]]
+    ]

@@ -43,7 +43,7 @@ class Step:
     graph: Graph
     registers: list = field(default_factory=list)
     ports: list = field(default_factory=list)
-    streams: tuple = ()          # names of the parameters of `step`, in order
+    streams: tuple = ()  # names of the parameters of `step`, in order
 
     def port(self, name: str, direction: str) -> Port:
         return next((p for p in self.ports if (p.name, p.direction) == (name, direction)), None)

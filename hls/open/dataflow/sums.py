@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def balance_sums(step: Step) -> None:
     """Regroup the additions of a step, in place."""
-    outputs = [r.next for r in step.registers] + [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None]
+    outputs = [r.next for r in step.registers] + [
+        n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None
+    ]
     order = topological(outputs)
     users = {}
     for node in order:
@@ -29,11 +31,16 @@ def balance_sums(step: Step) -> None:
     for node in outputs:
         users.setdefault(node, []).append(None)
     feedback, levels, new = _feedback(step), _levels(order), {}
-    for node in order:      # arguments first: what a sum is made of is in its new form already
+    for node in order:  # arguments first: what a sum is made of is in its new form already
         total = None
         if node.op == "add" and not _inner(node, users):
             inside, leaves = feedback.get(node, set()), _leaves(node, users)
-            total = _regrouped(step.graph, [new[x] for x in leaves], {new[x] for x in leaves if x in inside}, {new[x]: levels[x] for x in leaves})
+            total = _regrouped(
+                step.graph,
+                [new[x] for x in leaves],
+                {new[x] for x in leaves if x in inside},
+                {new[x]: levels[x] for x in leaves},
+            )
         if total is None:
             args = tuple(new[a] for a in node.args)
             total = node if args == node.args else step.graph.again(node, args)
@@ -47,7 +54,12 @@ def balance_sums(step: Step) -> None:
 
 def _inner(node, users):
     """True if an addition is nothing but a part of another one."""
-    return len(users[node]) == 1 and users[node][0] is not None and users[node][0].op == "add" and users[node][0].width == node.width
+    return (
+        len(users[node]) == 1
+        and users[node][0] is not None
+        and users[node][0].op == "add"
+        and users[node][0].width == node.width
+    )
 
 
 def _leaves(root, users):
@@ -89,7 +101,7 @@ def _regrouped(graph, leaves, inside, levels):
     if len(other) + len(constants) < 2 or len(leaves) < 3:
         return None
     heapq.heapify(other)
-    while len(other) > 1:                                # what is ready first, then neighbours
+    while len(other) > 1:  # what is ready first, then neighbours
         (first, _, a), (second, _, b) = heapq.heappop(other), heapq.heappop(other)
         total = _sum(graph, a, b)
         heapq.heappush(other, (max(first, second) + 1, total.id, total))

@@ -38,7 +38,7 @@ class Wiring(Nodes):
             return self.sext(self.slice(inner, inner.width - 1, 1), width)
         if x.op == "concat":
             parts, low = [], x.width
-            for part in x.args:                                # highest first
+            for part in x.args:  # highest first
                 low -= part.width
                 first, last = max(start, low), min(start + width, low + part.width)
                 if first < last:
@@ -83,7 +83,9 @@ class Wiring(Nodes):
         if high.op == "slice" and high.args[0] is source and high.attr == start + low.width:
             return self.slice(source, start, high.width + low.width)
         if high.op == low.op == "select" and high.args[0] is low.args[0]:
-            return self.select(high.args[0], self.concat(high.args[1], low.args[1]), self.concat(high.args[2], low.args[2]))
+            return self.select(
+                high.args[0], self.concat(high.args[1], low.args[1]), self.concat(high.args[2], low.args[2])
+            )
         return None
 
     def zext(self, x: Node, width: int) -> Node:

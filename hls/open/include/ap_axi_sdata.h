@@ -15,11 +15,9 @@ struct no_signal {
     template <class T> no_signal& operator=(const T&) { return *this; }
 };
 
-template <class T, int USER = 0, int ID = 0, int DEST = 0>
-struct axis;
+template <class T, int USER = 0, int ID = 0, int DEST = 0> struct axis;
 
-template <int D>
-struct axis<ap_uint<D>, 0, 0, 0> {
+template <int D> struct axis<ap_uint<D>, 0, 0, 0> {
     static constexpr int width = D;
     ap_uint<D> data;
     ap_uint<(D + 7) / 8> keep;
@@ -37,7 +35,6 @@ struct axis<ap_uint<D>, 0, 0, 0> {
 
 }  // namespace hls
 
-template <int D, int USER = 0, int ID = 0, int DEST = 0>
-using ap_axiu = hls::axis<ap_uint<D>, USER, ID, DEST>;
+template <int D, int USER = 0, int ID = 0, int DEST = 0> using ap_axiu = hls::axis<ap_uint<D>, USER, ID, DEST>;
 
 #endif

@@ -20,20 +20,18 @@ typedef unsigned long long ap_ulong;
 #include "ap/ref.h"
 #include "ap/ops.h"
 
-template <int W>
-struct ap_int : ap_int_base<W, true> {
+template <int W> struct ap_int : ap_int_base<W, true> {
     using Base = ap_int_base<W, true>;
     ap_int() = default;
-    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
-    SRCNN_AP_INLINE constexpr ap_int(const T& x) : Base(x) {}
+    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0> SRCNN_AP_INLINE constexpr ap_int(const T& x)
+        : Base(x) {}
 };
 
-template <int W>
-struct ap_uint : ap_int_base<W, false> {
+template <int W> struct ap_uint : ap_int_base<W, false> {
     using Base = ap_int_base<W, false>;
     ap_uint() = default;
-    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
-    SRCNN_AP_INLINE constexpr ap_uint(const T& x) : Base(x) {}
+    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0> SRCNN_AP_INLINE constexpr ap_uint(const T& x)
+        : Base(x) {}
 };
 
 #endif

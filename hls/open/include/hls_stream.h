@@ -17,23 +17,28 @@ namespace hls {
 template <class T, int DEPTH = 0> class stream;
 
 // The depth is what the netlist of a top reads from a stream's type; a kernel takes streams of any depth.
-template <class T, int DEPTH>
-class stream : public stream<T, 0> {
+template <class T, int DEPTH> class stream : public stream<T, 0> {
 public:
     explicit stream(const char* name) : stream<T, 0>(name) {}
 };
 
-template <class T>
-class stream<T, 0> {
+template <class T> class stream<T, 0> {
 public:
     stream() = default;
     explicit stream(const char*) {}
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
 
-    SRCNN_HLS_INLINE T read() { T x; srcnn_stream_read(this, &x); return x; }
+    SRCNN_HLS_INLINE T read() {
+        T x;
+        srcnn_stream_read(this, &x);
+        return x;
+    }
     SRCNN_HLS_INLINE void read(T& x) { x = read(); }
-    SRCNN_HLS_INLINE void write(const T& x) { T copy = x; srcnn_stream_write(this, &copy); }
+    SRCNN_HLS_INLINE void write(const T& x) {
+        T copy = x;
+        srcnn_stream_write(this, &copy);
+    }
     SRCNN_HLS_INLINE void operator>>(T& x) { x = read(); }
     SRCNN_HLS_INLINE void operator<<(const T& x) { write(x); }
     // Whether data or room is there is the business of the FIFOs between stages: a step waits for its inputs and
@@ -54,8 +59,7 @@ private:
 
 namespace hls {
 
-template <class T, int DEPTH = 0>
-class stream {
+template <class T, int DEPTH = 0> class stream {
 public:
     stream() = default;
     explicit stream(const char* n) : name(n) {}
@@ -68,7 +72,8 @@ public:
     SRCNN_HLS_INLINE size_t size() const { return tail - head; }
 
     SRCNN_HLS_INLINE T read() {
-        if (empty()) return read_empty();
+        if (empty())
+            return read_empty();
         return ring[head++ & (capacity - 1)];
     }
     SRCNN_HLS_INLINE void read(T& x) { x = read(); }
@@ -78,26 +83,31 @@ public:
         return some;
     }
     SRCNN_HLS_INLINE void write(const T& x) {
-        if (size() == capacity) grow();
+        if (size() == capacity)
+            grow();
         ring[tail++ & (capacity - 1)] = x;
     }
-    SRCNN_HLS_INLINE bool write_nb(const T& x) { write(x); return true; }
+    SRCNN_HLS_INLINE bool write_nb(const T& x) {
+        write(x);
+        return true;
+    }
     SRCNN_HLS_INLINE void operator>>(T& x) { x = read(); }
     SRCNN_HLS_INLINE void operator<<(const T& x) { write(x); }
 
 private:
     const char* name = "";
     T* ring = nullptr;
-    size_t capacity = 0, head = 0, tail = 0;   // head and tail count up for ever; capacity is a power of two
+    size_t capacity = 0, head = 0, tail = 0;  // head and tail count up for ever; capacity is a power of two
 
-    __attribute__((noinline)) T read_empty() {   // as AMD's: hardware would wait for ever
+    __attribute__((noinline)) T read_empty() {  // as AMD's: hardware would wait for ever
         fprintf(stderr, "hls::stream '%s' is read while empty: the hardware would hang here\n", name);
         return T();
     }
     __attribute__((noinline)) void grow() {
         size_t n = size(), larger = capacity ? 2 * capacity : 64;
         T* next = new T[larger];
-        for (size_t i = 0; i < n; i++) next[i] = ring[(head + i) & (capacity - 1)];
+        for (size_t i = 0; i < n; i++)
+            next[i] = ring[(head + i) & (capacity - 1)];
         delete[] ring;
         ring = next;
         capacity = larger;

@@ -36,7 +36,7 @@ class ControlFlow:
         self.entry = blocks[0].name
         self.order = self._topological(where)
         self.position = {name: i for i, name in enumerate(self.order)}
-        self.edges = {name: [] for name in self.order}         # block -> [(predecessor, successor index)]
+        self.edges = {name: [] for name in self.order}  # block -> [(predecessor, successor index)]
         for name in self.order:
             for i, target in enumerate(self.by_name[name].successors):
                 self.edges[target].append((name, i))
@@ -60,8 +60,11 @@ class ControlFlow:
             stack.append((name, True))
             for target in self.by_name[name].successors:
                 if state.get(target) == 1:
-                    raise Refused("a loop is left that can't be unrolled: give it a constant bound, "
-                                  "or make one iteration one step", where(self.by_name[target]))
+                    raise Refused(
+                        "a loop is left that can't be unrolled: give it a constant bound, "
+                        "or make one iteration one step",
+                        where(self.by_name[target]),
+                    )
                 if not state.get(target):
                     stack.append((target, False))
         return order[::-1]
@@ -130,7 +133,9 @@ class ControlFlow:
     def incoming(self, name: str) -> list[Node]:
         """Conditions of a block's incoming edges, given that its dominator runs; one per entry of `edges`."""
         top = self.dominator[name]
-        return [self.graph.and_(self.relative(top, p), self._condition(self.by_name[p], i)) for p, i in self.edges[name]]
+        return [
+            self.graph.and_(self.relative(top, p), self._condition(self.by_name[p], i)) for p, i in self.edges[name]
+        ]
 
     def enter(self, name: str) -> Node:
         """Compute the predicate of a block whose predecessors have all been lowered."""

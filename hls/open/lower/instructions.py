@@ -70,25 +70,36 @@ class Instructions(Operands):
         g = self.graph
         if op in ("udiv", "urem", "sdiv", "srem"):
             return self._divide(op, a, b)
-        return {"add": g.add, "sub": g.sub, "mul": g.mul, "and": g.and_, "or": g.or_, "xor": g.xor_,
-                "shl": g.shl, "lshr": g.shr, "ashr": g.sra}[op](a, b)
+        return {
+            "add": g.add,
+            "sub": g.sub,
+            "mul": g.mul,
+            "and": g.and_,
+            "or": g.or_,
+            "xor": g.xor_,
+            "shl": g.shl,
+            "lshr": g.shr,
+            "ashr": g.sra,
+        }[op](a, b)
 
     def _divide(self, op, a, b):
         g = self.graph
         divisor = b.attr if b.op == "literal" else 0
-        negated = op[0] == "s" and divisor >> (b.width - 1)      # LLVM writes -(x / 4) as x / -4
+        negated = op[0] == "s" and divisor >> (b.width - 1)  # LLVM writes -(x / 4) as x / -4
         if negated:
             divisor = (1 << b.width) - divisor
         if divisor == 0 or divisor & (divisor - 1):
-            raise Refused("a division or remainder by something other than a constant power of two: "
-                          "use a shift, a mask or a counter")
+            raise Refused(
+                "a division or remainder by something other than a constant power of two: "
+                "use a shift, a mask or a counter"
+            )
         k = g.literal(divisor.bit_length() - 1, b.width)
         low = g.literal(divisor - 1, b.width)
         if op == "udiv":
             return g.shr(a, k)
         if op == "urem":
             return g.and_(a, low)
-        negative = g.slice(a, a.width - 1, 1)               # C rounds towards zero
+        negative = g.slice(a, a.width - 1, 1)  # C rounds towards zero
         biased = g.add(a, g.and_(g.sext(negative, a.width), low))
         quotient = g.sra(biased, k)
         if op == "srem":

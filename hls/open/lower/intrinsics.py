@@ -29,7 +29,9 @@ class Intrinsics:
         match = re.fullmatch(r"llvm\.([a-z]+(?:\.[a-z]+)*)\.(?:p0|i\d+)(?:\.(?:p0|i\d+))*", name)
         method = getattr(self, "_" + match.group(1).replace(".", "_"), None) if match else None
         if method is None:
-            what = f"the intrinsic '{name}'" if name.startswith("llvm.") else f"a call of '{name}', which is not defined"
+            what = (
+                f"the intrinsic '{name}'" if name.startswith("llvm.") else f"a call of '{name}', which is not defined"
+            )
             raise Refused(f"{what}: a step calls only functions that are defined in headers and can be inlined")
         return method(i)
 
@@ -54,7 +56,9 @@ class Intrinsics:
             low += cell.width
 
     def _pack(self, layout, address):
-        parts = [self.graph.slice(self.at.load(address.plus(cell.offset), cell.size), 0, cell.width) for cell in layout.cells]
+        parts = [
+            self.graph.slice(self.at.load(address.plus(cell.offset), cell.size), 0, cell.width) for cell in layout.cells
+        ]
         return self.graph.concat(*reversed(parts))
 
     def _note(self, i, kind, name, width, **what):
@@ -62,14 +66,24 @@ class Intrinsics:
 
     def _srcnn_stream_read(self, i):
         stream = self._stream(i)
-        self._unpack(stream.layout, self._note(i, "in", stream.name, stream.layout.width), self.at.operand(i.operands[1], "ptr"))
+        self._unpack(
+            stream.layout, self._note(i, "in", stream.name, stream.layout.width), self.at.operand(i.operands[1], "ptr")
+        )
 
     def _srcnn_stream_write(self, i):
         stream = self._stream(i)
-        self._note(i, "out", stream.name, stream.layout.width, data=self._pack(stream.layout, self.at.operand(i.operands[1], "ptr")))
+        self._note(
+            i,
+            "out",
+            stream.name,
+            stream.layout.width,
+            data=self._pack(stream.layout, self.at.operand(i.operands[1], "ptr")),
+        )
 
     def _srcnn_stream_empty(self, i):
-        raise Refused("empty() in a step: a step waits for its inputs and never asks; decide from the state whether to read")
+        raise Refused(
+            "empty() in a step: a step waits for its inputs and never asks; decide from the state whether to read"
+        )
 
     def _srcnn_stream_full(self, i):
         raise Refused("full() in a step: there is always room behind a step")
@@ -79,7 +93,9 @@ class Intrinsics:
         if not isinstance(place, Address) or place.memory is not self.at.low.this:
             raise Refused("a ram that is no member of the kernel: make it one")
         if place.terms:
-            raise Refused("an array of rams with a computed index: unroll the loop over it, or compare the index in an if")
+            raise Refused(
+                "an array of rams with a computed index: unroll the loop over it, or compare the index in an if"
+            )
         for ram in self.at.low.layout.rams:
             if ram.offset == place.offset:
                 return ram
@@ -135,7 +151,9 @@ class Intrinsics:
 
     def _abs(self, i):
         a = self._arguments(i)[0]
-        return self.graph.select(self.graph.slice(a, a.width - 1, 1), self.graph.sub(self.graph.literal(0, a.width), a), a)
+        return self.graph.select(
+            self.graph.slice(a, a.width - 1, 1), self.graph.sub(self.graph.literal(0, a.width), a), a
+        )
 
     def _fshl(self, i):
         return self._funnel(i, left=True)
@@ -166,10 +184,13 @@ class Intrinsics:
     def _ctpop(self, i):
         a = self._arguments(i)[0]
         terms = [self.graph.slice(a, k, 1) for k in range(a.width)]
-        while len(terms) > 1:                              # a tree of ever wider sums
+        while len(terms) > 1:  # a tree of ever wider sums
             width = terms[0].width + 1
-            pairs = [terms[k:k + 2] for k in range(0, len(terms), 2)]
-            terms = [self.graph.add(*(self.graph.zext(t, width) for t in p)) if len(p) == 2 else self.graph.zext(p[0], width) for p in pairs]
+            pairs = [terms[k : k + 2] for k in range(0, len(terms), 2)]
+            terms = [
+                self.graph.add(*(self.graph.zext(t, width) for t in p)) if len(p) == 2 else self.graph.zext(p[0], width)
+                for p in pairs
+            ]
         return self.graph.zext(terms[0], a.width)
 
     def _cttz(self, i):
@@ -210,7 +231,9 @@ class Intrinsics:
     def _three_way(self, i, op):
         a, b = self._arguments(i)
         g, w = self.graph, int(i.type[1:])
-        return g.select(g.compare(op, a, b), g.literal(-1, w), g.select(g.compare(op, b, a), g.literal(1, w), g.literal(0, w)))
+        return g.select(
+            g.compare(op, a, b), g.literal(-1, w), g.select(g.compare(op, b, a), g.literal(1, w), g.literal(0, w))
+        )
 
     def _ucmp(self, i):
         return self._three_way(i, "ult")

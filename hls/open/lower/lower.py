@@ -44,16 +44,21 @@ class Lowering:
         if len(parameters) != len(function.parameters):
             raise Refused(f"'{function.name}' has unused or unnamed parameters: name all of step's parameters")
         self.layout = debug.layout(parameters[0][1])
-        self.this = Memory("this", self.layout.size, self.layout.cells,
-                           [graph.input(f"state_{x.name}", x.width) for x in self.layout.cells], self.layout.arrays)
-        self.streams = {}                # parameter -> (name, Layout of what it carries)
+        self.this = Memory(
+            "this",
+            self.layout.size,
+            self.layout.cells,
+            [graph.input(f"state_{x.name}", x.width) for x in self.layout.cells],
+            self.layout.arrays,
+        )
+        self.streams = {}  # parameter -> (name, Layout of what it carries)
         for (_, value), (name, kind) in zip(function.parameters[1:], parameters[1:]):
             kind = debug.strip(kind)
             if not debug.node(kind).get("name", "").startswith("stream<"):
                 raise Refused(f"parameter '{name}' of step is no hls::stream: pass data through streams or members")
             self.streams[value] = (name, debug.layout(debug.template_arguments(kind)[0]))
         self.memories = [self.this]
-        self.accesses = []               # (kind, name, block, predicate, data, address, width, depth, where)
+        self.accesses = []  # (kind, name, block, predicate, data, address, width, depth, where)
 
     def run(self) -> dict[tuple[str, int], Node]:
         """Lower all blocks; return the state of memory at the end."""
@@ -74,12 +79,19 @@ class Lowering:
             if block.instructions[-1].op == "ret":
                 ends.append(name)
         if not ends:
-            raise Refused("step never returns: a loop runs for ever; one iteration is one step",
-                          self._where_block(self.function.blocks[0]))
+            raise Refused(
+                "step never returns: a loop runs for ever; one iteration is one step",
+                self._where_block(self.function.blocks[0]),
+            )
         final = self.states[ends[-1]]
-        for name in ends[-2::-1]:        # several returns: exactly one of them is reached
+        for name in ends[-2::-1]:  # several returns: exactly one of them is reached
             keys = set(final) | set(self.states[name])
-            final = {k: self.graph.select(self.control.predicate[name], self._cell(self.states[name], k), self._cell(final, k)) for k in keys}
+            final = {
+                k: self.graph.select(
+                    self.control.predicate[name], self._cell(self.states[name], k), self._cell(final, k)
+                )
+                for k in keys
+            }
         return final
 
     def _cell(self, state, key):
@@ -121,8 +133,11 @@ class Lowering:
             for b in group[:i]:
                 if self.control.reaches(b[2], a[2]) or self.control.reaches(a[2], b[2]):
                     what = {"in": "is read", "out": "is written", "read": "is read", "write": "is written"}[kind]
-                    raise Refused(f"'{name}' {what} twice in one step (also at {b[8]}): one access per step, keep the "
-                                  "value in a variable or use another step", a[8])
+                    raise Refused(
+                        f"'{name}' {what} twice in one step (also at {b[8]}): one access per step, keep the "
+                        "value in a variable or use another step",
+                        a[8],
+                    )
         port = Port(name, kind, group[0][6], self.graph.false, depth=group[0][7])
         for _, _, _, predicate, data, address, _, _, _ in group:
             port.predicate = self.graph.or_(port.predicate, predicate)
@@ -145,7 +160,9 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
     keep_unused : bool
         Accept streams that are never accessed; otherwise they are refused.
     """
-    pointer = next((text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), "")
+    pointer = next(
+        (text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), ""
+    )
     target = re.search(r'@("[^"]*"|[\w.$]+)', pointer)
     if not target:
         raise Refused(f"kernel '{name}' has no step function of its own")
@@ -172,11 +189,15 @@ def _check_names(lowering):
     names = {}
     for cell in lowering.layout.cells:
         if cell.name in names:
-            raise Refused(f"two members are '{cell.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one")
+            raise Refused(
+                f"two members are '{cell.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one"
+            )
         names[cell.name] = f"s_{cell.name}"
     for stream, _ in lowering.streams.values():
         if stream == "go" or any(f"{stream}_{signal}" in names.values() for signal in ("data", "valid", "ready")):
-            raise Refused(f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, rename it")
+            raise Refused(
+                f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, rename it"
+            )
 
 
 def _reset_values(module, debug, name):

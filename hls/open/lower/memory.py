@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
     from hls.open.lower.control_flow import ControlFlow
 
-MAX_ELEMENTS = 1024      # of an array with computed indices: more registers than that belong in a ram
-FEW_ELEMENTS = 64      # values of an index that are all tried where no array is known to bound them
+MAX_ELEMENTS = 1024  # of an array with computed indices: more registers than that belong in a ram
+FEW_ELEMENTS = 64  # values of an index that are all tried where no array is known to bound them
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Address:
 
     memory: Memory
     offset: int
-    terms: tuple = ()            # ((node, stride), ...)
+    terms: tuple = ()  # ((node, stride), ...)
 
     def __hash__(self):
         return hash((id(self.memory), self.offset, self.terms))
@@ -90,7 +90,7 @@ class MemoryAccess:
             return self.graph.index(self._from_zero(index, first, last), values)
         memory, start = address.memory, address.offset
         if start < 0 or start + size > memory.size:
-            return self.graph.literal(0, 8 * size)       # out of bounds: on a path that is not taken
+            return self.graph.literal(0, 8 * size)  # out of bounds: on a path that is not taken
         parts, at = [], start
         while at < start + size:
             i = memory.at.get(at)
@@ -121,13 +121,17 @@ class MemoryAccess:
             first, last = self._candidates(address, where)
             position = self._from_zero(index, first, last)
             for i in range(first, last + 1):
-                hit = self.graph.compare("eq", position, self.graph.literal(i - first, position.width)) if last > first else self.graph.true
+                hit = (
+                    self.graph.compare("eq", position, self.graph.literal(i - first, position.width))
+                    if last > first
+                    else self.graph.true
+                )
                 both = hit if condition is None else self.graph.and_(condition, hit)
                 self.store(state, rest.plus(i * stride), node, where, both)
             return
         memory, start, size = address.memory, address.offset, node.width // 8
         if start < 0 or start + size > memory.size:
-            return                                        # out of bounds: on a path that is not taken
+            return  # out of bounds: on a path that is not taken
         for i in sorted({memory.at[b] for b in range(start, start + size) if b in memory.at}):
             cell = memory.cells[i]
             old = self._extended(state, memory, i)
@@ -172,18 +176,30 @@ class MemoryAccess:
         low, high = self.graph.bounds(index)
         offset = address.offset
         if _is_choice(index):
-            return low, high      # LLVM merged accesses to different members: no array bounds these
-        inner = [a for a in address.memory.arrays if stride and stride % a.stride == 0 and a.stride <= abs(stride)
-                 and a.offset <= offset + max(low, -1 << 40) * stride + (high - low) * abs(stride)
-                 and offset < a.offset + a.stride * a.count + abs(stride) * min(high - low, a.count)]
+            return low, high  # LLVM merged accesses to different members: no array bounds these
+        inner = [
+            a
+            for a in address.memory.arrays
+            if stride
+            and stride % a.stride == 0
+            and a.stride <= abs(stride)
+            and a.offset <= offset + max(low, -1 << 40) * stride + (high - low) * abs(stride)
+            and offset < a.offset + a.stride * a.count + abs(stride) * min(high - low, a.count)
+        ]
         inside = [a for a in inner if a.offset <= offset < a.offset + a.stride * a.count]
         # From a start outside, only an index too wide to try all its values is held to belong to the array.
         inner = inside or (inner if high - low >= FEW_ELEMENTS else [])
         if inner:
             array = min(inner, key=lambda a: (a.stride != abs(stride), a.stride * a.count))
-            bounds = [-((offset - array.offset) // stride), (array.offset + array.stride * array.count - 1 - offset) // stride]
+            bounds = [
+                -((offset - array.offset) // stride),
+                (array.offset + array.stride * array.count - 1 - offset) // stride,
+            ]
             low, high = max(low, min(bounds)), min(high, max(bounds))
         if high - low >= MAX_ELEMENTS:
-            raise Refused(f"an index into '{address.memory.name}' can take more than {MAX_ELEMENTS} values: use a "
-                          "ram<T, DEPTH>, or an index type just wide enough", where)
+            raise Refused(
+                f"an index into '{address.memory.name}' can take more than {MAX_ELEMENTS} values: use a "
+                "ram<T, DEPTH>, or an index type just wide enough",
+                where,
+            )
         return low, max(low, high)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
     from hls.open.lower.lower import Lowering
 
-MAX_TABLE = 1 << 16      # bits of a constant table: larger ones belong in a ram
+MAX_TABLE = 1 << 16  # bits of a constant table: larger ones belong in a ram
 
 
 class Choice:
@@ -67,7 +67,7 @@ class Operands:
         if expression:
             parts = split(expression.group(1))
             return self._offset(self._pointer(value_of(parts[1])[1]), parts[0], [value_of(p)[1] for p in parts[2:]])
-        return Address(Memory("nowhere", 0, [], []), 0)      # null, undef: only on paths that are not taken
+        return Address(Memory("nowhere", 0, [], []), 0)  # null, undef: only on paths that are not taken
 
     def _table(self, name):
         if name not in self.tables:
@@ -80,7 +80,9 @@ class Operands:
             cells = [Cell(offset, size, 8 * size) for offset, (size, _) in places]
             nodes = [self.graph.literal(value, 8 * size) for _, (size, value) in places]
             arrays = [Array(*a) for a in self.low.types.arrays(kind)]
-            self.tables[name] = self._know(Memory("@" + name, self.low.types.size(kind), cells, nodes, arrays, constant=True))
+            self.tables[name] = self._know(
+                Memory("@" + name, self.low.types.size(kind), cells, nodes, arrays, constant=True)
+            )
         return self.tables[name]
 
     def _know(self, memory):
@@ -90,7 +92,9 @@ class Operands:
 
     def _offset(self, base, element, indices):
         if isinstance(base, Choice):
-            return Choice(base.condition, self._offset(base.a, element, indices), self._offset(base.b, element, indices))
+            return Choice(
+                base.condition, self._offset(base.a, element, indices), self._offset(base.b, element, indices)
+            )
         if isinstance(base, Stream):
             raise Refused("an array of streams: name each stream")
         offset, terms, kind, types = 0, [], element, self.low.types
@@ -118,8 +122,11 @@ class Operands:
             low, high = g.bounds(rest)
             value = constant.attr - (1 << constant.width) if constant.attr >> (constant.width - 1) else constant.attr
             if low + value >= -(1 << (node.width - 1)) and high + value < 1 << (node.width - 1):
-                return [(constant, stride), *self._terms(rest, stride)] if value >= 0 else \
-                    [(g.literal(-value, node.width), -stride), *self._terms(rest, stride)]
+                return (
+                    [(constant, stride), *self._terms(rest, stride)]
+                    if value >= 0
+                    else [(g.literal(-value, node.width), -stride), *self._terms(rest, stride)]
+                )
         scaled, zeros = node, 0
         while scaled.op in ("zext", "concat"):
             if scaled.op == "zext":

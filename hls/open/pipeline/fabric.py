@@ -16,7 +16,16 @@ from model.base.errors import Refused
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
 
-FREE = {"literal", "input", "slice", "zext", "sext", "concat", "reverse", "not"}  # wires; an inverter moves into the next LUT
+FREE = {
+    "literal",
+    "input",
+    "slice",
+    "zext",
+    "sext",
+    "concat",
+    "reverse",
+    "not",
+}  # wires; an inverter moves into the next LUT
 LUT_INPUTS = 6
 SHALLOW_RAM = 64  # words: up to here a RAM is made of LUTs, with a register behind (rtl/srcnn_ram.sv)
 
@@ -70,14 +79,14 @@ class Fabric:
     def _levels(self, node):
         width = node.args[0].width
         if node.op in ("and", "or", "xor"):
-            return 0.35                      # about three of them share a LUT
+            return 0.35  # about three of them share a LUT
         if node.op == "select":
-            return 0.5                       # a LUT takes two
+            return 0.5  # a LUT takes two
         if node.op in ("eq", "ne"):
             inputs = width * (1 if any(a.op == "literal" for a in node.args) else 2)
             return max(0.35, math.log(max(inputs, 2), LUT_INPUTS))
         if node.op in ("shl", "shr", "sra"):
-            return max(1, min(node.args[1].width, width.bit_length()) / 2)   # four positions a LUT
+            return max(1, min(node.args[1].width, width.bit_length()) / 2)  # four positions a LUT
         if node.op == "index":
             return max(1, math.log(len(node.args) - 1, 4))
         if node.op in ("ctz", "clz"):
@@ -102,4 +111,6 @@ def fabric_of(part: str) -> Fabric:
     for start, fabric in FABRICS.items():
         if part.startswith(start):
             return fabric
-    raise Refused(f"the delays of {part} are not known, only those of {', '.join(f'{start}...' for start in FABRICS)}; add its family to hls/open/pipeline/fabric.py")
+    raise Refused(
+        f"the delays of {part} are not known, only those of {', '.join(f'{start}...' for start in FABRICS)}; add its family to hls/open/pipeline/fabric.py"
+    )

@@ -49,7 +49,11 @@ def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
         elif p.direction == "out":
             ports += [f"output wire {bits} {p.name}_data", f"output wire {p.name}_valid", f"input wire {p.name}_ready"]
             body += _fifo(p, room(stage), depths.get(p.name, 4))
-            connections += [f".{p.name}_data(pipe_{p.name}_data)", f".{p.name}_valid(pipe_{p.name}_valid)", f".{p.name}_ready(1'b1)"]
+            connections += [
+                f".{p.name}_data(pipe_{p.name}_data)",
+                f".{p.name}_valid(pipe_{p.name}_valid)",
+                f".{p.name}_ready(1'b1)",
+            ]
             rooms.append(f"{p.name}_room")
         else:
             rams.setdefault(p.name, {})[p.direction] = p
@@ -61,34 +65,47 @@ def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
     connections += [f".{GO}_data(1'b0)", f".{GO}_valid(start)", f".{GO}_ready()"]
     body.append(f"{step.name} pipeline (\n        " + ",\n        ".join(connections) + "\n    );")
     inside = "\n    ".join(body)
-    return (f"module {step.name}_stage (\n    " + ",\n    ".join(ports) + f"\n);\n    {inside}\nendmodule\n")
+    return f"module {step.name}_stage (\n    " + ",\n    ".join(ports) + f"\n);\n    {inside}\nendmodule\n"
 
 
 def _fifo(p, needed, extra):
-    return [f"wire [{p.width - 1}:0] pipe_{p.name}_data;", f"wire pipe_{p.name}_valid, {p.name}_room;",
-            f"srcnn_fifo #(.WIDTH({p.width}), .DEPTH({needed + extra}), .ROOM({needed})) {p.name}_fifo (\n"
-            f"        .clk(clk), .rst(rst), .room({p.name}_room), .in_data(pipe_{p.name}_data), .in_valid(pipe_{p.name}_valid),\n"
-            f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );"]
+    return [
+        f"wire [{p.width - 1}:0] pipe_{p.name}_data;",
+        f"wire pipe_{p.name}_valid, {p.name}_room;",
+        f"srcnn_fifo #(.WIDTH({p.width}), .DEPTH({needed + extra}), .ROOM({needed})) {p.name}_fifo (\n"
+        f"        .clk(clk), .rst(rst), .room({p.name}_room), .in_data(pipe_{p.name}_data), .in_valid(pipe_{p.name}_valid),\n"
+        f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );",
+    ]
 
 
 def _ram(name, access):
     read, write = access.get("read"), access.get("write")
     any_port = read or write
     width, bits = any_port.width, any_port.address.width
-    lines = [f"wire [{bits - 1}:0] {name}_rd_addr;", f"wire [{width - 1}:0] {name}_rd_data;",
-             f"wire [{bits + width - 1}:0] {name}_wr_data;", f"wire {name}_wr_valid;"]
+    lines = [
+        f"wire [{bits - 1}:0] {name}_rd_addr;",
+        f"wire [{width - 1}:0] {name}_rd_data;",
+        f"wire [{bits + width - 1}:0] {name}_wr_data;",
+        f"wire {name}_wr_valid;",
+    ]
     connections = []
     if read:
         connections += [f".{name}_rd_req({name}_rd_addr)", f".{name}_rd_resp({name}_rd_data)"]
     else:
         lines.append(f"assign {name}_rd_addr = '0;")
     if write:
-        connections += [f".{name}_wr_data({name}_wr_data)", f".{name}_wr_valid({name}_wr_valid)", f".{name}_wr_ready(1'b1)"]
+        connections += [
+            f".{name}_wr_data({name}_wr_data)",
+            f".{name}_wr_valid({name}_wr_valid)",
+            f".{name}_wr_ready(1'b1)",
+        ]
     else:
         lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
-    lines.append(f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
-                 f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
-                 f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), .wr_data({name}_wr_data[{width - 1}:0])\n    );")
+    lines.append(
+        f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
+        f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
+        f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), .wr_data({name}_wr_data[{width - 1}:0])\n    );"
+    )
     return lines, connections
 
 
@@ -120,11 +137,15 @@ def top_module(
     users = {}
     for instance, kernel, connection in instances:
         for port, stream in connection.items():
-            step_port = next((p for p in stages[kernel].step.ports if p.name == port and p.direction in ("in", "out")), None)
+            step_port = next(
+                (p for p in stages[kernel].step.ports if p.name == port and p.direction in ("in", "out")), None
+            )
             if step_port is None:
                 raise Refused(f"'{kernel}' has no stream '{port}'")
             if users.setdefault((stream, step_port.direction), instance) != instance:
-                raise Refused(f"stream '{stream}' of '{name}' is used twice as '{step_port.direction}': one writer, one reader")
+                raise Refused(
+                    f"stream '{stream}' of '{name}' is used twice as '{step_port.direction}': one writer, one reader"
+                )
             if wires.setdefault(stream, step_port.width) != step_port.width:
                 raise Refused(f"stream '{stream}' of '{name}' connects {wires[stream]} and {step_port.width} bits")
     for stream, width in wires.items():
@@ -132,13 +153,19 @@ def top_module(
         if direction:
             back = "output" if direction == "in" else "input"
             forward = "input" if direction == "in" else "output"
-            ports += [f"{forward} wire [{width - 1}:0] {stream}_data", f"{forward} wire {stream}_valid", f"{back} wire {stream}_ready"]
+            ports += [
+                f"{forward} wire [{width - 1}:0] {stream}_data",
+                f"{forward} wire {stream}_valid",
+                f"{back} wire {stream}_ready",
+            ]
         else:
             for end in ("in", "out"):
                 if (stream, end) not in users:
                     raise Refused(f"stream '{stream}' of '{name}' has no {'reader' if end == 'in' else 'writer'}")
             body += [f"wire [{width - 1}:0] {stream}_data;", f"wire {stream}_valid, {stream}_ready;"]
     for instance, kernel, connection in instances:
-        pins = [".clk(clk)", ".rst(rst)"] + [f".{port}_{s}({stream}_{s})" for port, stream in connection.items() for s in ("data", "valid", "ready")]
+        pins = [".clk(clk)", ".rst(rst)"] + [
+            f".{port}_{s}({stream}_{s})" for port, stream in connection.items() for s in ("data", "valid", "ready")
+        ]
         body.append(f"{kernel}_stage {instance}_i (\n        " + ",\n        ".join(pins) + "\n    );")
     return f"module {name} (\n    " + ",\n    ".join(ports) + ");\n    " + "\n    ".join(body) + "\nendmodule\n"

@@ -85,7 +85,9 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
         plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)))
         if plan is not None:
             return plan
-    raise Refused(f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what was read by little logic only")
+    raise Refused(
+        f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what was read by little logic only"
+    )
 
 
 def _plan(step, timing):
@@ -94,8 +96,13 @@ def _plan(step, timing):
     for _ in range(len(step.ports) + 2):
         planner = _Planner(step, timing, least)
         plan = planner.plan()
-        late = {p.name: plan.done[p.name, "write"] - RAM_LAG for p in step.ports
-                if p.direction == "write" and p.name in plan.issue and plan.done[p.name, "write"] > plan.issue[p.name] + RAM_LAG}
+        late = {
+            p.name: plan.done[p.name, "write"] - RAM_LAG
+            for p in step.ports
+            if p.direction == "write"
+            and p.name in plan.issue
+            and plan.done[p.name, "write"] > plan.issue[p.name] + RAM_LAG
+        }
         if not late:
             return planner.sink(plan)
         least |= late
@@ -134,8 +141,10 @@ class _Planner:
                 continue
             early.add(node)
             if node in self.reads:
-                raise Refused(f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides whether a stream is read; "
-                              "read the RAM in one step and decide in the next")
+                raise Refused(
+                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides whether a stream is read; "
+                    "read the RAM in one step and decide in the next"
+                )
             stack.extend(self.before(node))
         return early
 
@@ -156,7 +165,12 @@ class _Planner:
 
     def sequential(self, node):
         """True for a product that goes through a DSP's registers."""
-        return node.op == "smul" and node not in self.looped and node not in self.early and all(a.op != "literal" for a in node.args)
+        return (
+            node.op == "smul"
+            and node not in self.looped
+            and node not in self.early
+            and all(a.op != "literal" for a in node.args)
+        )
 
     # -- as soon as possible
 
@@ -172,14 +186,18 @@ class _Planner:
             if p.direction == "in":
                 done[p.name, "in"] = 0
             elif p.direction in ("out", "write"):
-                done[p.name, p.direction] = max(1, *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None))
+                done[p.name, p.direction] = max(
+                    1, *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None)
+                )
                 if p.direction == "write" and p.name in self.issue:
                     done[p.name, "write"] = max(done[p.name, "write"], self.issue[p.name])
         return Schedule(self.stage, self.takes, self.issue, done)
 
     def _start(self, args, stage):
         """When the last of some arguments arrives in a stage."""
-        return max((self.out_of(a, self.arrival[a]) for a in args if self.stage[a] == stage and a.op != "literal"), default=0)
+        return max(
+            (self.out_of(a, self.arrival[a]) for a in args if self.stage[a] == stage and a.op != "literal"), default=0
+        )
 
     def _set(self, node, stage, arrival):
         self.stage[node], self.arrival[node] = stage, arrival
@@ -220,10 +238,14 @@ class _Planner:
         inside = set(group)
         for node in group:
             if node in self.reads:
-                raise Refused(f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides what the next step does; "
-                              "read it in one step and use it in the next")
+                raise Refused(
+                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides what the next step does; "
+                    "read it in one step and use it in the next"
+                )
         values = [n for n in group if n in self.registers]
-        ordered = [n for n in topological([self.registers[v].next for v in values]) if n in inside and n not in self.registers]
+        ordered = [
+            n for n in topological([self.registers[v].next for v in values]) if n in inside and n not in self.registers
+        ]
         if group[0] in self.early:
             self._try_loop(values, ordered, inside, 0)
             return
@@ -248,10 +270,15 @@ class _Planner:
     def sink(self, plan):
         """Move values towards their users; return the plan with its depth and longest path."""
         users = self._users(plan)
-        need = {}            # node -> latest moment within its stage, in ps
+        need = {}  # node -> latest moment within its stage, in ps
         fixed = self.early | self.looped | set(self.registers) | self.inputs
         for group in reversed(self.groups):
-            if len(group) == 1 and group[0] not in fixed and group[0].op not in ("literal", "input") or group[0] in self.reads:
+            if (
+                len(group) == 1
+                and group[0] not in fixed
+                and group[0].op not in ("literal", "input")
+                or group[0] in self.reads
+            ):
                 self._move(group[0], plan, users, need)
             for node in group:
                 need[node] = self._needed(node, plan, users, need)
@@ -288,9 +315,17 @@ class _Planner:
         """When a value has to be there, within the stage in which it appears."""
         latest = self.limit
         for user in users[node]:
-            if self.taken(user, plan) == plan.stage[node] and not isinstance(user, tuple) and user not in self.reads \
-                    and user not in self.registers and user not in plan.takes:
-                latest = min(latest, need.get(user, self.limit) - self.fabric.delay(user) - self.fabric.fan_out(self.loads.get(node, 1)))
+            if (
+                self.taken(user, plan) == plan.stage[node]
+                and not isinstance(user, tuple)
+                and user not in self.reads
+                and user not in self.registers
+                and user not in plan.takes
+            ):
+                latest = min(
+                    latest,
+                    need.get(user, self.limit) - self.fabric.delay(user) - self.fabric.fan_out(self.loads.get(node, 1)),
+                )
         return latest
 
     def _move(self, node, plan, users, need):

@@ -49,19 +49,27 @@ def generate(step: Step, timing: Timing = Timing()) -> Stage:
 class _Writer:
     def __init__(self, step, plan):
         self.step, self.plan = step, plan
-        self.names = {}                 # node -> name where it appears
+        self.names = {}  # node -> name where it appears
         self.wires, self.clocked = [], []
-        self.carried = {}               # (node, stage) -> name
+        self.carried = {}  # (node, stage) -> name
         self.names |= {r.value: f"s_{r.name}" for r in step.registers}
         self.names |= {p.data: f"{p.name}_data" for p in step.ports if p.direction == "in"}
         self.names |= {p.data: f"{p.name}_rd_resp" for p in step.ports if p.direction == "read"}
 
     def text(self):
         """Return the module."""
-        ends = [r.next for r in self.step.registers] + [n for p in self.step.ports for n in (p.predicate, p.data, p.address) if n is not None]
+        ends = [r.next for r in self.step.registers] + [
+            n for p in self.step.ports for n in (p.predicate, p.data, p.address) if n is not None
+        ]
         for node in topological(ends):
             self._define(node)
-        ports = ["input wire clk", "input wire rst", f"input wire {GO}_data", f"input wire {GO}_valid", f"output wire {GO}_ready"]
+        ports = [
+            "input wire clk",
+            "input wire rst",
+            f"input wire {GO}_data",
+            f"input wire {GO}_valid",
+            f"output wire {GO}_ready",
+        ]
         body = []
         for p in self.step.ports:
             ports += self._port_declaration(p)
@@ -74,20 +82,43 @@ class _Writer:
             # always_ff block may not (IEEE 1800, 9.2.2.4).
             chain += [f"reg [{self.plan.depth - 1}:1] valid;", "initial valid = '0;", "always @(posedge clk) begin"]
             chain += [f"    valid[{k}] <= !rst && {_valid(k - 1)};" for k in range(1, self.plan.depth)] + ["end"]
-        registers = ["always_ff @(posedge clk) begin", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
+        registers = (
+            ["always_ff @(posedge clk) begin", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
+        )
         lines = [*self._declarations(), *self.wires, *chain, *body, *registers, *state]
-        return f"module {self.step.name} (\n    " + ",\n    ".join(ports) + "\n);\n" + "".join(f"    {line}\n" for line in lines) + "endmodule\n"
+        return (
+            f"module {self.step.name} (\n    "
+            + ",\n    ".join(ports)
+            + "\n);\n"
+            + "".join(f"    {line}\n" for line in lines)
+            + "endmodule\n"
+        )
 
     # -- ports and state
 
     def _port_declaration(self, p):
         if p.direction == "in":
-            return [f"input wire {_range(p.width)}{p.name}_data", f"input wire {p.name}_valid", f"output wire {p.name}_ready"]
+            return [
+                f"input wire {_range(p.width)}{p.name}_data",
+                f"input wire {p.name}_valid",
+                f"output wire {p.name}_ready",
+            ]
         if p.direction == "out":
-            return [f"output wire {_range(p.width)}{p.name}_data", f"output wire {p.name}_valid", f"input wire {p.name}_ready"]
+            return [
+                f"output wire {_range(p.width)}{p.name}_data",
+                f"output wire {p.name}_valid",
+                f"input wire {p.name}_ready",
+            ]
         if p.direction == "read":
-            return [f"output wire {_range(p.address.width)}{p.name}_rd_req", f"input wire {_range(p.width)}{p.name}_rd_resp"]
-        return [f"output wire {_range(p.address.width + p.width)}{p.name}_wr_data", f"output wire {p.name}_wr_valid", f"input wire {p.name}_wr_ready"]
+            return [
+                f"output wire {_range(p.address.width)}{p.name}_rd_req",
+                f"input wire {_range(p.width)}{p.name}_rd_resp",
+            ]
+        return [
+            f"output wire {_range(p.address.width + p.width)}{p.name}_wr_data",
+            f"output wire {p.name}_wr_valid",
+            f"input wire {p.name}_wr_ready",
+        ]
 
     def _start(self, p):
         predicate = self.at(p.predicate, 0)
@@ -104,7 +135,10 @@ class _Writer:
         valid = f"{_valid(stage)} & {self.at(p.predicate, stage)}"
         if p.direction == "out":
             return [f"assign {p.name}_data = {self.at(p.data, stage)};", f"assign {p.name}_valid = {valid};"]
-        return [f"assign {p.name}_wr_data = {{{self.at(p.address, stage)}, {self.at(p.data, stage)}}};", f"assign {p.name}_wr_valid = {valid};"]
+        return [
+            f"assign {p.name}_wr_data = {{{self.at(p.address, stage)}, {self.at(p.data, stage)}}};",
+            f"assign {p.name}_wr_valid = {valid};",
+        ]
 
     def _state(self):
         """State registers by stage: kept while their stage holds no step."""
@@ -156,8 +190,10 @@ class _Writer:
             a, b = (self.at(x, self.plan.takes[node]) for x in node.args)
             (wa, wb) = (x.width for x in node.args)
             self.wires.append(f"wire {_range(node.width)}{name};")
-            self.wires.append(f"srcnn_multiply #(.A({wa}), .B({wb}), .P({node.width})) {name}_multiply "
-                              f"(.clk(clk), .a({a}), .b({b}), .p({name}));")
+            self.wires.append(
+                f"srcnn_multiply #(.A({wa}), .B({wb}), .P({node.width})) {name}_multiply "
+                f"(.clk(clk), .a({a}), .b({b}), .p({name}));"
+            )
             return
         args = [self.at(a, self.plan.stage[node]) for a in node.args]
         self.wires += self._expression(node, name, args)
@@ -171,7 +207,11 @@ class _Writer:
             if not source.replace("_", "").isalnum():  # an extension written out
                 self.wires.append(f"wire {_range(widths[0])}{name}_of = {source};")
                 source = f"{name}_of"
-            return [f"{declared} = {source}[{high}:{node.attr}];" if node.width > 1 else f"{declared} = {source}[{node.attr}];"]
+            return [
+                f"{declared} = {source}[{high}:{node.attr}];"
+                if node.width > 1
+                else f"{declared} = {source}[{node.attr}];"
+            ]
         if op in MIRRORED:
             return [f"{declared} = {self._extension(node, args[0])};"]
         if op in _BINARY:
@@ -179,8 +219,10 @@ class _Writer:
         if op in ("slt", "sle"):
             return [f"{declared} = $signed({args[0]}) {'<' if op == 'slt' else '<='} $signed({args[1]});"]
         if op == "smul":
-            return [f"wire signed {_range(sum(widths))}{name}_whole = $signed({args[0]}) * $signed({args[1]});",
-                    f"{declared} = {name}_whole[{node.width - 1}:0];"]
+            return [
+                f"wire signed {_range(sum(widths))}{name}_whole = $signed({args[0]}) * $signed({args[1]});",
+                f"{declared} = {name}_whole[{node.width - 1}:0];",
+            ]
         if op == "sra":
             return [f"{declared} = $signed({args[0]}) >>> {args[1]};"]
         if op == "not":
@@ -193,19 +235,40 @@ class _Writer:
             last = len(args) - 2
             picked = f"{name}_all[{args[0]}*{node.width} +: {node.width}]"
             full = widths[0] < 31 and 1 << widths[0] <= last + 1
-            return [f"wire {_range(node.width * (last + 1))}{name}_all = {{{', '.join(reversed(args[1:]))}}};",
-                    f"{declared} = {picked};" if full else f"{declared} = {args[0]} < {widths[0]}'d{last} ? {picked} : {args[-1]};"]
+            return [
+                f"wire {_range(node.width * (last + 1))}{name}_all = {{{', '.join(reversed(args[1:]))}}};",
+                f"{declared} = {picked};"
+                if full
+                else f"{declared} = {args[0]} < {widths[0]}'d{last} ? {picked} : {args[-1]};",
+            ]
         if op == "reverse":
-            return [f"wire [{widths[0] - 1}:0] {name}_of = {args[0]};", f"{declared} = {{{', '.join(f'{name}_of[{i}]' for i in range(widths[0]))}}};"]
+            return [
+                f"wire [{widths[0] - 1}:0] {name}_of = {args[0]};",
+                f"{declared} = {{{', '.join(f'{name}_of[{i}]' for i in range(widths[0]))}}};",
+            ]
         if op in ("ctz", "clz"):
             bits = range(widths[0]) if op == "ctz" else range(widths[0] - 1, -1, -1)
             chain = "".join(f"{name}_of[{i}] ? {node.width}'d{k} : " for k, i in enumerate(bits))
-            return [f"wire [{widths[0] - 1}:0] {name}_of = {args[0]};", f"{declared} = {chain}{node.width}'d{widths[0]};"]
+            return [
+                f"wire [{widths[0] - 1}:0] {name}_of = {args[0]};",
+                f"{declared} = {chain}{node.width}'d{widths[0]};",
+            ]
         raise ValueError(f"no Verilog for operation {op}")
 
 
-_BINARY = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>",
-           "eq": "==", "ne": "!=", "ult": "<", "ule": "<="}
+_BINARY = {
+    "add": "+",
+    "sub": "-",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "shl": "<<",
+    "shr": ">>",
+    "eq": "==",
+    "ne": "!=",
+    "ult": "<",
+    "ule": "<=",
+}
 
 
 def _valid(stage):

@@ -132,8 +132,10 @@ class DebugInfo:
         elif tag == "DW_TAG_enumeration_type":
             self._collect(out, node["baseType"], name, offset)
         else:
-            raise Refused(f"member '{name}' is a {(tag or node['kind']).removeprefix('DW_TAG_').replace('_', ' ')}: "
-                          "use ap_int members, arrays, structs and ram<T, DEPTH>")
+            raise Refused(
+                f"member '{name}' is a {(tag or node['kind']).removeprefix('DW_TAG_').replace('_', ' ')}: "
+                "use ap_int members, arrays, structs and ram<T, DEPTH>"
+            )
 
     def _collect_array(self, out, node, name, offset, size):
         counts = [int(self.node(item).get("count", "-1").split()[-1]) for item in self.items(node["elements"])]
@@ -148,6 +150,7 @@ class DebugInfo:
             out.arrays.append(Array(offset, strides[level], counts[level]))
             for i in range(counts[level]):
                 walk(level + 1, f"{name}_{i}", offset + i * strides[level])
+
         walk(0, name, offset)
 
     def _collect_members(self, out, node, name, offset):
@@ -158,9 +161,17 @@ class DebugInfo:
             if "DIFlagBitField" in member.get("flags", ""):
                 raise Refused(f"member '{member.get('name')}' is a bit field: use ap_uint of that width")
             place = offset + int(member.get("offset", 0)) // 8
-            path = name if member["tag"] == "DW_TAG_inheritance" else f"{name}_{member['name']}" if name else member["name"]
+            path = (
+                name
+                if member["tag"] == "DW_TAG_inheritance"
+                else f"{name}_{member['name']}"
+                if name
+                else member["name"]
+            )
             if member["tag"] in ("DW_TAG_member", "DW_TAG_inheritance"):
-                if self.node(item).get("baseType") in self.metadata and \
-                        self.node(member["baseType"]).get("tag") in ("DW_TAG_pointer_type", "DW_TAG_reference_type"):
+                if self.node(item).get("baseType") in self.metadata and self.node(member["baseType"]).get("tag") in (
+                    "DW_TAG_pointer_type",
+                    "DW_TAG_reference_type",
+                ):
                     raise Refused(f"member '{path}' is a pointer or a reference: a kernel owns all its state")
                 self._collect(out, member["baseType"], path, place)

@@ -16,10 +16,26 @@ from pathlib import Path
 from model.base.errors import Refused
 
 INCLUDE = Path(__file__).resolve().parents[1] / "include"
-TARGET = "x86_64-linux-gnu"     # fixed, so that every machine gives the same IR
-FLAGS = ["-target", TARGET, "-mcpu=baseline", "-std=c++17", "-O1", "-Xclang", "-disable-llvm-passes", "-g",
-         "-fno-exceptions", "-fno-rtti", "-fno-sanitize=all", "-nostdinc++", "-fno-threadsafe-statics",
-         "-Wno-unknown-pragmas", "-Wno-unused-command-line-argument", "-Wno-unused-label", "-DSRCNN_OPEN_RTL"]
+TARGET = "x86_64-linux-gnu"  # fixed, so that every machine gives the same IR
+FLAGS = [
+    "-target",
+    TARGET,
+    "-mcpu=baseline",
+    "-std=c++17",
+    "-O1",
+    "-Xclang",
+    "-disable-llvm-passes",
+    "-g",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-sanitize=all",
+    "-nostdinc++",
+    "-fno-threadsafe-statics",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-command-line-argument",
+    "-Wno-unused-label",
+    "-DSRCNN_OPEN_RTL",
+]
 
 PREAMBLE = """\
 inline void* operator new(__SIZE_TYPE__, void* place) noexcept { return place; }
@@ -89,8 +105,21 @@ def emit_llvm(
         raise Refused("the open route needs the package ziglang (clang); run `make setup`")
     output = Path(directory) / (Path(source).stem + ".ll")
     output.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, *flags, *(f"-I{folder}" for folder in include),
-               f"-I{INCLUDE}", "-S", "-emit-llvm", "-o", str(output), str(source)]
+    command = [
+        sys.executable,
+        "-m",
+        "ziglang",
+        "c++",
+        *FLAGS,
+        *flags,
+        *(f"-I{folder}" for folder in include),
+        f"-I{INCLUDE}",
+        "-S",
+        "-emit-llvm",
+        "-o",
+        str(output),
+        str(source),
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise Refused("clang refuses the kernels:\n" + result.stderr[:4000])

@@ -24,7 +24,7 @@ class Ram:
     offset: int
     size: int
     depth: int
-    word: "Layout"
+    word: Layout
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,23 @@ from dataclasses import dataclass, field
 from hls.open.read.llvm_tokens import split, take_type, value_of
 from model.base.errors import Refused
 
-FLAGS = {"nuw", "nsw", "exact", "disjoint", "nneg", "samesign", "inbounds", "nusw", "fast", "tail", "notail", "musttail",
-         "volatile", "atomic", "inrange"}
+FLAGS = {
+    "nuw",
+    "nsw",
+    "exact",
+    "disjoint",
+    "nneg",
+    "samesign",
+    "inbounds",
+    "nusw",
+    "fast",
+    "tail",
+    "notail",
+    "musttail",
+    "volatile",
+    "atomic",
+    "inrange",
+}
 BINARY = {"add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"}
 CASTS = {"zext", "sext", "trunc", "ptrtoint", "inttoptr", "bitcast", "freeze"}
 
@@ -25,9 +40,9 @@ class Instruction:
     op: str
     name: str = None
     type: str = None
-    operands: list = field(default_factory=list)      # texts
+    operands: list = field(default_factory=list)  # texts
     extra: dict = field(default_factory=dict)
-    debug: str = None                                 # id of its !DILocation
+    debug: str = None  # id of its !DILocation
 
 
 @dataclass
@@ -44,7 +59,7 @@ class Block:
 @dataclass
 class Function:
     name: str
-    parameters: list                                   # (type, name)
+    parameters: list  # (type, name)
     blocks: list
     debug: str = None
 
@@ -52,9 +67,9 @@ class Function:
 @dataclass
 class Module:
     functions: dict
-    globals: dict                                      # name -> (type, initialiser text, constant)
-    types: dict                                        # %struct name -> body text
-    metadata: dict                                     # id -> text
+    globals: dict  # name -> (type, initialiser text, constant)
+    types: dict  # %struct name -> body text
+    metadata: dict  # id -> text
 
 
 def _flags(text):
@@ -145,8 +160,12 @@ def _phi(out, rest):
 
 
 def _call(out, rest):
-    rest = re.sub(r"^(?:(?:fastcc|coldcc|noundef|zeroext|signext|nonnull|noalias|range\([^)]*\)|align \d+"
-                  r"|dereferenceable\(\d+\))\s+)*", "", rest)
+    rest = re.sub(
+        r"^(?:(?:fastcc|coldcc|noundef|zeroext|signext|nonnull|noalias|range\([^)]*\)|align \d+"
+        r"|dereferenceable\(\d+\))\s+)*",
+        "",
+        rest,
+    )
     out.type, rest = take_type(rest)
     callee = re.match(r'@("[^"]*"|[\w.$]+)\((.*)\)[^)]*$', rest)
     if not callee:
@@ -193,10 +212,23 @@ def _extract(out, rest):
         out.operands = [value, value_of(parts[1])[1]]
 
 
-_READERS = {**dict.fromkeys(CASTS, _cast), "icmp": _icmp, "select": _select, "load": _load, "store": _store,
-            "getelementptr": _gep, "phi": _phi, "call": _call, "br": _br, "switch": _switch, "ret": _ret,
-            "alloca": _alloca, "extractvalue": _extract, "insertvalue": _extract,
-            "unreachable": lambda out, rest: None}
+_READERS = {
+    **dict.fromkeys(CASTS, _cast),
+    "icmp": _icmp,
+    "select": _select,
+    "load": _load,
+    "store": _store,
+    "getelementptr": _gep,
+    "phi": _phi,
+    "call": _call,
+    "br": _br,
+    "switch": _switch,
+    "ret": _ret,
+    "alloca": _alloca,
+    "extractvalue": _extract,
+    "insertvalue": _extract,
+    "unreachable": lambda out, rest: None,
+}
 
 
 def parse_module(text: str) -> Module:
@@ -239,7 +271,7 @@ def _parse_function(line, lines):
         if label:
             blocks.append(Block("%" + label.group(1)))
             if len(blocks) == 2 and not blocks[0].instructions:
-                blocks.pop(0)                          # the entry block had a name
+                blocks.pop(0)  # the entry block had a name
             continue
         if not line.strip() or line.lstrip().startswith(";"):
             continue

@@ -34,20 +34,24 @@ def take_type(text: str) -> tuple[str, str]:
         for i, c in enumerate(text):
             depth += (c in "([{<") - (c in ")]}>")
             if depth == 0:
-                return text[:i + 1], text[i + 1:].strip()
+                return text[: i + 1], text[i + 1 :].strip()
     quoted = re.match(r'%"[^"]*"', text)
     first = quoted.group(0) if quoted else text.split(None, 1)[0]
-    return first, text[len(first):].strip()
+    return first, text[len(first) :].strip()
 
 
 def value_of(text: str) -> tuple[str, str]:
     """Return (type, value text) of an operand such as `ptr noundef nonnull align 8 %3` or `i8 5`."""
     kind, rest = take_type(text)
     while True:
-        shorter = re.sub(r"^(noundef|nonnull|signext|zeroext|readonly|writeonly|noalias|nocapture|returned|inreg"
-                         r"|align \d+|dereferenceable\(\d+\)|dereferenceable_or_null\(\d+\)|captures\([^)]*\)"
-                         r"|range\([^)]*\)|byval\([^)]*\)|sret\([^)]*\)|initializes\(\([^)]*\)\)|dead_on_unwind|writable"
-                         r"|noalias|immarg)\s*", "", rest)
+        shorter = re.sub(
+            r"^(noundef|nonnull|signext|zeroext|readonly|writeonly|noalias|nocapture|returned|inreg"
+            r"|align \d+|dereferenceable\(\d+\)|dereferenceable_or_null\(\d+\)|captures\([^)]*\)"
+            r"|range\([^)]*\)|byval\([^)]*\)|sret\([^)]*\)|initializes\(\([^)]*\)\)|dead_on_unwind|writable"
+            r"|noalias|immarg)\s*",
+            "",
+            rest,
+        )
         if shorter == rest:
             return kind, rest
         rest = shorter

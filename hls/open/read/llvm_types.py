@@ -80,7 +80,11 @@ class Types:
         if kind[0] == "[":
             count, element = self.array(kind)
             size = self.size(element)
-            inner = [a for i in range(count) for a in self.arrays(element, offset + i * size)] if element[0] in "[{<%" else []
+            inner = (
+                [a for i in range(count) for a in self.arrays(element, offset + i * size)]
+                if element[0] in "[{<%"
+                else []
+            )
             return [(offset, size, count)] + inner
         if kind[0] in "{<":
             return [a for place, member in self.members(kind)[0] for a in self.arrays(member, offset + place)]
@@ -97,11 +101,18 @@ class Types:
             if text.startswith('c"'):
                 return {offset + i: (1, byte) for i, byte in enumerate(_string(text[2:-1]))}
             values = [take_type(v)[1] for v in split(text[1:-1])]
-            return {k: v for i, value in enumerate(values) for k, v in self.constants(element, value, offset + i * size).items()}
+            return {
+                k: v
+                for i, value in enumerate(values)
+                for k, v in self.constants(element, value, offset + i * size).items()
+            }
         if kind[0] in "{<":
             values = [take_type(v)[1] for v in split(text.strip("<>").strip()[1:-1])]
-            return {k: v for (place, member), value in zip(self.members(kind)[0], values)
-                    for k, v in self.constants(member, value, offset + place).items()}
+            return {
+                k: v
+                for (place, member), value in zip(self.members(kind)[0], values)
+                for k, v in self.constants(member, value, offset + place).items()
+            }
         if not re.fullmatch(r"-?\d+|true|false", text):
             raise Refused("a table of addresses: constant tables hold integers only")
         value = {"true": 1, "false": 0}.get(text)
@@ -112,7 +123,7 @@ def _string(text):
     out, i = [], 0
     while i < len(text):
         if text[i] == "\\":
-            out.append(int(text[i + 1:i + 3], 16))
+            out.append(int(text[i + 1 : i + 3], 16))
             i += 3
         else:
             out.append(ord(text[i]))

@@ -16,7 +16,7 @@ OPTIONS = {
     "--unroll-max-upperbound": 1 << 16,
     "--inline-threshold": 1 << 20,
     "--inlinehint-threshold": 1 << 20,
-    "--jump-threading-threshold": 0,          # would copy stream accesses into several blocks
+    "--jump-threading-threshold": 0,  # would copy stream accesses into several blocks
     "--two-entry-phi-node-folding-threshold": 100,
 }
 # What an access to a stream or a RAM may touch: its own argument, and something no load of the kernel can see.

@@ -67,7 +67,10 @@ def read_top(
     text = emit_llvm(source, include, directory, ("-D__SYNTHESIS__", "-fno-discard-value-names"))
     debug = DebugInfo(parse_module(text).metadata)
     _, parameters, body = _function(text, rf"_Z{len(name)}{name}\w*", f"the top function '{name}'")
-    depths = {stream: int(depth) for depth, stream in re.findall(r"@_ZN3hls6stream\w*?Li(\d+)EEC[12]EPKc\(ptr[^%]*%(\w+)", body)}
+    depths = {
+        stream: int(depth)
+        for depth, stream in re.findall(r"@_ZN3hls6stream\w*?Li(\d+)EEC[12]EPKc\(ptr[^%]*%(\w+)", body)
+    }
     processes = []
     for symbol, arguments in re.findall(r"call void @(_ZL?\d+\w+)\((.*?)\)(?:,| #|$)", body, re.M):
         streams = tuple(_origin(body, argument) for argument in re.findall(r"%([\w.]+)", arguments))
@@ -77,7 +80,9 @@ def read_top(
         raise Refused(f"'{name}' calls no process: write one function per stage that takes hls::stream references")
     unknown = sorted({s for p in processes for s in p.streams} - set(ports) - set(depths))
     if unknown:
-        raise Refused(f"stream '{unknown[0]}' of '{name}' has no name and depth: declare it as hls::stream<T, DEPTH> {unknown[0]}(\"{unknown[0]}\")")
+        raise Refused(
+            f"stream '{unknown[0]}' of '{name}' has no name and depth: declare it as hls::stream<T, DEPTH> {unknown[0]}(\"{unknown[0]}\")"
+        )
     return Top(name, ports, tuple(processes), depths)
 
 
@@ -96,7 +101,7 @@ def _origin(body, value):
 
 def _process(text, debug, symbol, streams):
     name = re.match(r"_ZL?(\d+)", symbol)
-    name = symbol[name.end():name.end() + int(name.group(1))]
+    name = symbol[name.end() : name.end() + int(name.group(1))]
     _, parameters, body = _function(text, re.escape(symbol), f"process '{name}'")
     outer = dict(zip(re.findall(r"%(\w+)", parameters), streams))
     declared = re.search(r"#dbg_declare\(ptr %stage, (!\d+)", body)

@@ -36,9 +36,18 @@ class BufferObject:
         self.freed = False
         self._mapped = ctypes.CDLL(None)
         self._mapped.mmap.restype = ctypes.c_void_p
-        self._mapped.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+        self._mapped.mmap.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_size_t,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_long,
+        ]
         # Real pages: PYNQ unmaps them when it frees a buffer, and a view that is used after that crashes as on the board.
-        self.start = self._mapped.mmap(None, nbytes, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+        self.start = self._mapped.mmap(
+            None, nbytes, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0
+        )
         self.cache = (ctypes.c_char * nbytes).from_address(self.start)
         np.frombuffer(self.cache, np.uint8)[:] = 0x5A
 
@@ -96,15 +105,18 @@ def on_board(board):
         @staticmethod
         def _cached(bo, offset, ptr, size, copy):
             assert not bo.freed and ptr == bo.start + offset and offset + size <= bo.nbytes
-            copy(board.memory[bo.address][offset:offset + size], np.frombuffer(bo.cache, np.uint8)[offset:offset + size])
+            copy(
+                board.memory[bo.address][offset : offset + size],
+                np.frombuffer(bo.cache, np.uint8)[offset : offset + size],
+            )
 
     embedded._create_xclbin = lambda memories: embedded.DEFAULT_XCLBIN  # XRT's xclbinutil is not here
     buffers = pynq.buffer
-    buffers.ctypes, buffers.libc = ctypes, ctypes.CDLL(None)            # PYNQ 3.1 has them on a board only
+    buffers.ctypes, buffers.libc = ctypes, ctypes.CDLL(None)  # PYNQ 3.1 has them on a board only
     buffers.libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     buffers.xrt = types.SimpleNamespace(xclFreeBO=lambda handle, bo: bo.free())
     Silicon.handle = None
-    type(pynq.Clocks).set_pl_clk = lambda cls, *arguments, **keywords: None         # the processor's, not the board's
+    type(pynq.Clocks).set_pl_clk = lambda cls, *arguments, **keywords: None  # the processor's, not the board's
     pynq.Device.active_device = Silicon()
 
 

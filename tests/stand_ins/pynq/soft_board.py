@@ -29,7 +29,7 @@ from sim.board.handoff import processor
 
 MAGIC = 0x5253
 PAGE = 4096
-GARBAGE = 0xA5                        # in fresh memory
+GARBAGE = 0xA5  # in fresh memory
 
 
 class SoftBoard:
@@ -57,9 +57,9 @@ class SoftBoard:
         self.config, self.model, self.fault, self.fault_until_download = config, model, fault, True
         self.log, self.violations = [], []
         self.transfers = self.loads = self.allocations = self.live_buffers = 0
-        self.latency = 3           # looks at a status register until a transfer is done
-        self.memory = {}           # physical address: array of uint8
-        self._unflushed = set()    # addresses of fresh memory: the processor's zeroes may still lie in its cache
+        self.latency = 3  # looks at a status register until a transfer is done
+        self.memory = {}  # physical address: array of uint8
+        self._unflushed = set()  # addresses of fresh memory: the processor's zeroes may still lie in its cache
         self._next_address = 1 << 24
         self.registers, self._answer, self._countdown, self._loaded = {}, None, 0, False
         self._reset_registers()
@@ -132,7 +132,11 @@ class SoftBoard:
             self.violations.append(f"register {offset:#x} was written")
 
     def _reset_registers(self):
-        self.registers = {channel + register: 0 for channel in (SEND, RECEIVE) for register in (CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH)}
+        self.registers = {
+            channel + register: 0
+            for channel in (SEND, RECEIVE)
+            for register in (CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH)
+        }
         for channel in (SEND, RECEIVE):
             self.registers[channel + STATUS] = HALTED
         self._busy, self._answer = {SEND: False, RECEIVE: False}, None
@@ -145,7 +149,7 @@ class SoftBoard:
         address = self.registers[channel + ADDRESS] | self.registers[channel + ADDRESS_HIGH] << 32
         for start, memory in self.memory.items():
             if start <= address and address + self.registers[channel + LENGTH] <= start + len(memory):
-                return memory[address - start:][:self.registers[channel + LENGTH]]
+                return memory[address - start :][: self.registers[channel + LENGTH]]
         raise AssertionError(f"the DMA was sent to {address:#x}, where there is no buffer")
 
     def _begin(self, channel):
@@ -173,7 +177,7 @@ class SoftBoard:
         self._end(SEND)
         memory, answer = self._place(RECEIVE), self._answer.view(np.uint8)
         self._answer = None
-        memory[:len(answer)] = answer[:len(memory)]
+        memory[: len(answer)] = answer[: len(memory)]
         if len(answer) > len(memory):
             self._fail(RECEIVE, INTERNAL_ERROR)
             return
@@ -208,7 +212,7 @@ class SoftBoard:
             return answer[:-1]
         if fault == "one tile less":
             low = int(answer[1]) & 0xFFFFFFFF
-            return answer[:2 - (-(low & 0xFFFF) * (low >> 16) // 8)]
+            return answer[: 2 - (-(low & 0xFFFF) * (low >> 16) // 8)]
         if fault == "error answer":
             return self._header(0xFF, ERRORS["too_large"], 0, 0)
         if fault == "cut short":  # the tile is made up with zeros, the error follows
@@ -239,9 +243,14 @@ class SoftBoard:
                 return self._header(0xFF, ERRORS["bad_magic"], 0, tag)
             at += 2
             if command == 1:
-                answers += [self._header(0x81, 0, 0, tag), np.array([self.config.max_width | self.config.max_height << 16, self.config.param_beats], np.uint64)]
+                answers += [
+                    self._header(0x81, 0, 0, tag),
+                    np.array(
+                        [self.config.max_width | self.config.max_height << 16, self.config.param_beats], np.uint64
+                    ),
+                ]
             elif command == 2:
-                if not np.array_equal(words[at:at + low], load_packet(self.config, self.model)[2:]):
+                if not np.array_equal(words[at : at + low], load_packet(self.config, self.model)[2:]):
                     self.violations.append("wrong parameters were loaded")
                 at += low
                 self._loaded = True
@@ -252,10 +261,13 @@ class SoftBoard:
                     return self._header(0xFF, ERRORS["not_loaded"], 0, tag)
                 width, height = low & 0xFFFF, low >> 16
                 count = -(-width * height // 8)
-                tile = words[at:at + count].view(np.uint8)[:width * height].reshape(height, width)
+                tile = words[at : at + count].view(np.uint8)[: width * height].reshape(height, width)
                 at += count
                 result = golden.infer_valid(self.model, tile, workers=1)
                 payload = np.zeros(-(-result.size // 8) * 8, np.uint8)
-                payload[:result.size] = result.reshape(-1)
-                answers += [self._header(0x83, 0, width - 2 * halo | height - 2 * halo << 16, tag), payload.view(np.uint64)]
+                payload[: result.size] = result.reshape(-1)
+                answers += [
+                    self._header(0x83, 0, width - 2 * halo | height - 2 * halo << 16, tag),
+                    payload.view(np.uint64),
+                ]
         return np.concatenate(answers)

@@ -45,8 +45,12 @@ def read_config(path):
         if rule["value"] == "FILE":
             good = pathlib.Path(value).is_file()
         elif rule["value"] == "FLAGS":
-            good = all(pathlib.Path(flag[2:]).is_dir() if flag.startswith("-I") else re.fullmatch(r"-std=c\+\+\d\d|-D\w+(=\w+)?", flag)
-                       for flag in value.split())
+            good = all(
+                pathlib.Path(flag[2:]).is_dir()
+                if flag.startswith("-I")
+                else re.fullmatch(r"-std=c\+\+\d\d|-D\w+(=\w+)?", flag)
+                for flag in value.split()
+            )
         else:
             good = re.fullmatch(rule["value"], value)
         if not good or (key in values and not rule.get("many")):
@@ -68,24 +72,32 @@ def write_synthesis(work):
     resources = {"BRAM_18K": 130, "DSP": FAULTS.get("dsp", 192), "FF": 30000, "LUT": 21000, "URAM": 0}
     (folder / "csynth.xml").write_text(
         "<profile><PerformanceEstimates><SummaryOfTimingAnalysis><EstimatedClockPeriod>4.867</EstimatedClockPeriod>"
-        "</SummaryOfTimingAnalysis></PerformanceEstimates><AreaEstimates><Resources>" + "".join(f"<{name}>{value}</{name}>" for name, value in resources.items())
-        + "</Resources></AreaEstimates></profile>")
+        "</SummaryOfTimingAnalysis></PerformanceEstimates><AreaEstimates><Resources>"
+        + "".join(f"<{name}>{value}</{name}>" for name, value in resources.items())
+        + "</Resources></AreaEstimates></profile>"
+    )
     loop = FAULTS.get("loop", "free_run")
     for kernel in ("parser", "conv1"):
         ii = FAULTS.get("ii", 1) if kernel == "conv1" else 1
         (folder / f"{kernel}_csynth.xml").write_text(
             "<profile><PerformanceEstimates><SummaryOfLoopLatency>"
             f"<{loop}><TripCount>inf</TripCount><PipelineII>{ii}</PipelineII><PipelineDepth>9</PipelineDepth></{loop}>"
-            "</SummaryOfLoopLatency></PerformanceEstimates></profile>")
+            "</SummaryOfLoopLatency></PerformanceEstimates></profile>"
+        )
 
 
 def write_ip(work, config):
     """Write a stand-in for an exported IP."""
     folder = work / "hls/impl/ip"
     folder.mkdir(parents=True)
-    fields = {name: config[f"package.ip.{name}"][0] for name in ("vendor", "library", "name", "version")} | FAULTS.get("ip", {})
-    (folder / "component.xml").write_text('<spirit:component xmlns:spirit="http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009">'
-                                          + "".join(f"<spirit:{name}>{value}</spirit:{name}>" for name, value in fields.items()) + "</spirit:component>")
+    fields = {name: config[f"package.ip.{name}"][0] for name in ("vendor", "library", "name", "version")} | FAULTS.get(
+        "ip", {}
+    )
+    (folder / "component.xml").write_text(
+        '<spirit:component xmlns:spirit="http://www.spiritconsortium.org/XMLSchema/SPIRIT/1685-2009">'
+        + "".join(f"<spirit:{name}>{value}</spirit:{name}>" for name, value in fields.items())
+        + "</spirit:component>"
+    )
     (folder / "hdl/verilog").mkdir(parents=True)
     (folder / "hdl/verilog" / f"{config['syn.top'][0]}.v").write_text(f"module {config['syn.top'][0]}; endmodule\n")
 
@@ -118,7 +130,8 @@ def main(program, words):
         run_testbench(config["cosim.argv"][0])
         (work / "hls/sim/report").mkdir(parents=True)
         (work / f"hls/sim/report/{config['syn.top'][0]}_cosim.rpt").write_text(
-            f"|      VHDL|      NA|\n|   Verilog|{FAULTS.get('cosim', 'Pass'):>8}|\n")
+            f"|      VHDL|      NA|\n|   Verilog|{FAULTS.get('cosim', 'Pass'):>8}|\n"
+        )
     else:
         write_ip(work, config)
 

@@ -8,9 +8,11 @@ from hls.generate.verilog import AXI_TOP, CORE
 from model.base.paths import ROOT
 from tests.stand_ins.vivado.recorder import run_script
 
-STUB = f"module {CORE} (input wire clk, rst, input wire [72:0] in_data, input wire in_valid, output wire in_ready,\n" \
-       "    output wire [72:0] out_data, output wire out_valid, input wire out_ready);\n" \
-       "    assign {in_ready, out_data, out_valid} = {out_ready, in_data, in_valid & ~rst & clk};\nendmodule\n"
+STUB = (
+    f"module {CORE} (input wire clk, rst, input wire [72:0] in_data, input wire in_valid, output wire in_ready,\n"
+    "    output wire [72:0] out_data, output wire out_valid, input wire out_ready);\n"
+    "    assign {in_ready, out_data, out_valid} = {out_ready, in_data, in_valid & ~rst & clk};\nendmodule\n"
+)
 
 
 def write_sources(folder):

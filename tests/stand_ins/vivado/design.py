@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 
 _COMPARE = {"=": operator.eq, ">": operator.gt, "<": operator.lt}
 _BUSES = {
-    "aximm": "xilinx.com:interface:aximm_rtl:1.0", "axis": "xilinx.com:interface:axis_rtl:1.0",
-    "ddrx": "xilinx.com:interface:ddrx_rtl:1.0", "fixedio": "xilinx.com:display_processing_system7:fixedio_rtl:1.0",
+    "aximm": "xilinx.com:interface:aximm_rtl:1.0",
+    "axis": "xilinx.com:interface:axis_rtl:1.0",
+    "ddrx": "xilinx.com:interface:ddrx_rtl:1.0",
+    "fixedio": "xilinx.com:display_processing_system7:fixedio_rtl:1.0",
 }
 DRIVES = {"clk": {"clk"}, "rst": {"rst"}, "locked": {"locked"}, "data": {"data", "intr", "rst", "locked"}}
 
@@ -35,7 +37,11 @@ class Cell:
         return self.ip["vlnv"].split(":")[2]
 
     def _there(self, part):
-        return {name: what for name, what in part.items() if all(self._holds(condition) for condition in what.get("when", ()))}
+        return {
+            name: what
+            for name, what in part.items()
+            if all(self._holds(condition) for condition in what.get("when", ()))
+        }
 
     def _holds(self, condition):
         name, compare, value = re.fullmatch(r"(\w+)([=<>])(\w+)", condition).groups()
@@ -109,8 +115,11 @@ class Design:
             for name, what in parts.items():
                 path = f"/{cell.name}/{name}"
                 found[path] = {"NAME": name, "PATH": path}
-                found[path] |= ({"DIR": what["dir"], "TYPE": what["type"]} if kind == "pin" else
-                                {"MODE": what["mode"], "VLNV": _BUSES[what["bus"]]})
+                found[path] |= (
+                    {"DIR": what["dir"], "TYPE": what["type"]}
+                    if kind == "pin"
+                    else {"MODE": what["mode"], "VLNV": _BUSES[what["bus"]]}
+                )
             for what in cell.interfaces.values() if kind in ("space", "segment") else ():
                 names = what.get("segments", {}) if kind == "segment" else [what["space"]] if "space" in what else []
                 for name in names:
@@ -120,7 +129,11 @@ class Design:
     def find(self, kind, patterns, cell=None):
         """Return the paths of objects that match any pattern, within a cell if one is given."""
         paths = [path for path in self.all_objects(kind) if cell is None or path.startswith(f"{cell}/")]
-        return [path for path in paths if any(fnmatch.fnmatchcase(path.strip("/"), pattern.strip("/")) for pattern in patterns)]
+        return [
+            path
+            for path in paths
+            if any(fnmatch.fnmatchcase(path.strip("/"), pattern.strip("/")) for pattern in patterns)
+        ]
 
     def pin(self, path):
         """Return a pin's description."""
@@ -177,7 +190,9 @@ class Design:
             raise DesignError(f"{taken[0]} is connected already, to {self.interface_nets[taken[0]]}")
         one, other = ends.values()
         if {one["mode"], other["mode"]} != {"Master", "Slave"} or one["bus"] != other["bus"]:
-            raise DesignError(f"{first} ({one['mode']} {one['bus']}) does not fit {second} ({other['mode']} {other['bus']})")
+            raise DesignError(
+                f"{first} ({one['mode']} {one['bus']}) does not fit {second} ({other['mode']} {other['bus']})"
+            )
         self.interface_nets |= {first: second, second: first}
         self.validated = False
 
@@ -230,7 +245,11 @@ class Design:
             if pin["dir"] == "I" and self.driver(path) is None and not pin.get("optional"):
                 yield f"{path} is not driven"
         for path, end in self.interface_nets.items():
-            clocks = [self.driver(f"/{split(p)[0]}/{self.interface(p)['clock']}") for p in (path, end) if "clock" in self.interface(p)]
+            clocks = [
+                self.driver(f"/{split(p)[0]}/{self.interface(p)['clock']}")
+                for p in (path, end)
+                if "clock" in self.interface(p)
+            ]
             if len(set(clocks)) > 1:
                 yield f"{path} and {end} have different clocks, {' and '.join(map(str, clocks))}"
             if self.interface(path)["bus"] == "axis":
@@ -246,8 +265,10 @@ class Design:
             for name, what in cell.interfaces.items():
                 if "space" in what:
                     for slave in self.reachable(f"/{cell.name}/{name}"):
-                        possible |= {(f"/{cell.name}/{what['space']}", f"/{split(slave)[0]}/{segment}")
-                                     for segment in self.interface(slave).get("segments", {})}
+                        possible |= {
+                            (f"/{cell.name}/{what['space']}", f"/{split(slave)[0]}/{segment}")
+                            for segment in self.interface(slave).get("segments", {})
+                        }
         for space, segment in sorted(possible - mapped):
             yield f"{segment} has no address in {space}"
         for space in sorted({space for space, _ in possible} - {space for space, _ in self.addresses}):
@@ -272,26 +293,50 @@ class Design:
         root = ElementTree.Element("EDKSYSTEM")
         ElementTree.SubElement(root, "EXTERNALPORTS")
         modules = ElementTree.SubElement(root, "MODULES")
-        names = {frozenset(pair): f"{split(min(pair))[0]}_{split(min(pair))[1]}" for pair in self.interface_nets.items()}
+        names = {
+            frozenset(pair): f"{split(min(pair))[0]}_{split(min(pair))[1]}" for pair in self.interface_nets.items()
+        }
         for cell in self.cells.values():
-            module = ElementTree.SubElement(modules, "MODULE", INSTANCE=cell.name, FULLNAME=f"/{cell.name}", MODTYPE=cell.kind, VLNV=cell.ip["vlnv"])
+            module = ElementTree.SubElement(
+                modules, "MODULE", INSTANCE=cell.name, FULLNAME=f"/{cell.name}", MODTYPE=cell.kind, VLNV=cell.ip["vlnv"]
+            )
             parameters = ElementTree.SubElement(module, "PARAMETERS")
             for name, value in (cell.config | cell.ip.get("handoff", {})).items():
                 ElementTree.SubElement(parameters, "PARAMETER", NAME=name, VALUE=value)
             ports = ElementTree.SubElement(module, "PORTS")
             for name, pin in cell.pins.items():
                 driver = self.driver(f"/{cell.name}/{name}")
-                ElementTree.SubElement(ports, "PORT", NAME=name, DIR=pin["dir"], SIGIS=pin["type"],
-                                       SIGNAME="__NOC__" if driver is None else driver.strip("/").replace("/", "_"))
+                ElementTree.SubElement(
+                    ports,
+                    "PORT",
+                    NAME=name,
+                    DIR=pin["dir"],
+                    SIGIS=pin["type"],
+                    SIGNAME="__NOC__" if driver is None else driver.strip("/").replace("/", "_"),
+                )
             buses = ElementTree.SubElement(module, "BUSINTERFACES")
             for name, what in cell.interfaces.items():
                 path = f"/{cell.name}/{name}"
-                ElementTree.SubElement(buses, "BUSINTERFACE", NAME=name, TYPE={"Master": "INITIATOR", "Slave": "TARGET"}[what["mode"]],
-                                       VLNV=_BUSES[what["bus"]].replace("_rtl", ""), BUSNAME=names[frozenset((path, self.interface_nets[path]))])
+                ElementTree.SubElement(
+                    buses,
+                    "BUSINTERFACE",
+                    NAME=name,
+                    TYPE={"Master": "INITIATOR", "Slave": "TARGET"}[what["mode"]],
+                    VLNV=_BUSES[what["bus"]].replace("_rtl", ""),
+                    BUSNAME=names[frozenset((path, self.interface_nets[path]))],
+                )
             ranges = ElementTree.SubElement(module, "MEMORYMAP")
             for (space, segment), (offset, size) in self.addresses.items():
                 if split(space)[0] == cell.name:
                     instance, block = split(segment)
-                    ElementTree.SubElement(ranges, "MEMRANGE", INSTANCE=instance, ADDRESSBLOCK=block.split("/")[-1], MEMTYPE="REGISTER",
-                                           SLAVEBUSINTERFACE=block.split("/")[0], BASEVALUE=f"{offset:#x}", HIGHVALUE=f"{offset + size - 1:#x}")
+                    ElementTree.SubElement(
+                        ranges,
+                        "MEMRANGE",
+                        INSTANCE=instance,
+                        ADDRESSBLOCK=block.split("/")[-1],
+                        MEMTYPE="REGISTER",
+                        SLAVEBUSINTERFACE=block.split("/")[0],
+                        BASEVALUE=f"{offset:#x}",
+                        HIGHVALUE=f"{offset + size - 1:#x}",
+                    )
         return ElementTree.tostring(root)

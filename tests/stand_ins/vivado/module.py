@@ -5,7 +5,9 @@ import re
 
 from tests.stand_ins.vivado.design import DesignError
 
-_PORT = re.compile(r"((?:\(\*[^*]*\*\)\s*)*)(input|output)\s+(?:wire|reg)?\s*(?:\[(\d+):0\])?\s*(\w+)\s*(?=[,)]|$)", re.MULTILINE)
+_PORT = re.compile(
+    r"((?:\(\*[^*]*\*\)\s*)*)(input|output)\s+(?:wire|reg)?\s*(?:\[(\d+):0\])?\s*(\w+)\s*(?=[,)]|$)", re.MULTILINE
+)
 _SIGNALS = {"TDATA", "TKEEP", "TSTRB", "TLAST", "TVALID", "TREADY", "TUSER", "TID", "TDEST"}
 
 
@@ -16,15 +18,23 @@ def read_module(name, files):
     interface or is a clock or reset, and the clock names interfaces and reset as its own.
     """
     sources = {path: _plain(pathlib.Path(path).read_text()) for path in files}
-    defined = {module: path for path, text in sources.items() for module in re.findall(r"^\s*module\s+(\w+)", text, re.MULTILINE)}
+    defined = {
+        module: path
+        for path, text in sources.items()
+        for module in re.findall(r"^\s*module\s+(\w+)", text, re.MULTILINE)
+    }
     if name not in defined:
         raise DesignError(f"create_bd_cell: no file of the project has the module {name}")
     if not defined[name].endswith(".v"):
         raise DesignError(f"create_bd_cell: the top of a module reference has to be Verilog, {defined[name]} is not")
     body = re.search(rf"^\s*module\s+{name}\b(.*?)^\s*endmodule", sources[defined[name]], re.MULTILINE | re.DOTALL)[1]
-    for instance in re.findall(r"^\s*(\w+)\s+(?:#\s*\(.*?\)\s*)?\w+\s*\($", body.split(");", 1)[1], re.MULTILINE | re.DOTALL):
+    for instance in re.findall(
+        r"^\s*(\w+)\s+(?:#\s*\(.*?\)\s*)?\w+\s*\($", body.split(");", 1)[1], re.MULTILINE | re.DOTALL
+    ):
         if instance not in defined:
-            raise DesignError(f"create_bd_cell: no file of the project has the module {instance}, which {name} instantiates")
+            raise DesignError(
+                f"create_bd_cell: no file of the project has the module {instance}, which {name} instantiates"
+            )
     return _describe(name, body.split(");", 1)[0])
 
 
@@ -36,7 +46,9 @@ def _describe(name, header):
     pins, streams, clocks = {}, {}, {}
     for attributes, direction, high, port in _PORT.findall(header):
         info = re.search(r'X_INTERFACE_INFO\s*=\s*"(\S+) (\S+) (\w+)"', attributes)
-        parameters = dict(re.findall(r"(\w+) ([\w:]+)", "".join(re.findall(r'X_INTERFACE_PARAMETER\s*=\s*"([^"]*)"', attributes))))
+        parameters = dict(
+            re.findall(r"(\w+) ([\w:]+)", "".join(re.findall(r'X_INTERFACE_PARAMETER\s*=\s*"([^"]*)"', attributes)))
+        )
         if not info:
             raise DesignError(f"{port} of {name} belongs to no interface")
         kind, interface, signal = info.groups()
@@ -44,7 +56,11 @@ def _describe(name, header):
             pins[port] = {"dir": direction[0].upper(), "type": "clk"}
             clocks[port] = parameters
         elif kind == "xilinx.com:signal:reset:1.0":
-            pins[port] = {"dir": direction[0].upper(), "type": "rst", "polarity": parameters.get("POLARITY", "ACTIVE_LOW")}
+            pins[port] = {
+                "dir": direction[0].upper(),
+                "type": "rst",
+                "polarity": parameters.get("POLARITY", "ACTIVE_LOW"),
+            }
         elif kind == "xilinx.com:interface:axis:1.0" and signal in _SIGNALS:
             streams.setdefault(interface, {})[signal] = (direction, int(high or 0) + 1)
         else:
@@ -53,7 +69,9 @@ def _describe(name, header):
     for stream, signals in streams.items():
         if not {"TDATA", "TVALID", "TREADY"} <= set(signals):
             raise DesignError(f"the stream {stream} of {name} lacks signals, it has {', '.join(signals)}")
-        owners = [clock for clock, parameters in clocks.items() if stream in parameters.get("ASSOCIATED_BUSIF", "").split(":")]
+        owners = [
+            clock for clock, parameters in clocks.items() if stream in parameters.get("ASSOCIATED_BUSIF", "").split(":")
+        ]
         if len(owners) != 1:
             raise DesignError(f"the stream {stream} of {name} belongs to {len(owners)} clocks")
         mode = {"input": "Slave", "output": "Master"}[signals["TVALID"][0]]

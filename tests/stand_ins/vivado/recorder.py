@@ -29,7 +29,13 @@ COMMANDS = tomllib.loads((HERE / "commands.toml").read_text())
 IPS = tomllib.loads((HERE / "ips.toml").read_text())
 VERSION = "2024.1"
 BOARD_PARTS = ["xilinx.com:kv260_som:part0:1.3", "xilinx.com:kv260_som:part0:1.4"]
-_KINDS = {"get_bd_cells": "cell", "get_bd_pins": "pin", "get_bd_intf_pins": "interface", "get_bd_addr_spaces": "space", "get_bd_addr_segs": "segment"}
+_KINDS = {
+    "get_bd_cells": "cell",
+    "get_bd_pins": "pin",
+    "get_bd_intf_pins": "interface",
+    "get_bd_addr_spaces": "space",
+    "get_bd_addr_segs": "segment",
+}
 _TIMING = """\
 ------------------------------------------------------------------------------------------------
 | Design Timing Summary
@@ -49,8 +55,17 @@ def timing_report(setup=0.213, hold=0.024, pulse=2.225):
     """Return a timing report in Vivado's form."""
     cells = []
     for slack, total in ((setup, 18604), (hold, 18604), (pulse, 9120)):
-        cells += [f"{slack:11.3f}", f"{-3.5 if slack < 0 else 0:13.3f}", str(17 if slack < 0 else 0).rjust(23), str(total).rjust(21)]
-    met = "All user specified timing constraints are met." if min(setup, hold, pulse) >= 0 else "Timing constraints are not met."
+        cells += [
+            f"{slack:11.3f}",
+            f"{-3.5 if slack < 0 else 0:13.3f}",
+            str(17 if slack < 0 else 0).rjust(23),
+            str(total).rjust(21),
+        ]
+    met = (
+        "All user specified timing constraints are met."
+        if min(setup, hold, pulse) >= 0
+        else "Timing constraints are not met."
+    )
     return _TIMING.format(row="".join(cells), verdict=met)
 
 
@@ -79,7 +94,9 @@ def parse(name, words):
             raise DesignError(f"{name}: unknown option {word}")
     least, most = rule["args"]
     if len(arguments) < least or (most >= 0 and len(arguments) > most):
-        raise DesignError(f"{name}: {len(arguments)} arguments where {least} to {'any number' if most < 0 else most} are taken")
+        raise DesignError(
+            f"{name}: {len(arguments)} arguments where {least} to {'any number' if most < 0 else most} are taken"
+        )
     for option in rule.get("needs", ()):
         if option not in options:
             raise DesignError(f"{name}: {option} is missing")
@@ -91,7 +108,9 @@ def matches(condition, properties):
     for term in condition.split("&&"):
         found = re.fullmatch(r"\s*(\w+)\s*(==|!=|=~|!~)\s*(.*?)\s*", term)
         if not found or found[1] not in properties:
-            raise DesignError(f"the filter {term.strip()!r} names no property of these objects ({', '.join(properties)})")
+            raise DesignError(
+                f"the filter {term.strip()!r} names no property of these objects ({', '.join(properties)})"
+            )
         name, compare, value = found.groups()
         value, actual = value.strip('"'), properties[name]
         same = fnmatch.fnmatchcase(actual, value) if compare.endswith("~") else actual == value
@@ -114,7 +133,7 @@ class Recorder:
     def __init__(self):
         self.calls = []
         self.project = self.design = self.opened = None
-        self.properties = {}     # of project, fileset and runs
+        self.properties = {}  # of project, fileset and runs
         self.files, self.repositories, self.runs = [], [], {"synth_1": "0%", "impl_1": "0%"}
         self.generated, self.wrapped = False, False
 
@@ -153,7 +172,10 @@ class Recorder:
             self.files.append(path)
 
     def do_get_files(self, options, *patterns):
-        known = [*self.files, *([f"{self.project}.srcs/sources_1/bd/{self.design.name}/{self.design.name}.bd"] if self.design else [])]
+        known = [
+            *self.files,
+            *([f"{self.project}.srcs/sources_1/bd/{self.design.name}/{self.design.name}.bd"] if self.design else []),
+        ]
         found = [path for path in known if any(fnmatch.fnmatchcase(path, f"*{pattern}") for pattern in patterns)]
         return self._some(found, options, f"no file is like {' '.join(patterns)}")
 
@@ -166,12 +188,18 @@ class Recorder:
                 raise DesignError(f"update_ip_catalog: there is no IP in {folder}")
 
     def do_get_board_parts(self, options, *patterns):
-        return tcl_list([part for part in BOARD_PARTS if any(fnmatch.fnmatchcase(part, pattern) for pattern in patterns)])
+        return tcl_list(
+            [part for part in BOARD_PARTS if any(fnmatch.fnmatchcase(part, pattern) for pattern in patterns)]
+        )
 
     def do_get_ipdefs(self, options, *patterns):
         names = [ip["vlnv"] for ip in self._catalogue().values()]
         if "-filter" in options:
-            names = [name for name in names if matches(options["-filter"], {"VLNV": name, "NAME": name.split(":")[2], "UPGRADE_VERSIONS": ""})]
+            names = [
+                name
+                for name in names
+                if matches(options["-filter"], {"VLNV": name, "NAME": name.split(":")[2], "UPGRADE_VERSIONS": ""})
+            ]
         return tcl_list(names)
 
     def do_version(self, options):
@@ -199,7 +227,9 @@ class Recorder:
                 raise DesignError(f"a cell has no property {name}")
             self.design.cells[target.strip("/")].configure(name.removeprefix("CONFIG."), value)
             self.design.validated = False
-        elif self.project and target == self.project.name and name in ("board_part", "target_language", "ip_repo_paths"):
+        elif (
+            self.project and target == self.project.name and name in ("board_part", "target_language", "ip_repo_paths")
+        ):
             if name == "board_part" and value not in BOARD_PARTS:
                 raise DesignError(f"there is no board part {value}")
             if name == "target_language" and value not in ("Verilog", "VHDL"):
@@ -263,14 +293,24 @@ class Recorder:
         return self._open_design().add_port(name, options["-mode"], options["-vlnv"])
 
     def do_apply_bd_automation(self, options, *cells):
-        known = {"xilinx.com:bd_rule:processing_system7": "processing_system7", "xilinx.com:bd_rule:zynq_ultra_ps_e": "zynq_ultra_ps_e"}
+        known = {
+            "xilinx.com:bd_rule:processing_system7": "processing_system7",
+            "xilinx.com:bd_rule:zynq_ultra_ps_e": "zynq_ultra_ps_e",
+        }
         config = split_list(options.get("-config", ""))
-        if options["-rule"] not in known or len(config) % 2 or set(config[::2]) - {"apply_board_preset", "make_external", "Master", "Slave"}:
+        if (
+            options["-rule"] not in known
+            or len(config) % 2
+            or set(config[::2]) - {"apply_board_preset", "make_external", "Master", "Slave"}
+        ):
             raise DesignError(f"apply_bd_automation: no rule {options['-rule']} with {options.get('-config')}")
         for cell in cells:
             if self._open_design().cells[cell.strip("/")].kind != known[options["-rule"]]:
                 raise DesignError(f"apply_bd_automation: {options['-rule']} is not for {cell}")
-        if dict(zip(config[::2], config[1::2])).get("apply_board_preset") == "1" and (self.project.name, "board_part") not in self.properties:
+        if (
+            dict(zip(config[::2], config[1::2])).get("apply_board_preset") == "1"
+            and (self.project.name, "board_part") not in self.properties
+        ):
             raise DesignError("apply_bd_automation: there is no board preset without a board part")
 
     def _get(self, kind, name, options, patterns):
@@ -326,7 +366,10 @@ class Recorder:
             raise DesignError("generate_target: the block design is not validated and saved")
         if kind not in ("all", "synthesis") or not file.endswith(".bd"):
             raise DesignError(f"generate_target: there is no target {kind} of {file}")
-        path = self.project.parent / f"{self.project.name}.gen/sources_1/bd/{self.design.name}/hw_handoff/{self.design.name}.hwh"
+        path = (
+            self.project.parent
+            / f"{self.project.name}.gen/sources_1/bd/{self.design.name}/hw_handoff/{self.design.name}.hwh"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.design.handoff())
         self.generated = True
@@ -370,7 +413,10 @@ class Recorder:
     def do_report_timing_summary(self, options):
         if options.get("-delay_type", "max") not in ("max", "min", "min_max"):
             raise DesignError(f"report_timing_summary: there is no delay type {options['-delay_type']}")
-        self._report(options, timing_report(*(float(word) for word in os.environ.get("RECORDER_SLACK", "0.213 0.024 2.225").split())))
+        self._report(
+            options,
+            timing_report(*(float(word) for word in os.environ.get("RECORDER_SLACK", "0.213 0.024 2.225").split())),
+        )
 
     def do_report_utilization(self, options):
         self._report(options, "a stand-in for a utilization report\n")

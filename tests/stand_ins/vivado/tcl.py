@@ -63,7 +63,7 @@ def split_list(text):
             while depth:
                 depth += {"{": 1, "}": -1}.get(text[end], 0)
                 end += 1
-            words.append(text[at + 1:end - 1])
+            words.append(text[at + 1 : end - 1])
             at = end
         else:
             found = re.compile(r'"((?:\\.|[^"\\])*)"|((?:\\.|[^\s\\])+)').match(text, at)
@@ -91,7 +91,9 @@ def run_tcl(script, arguments, commands, call):
         Empty, or the error that ended the script.
     """
     prelude = _PRELUDE.format(names=" ".join(commands), argv=f"{{{tcl_list(arguments)}}}")
-    source = f"if {{[catch {{source {tcl_word(str(script))}}} recorded_message]}} {{recorded_ask error $recorded_message}}\n"
+    source = (
+        f"if {{[catch {{source {tcl_word(str(script))}}} recorded_message]}} {{recorded_ask error $recorded_message}}\n"
+    )
     ended = []
 
     def answer(name, *words):
@@ -110,13 +112,16 @@ def run_tcl(script, arguments, commands, call):
             process.stdin.flush()
             for line in process.stdout:
                 if line.startswith("\x01"):
-                    good, text = answer(*(bytes.fromhex(word).decode() for word in re.findall(r"x([0-9a-f]*)", line[1:])))
+                    good, text = answer(
+                        *(bytes.fromhex(word).decode() for word in re.findall(r"x([0-9a-f]*)", line[1:]))
+                    )
                     process.stdin.write(f"{good} {text.encode().hex()}\n")
                     process.stdin.flush()
                 else:
                     print(line, end="")
     elif kind == "tkinter":
         import tkinter
+
         shell = tkinter.Tcl()
         shell.createcommand("recorded_ask", lambda *words: answer(*map(str, words)))
         shell.eval(prelude + source)

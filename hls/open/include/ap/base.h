@@ -15,26 +15,42 @@ template <class A, class B> struct ap_concat_ref;
 namespace srcnn_ap {
 
 template <bool C, class T = int> struct enable_if {};
-template <class T> struct enable_if<true, T> { using type = T; };
+template <class T> struct enable_if<true, T> {
+    using type = T;
+};
 template <bool C, class T = int> using enable = typename enable_if<C, T>::type;
-template <bool C, class A, class B> struct choose { using type = A; };
-template <class A, class B> struct choose<false, A, B> { using type = B; };
+template <bool C, class A, class B> struct choose {
+    using type = A;
+};
+template <class A, class B> struct choose<false, A, B> {
+    using type = B;
+};
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 constexpr int smaller(int a, int b) { return a < b ? a : b; }
 
 // ap_int<1> holds -1 and 0. C has no signed _BitInt(1), so it is kept in two bits that are always equal.
-template <int W, bool S> struct storage { using type = unsigned _BitInt(W); };
-template <int W> struct storage<W, true> { using type = signed _BitInt(W < 2 ? 2 : W); };
+template <int W, bool S> struct storage {
+    using type = unsigned _BitInt(W);
+};
+template <int W> struct storage<W, true> {
+    using type = signed _BitInt(W < 2 ? 2 : W);
+};
 template <int W, bool S> using raw = typename storage<W, S>::type;
 template <int W> using bits = unsigned _BitInt(W);
 
 template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> wrap(T x) {
-    if constexpr (W == 1 && S) return (raw<1, true>)((raw<1, true>)((bits<2>)x << 1) >> 1);
-    else return (raw<W, S>)x;
+    if constexpr (W == 1 && S)
+        return (raw<1, true>)((raw<1, true>)((bits<2>)x << 1) >> 1);
+    else
+        return (raw<W, S>)x;
 }
 
-template <int W, bool S> struct ap { using type = ap_uint<W>; };
-template <int W> struct ap<W, true> { using type = ap_int<W>; };
+template <int W, bool S> struct ap {
+    using type = ap_uint<W>;
+};
+template <int W> struct ap<W, true> {
+    using type = ap_int<W>;
+};
 
 // What may stand beside an operator: its kind, width, sign and value.
 enum kind { none, builtin, number, range, bit, concat };
@@ -50,15 +66,17 @@ template <int W, bool S, kind K> struct some_operand {
     static constexpr int width = W;
     static constexpr bool sign = S;
     template <class T> SRCNN_AP_INLINE static constexpr raw<W, S> value(const T& x) {
-        if constexpr (K == builtin) return wrap<W, S>(x);
-        else if constexpr (K == number) return x.V;
-        else return x.get_raw();
+        if constexpr (K == builtin)
+            return wrap<W, S>(x);
+        else if constexpr (K == number)
+            return x.V;
+        else
+            return x.get_raw();
     }
 };
 // An unscoped enumeration counts as the integer it promotes to, as everywhere in C++.
 template <class T, bool = __is_enum(T) && __is_convertible_to(T, int)> struct enum_operand : no_operand {};
-template <class T> struct enum_operand<T, true>
-    : some_operand<8 * sizeof(+T()), (decltype(+T()))(-1) < 0, builtin> {};
+template <class T> struct enum_operand<T, true> : some_operand<8 * sizeof(+T()), (decltype(+T()))(-1) < 0, builtin> {};
 template <class T> struct operand : enum_operand<T> {};
 template <> struct operand<bool> : some_operand<1, false, builtin> {};
 template <> struct operand<char> : some_operand<8, char(-1) < 0, builtin> {};
@@ -83,8 +101,10 @@ template <class T> struct operand<const T> : operand<T> {};
 template <class T> SRCNN_AP_INLINE constexpr auto value(const T& x) { return operand<T>::value(x); }
 
 template <int W> SRCNN_AP_INLINE constexpr bool parity(bits<W> x) {
-    if constexpr (W == 1) return (bool)x;
-    else return parity<(W + 1) / 2>((bits<(W + 1) / 2>)(x ^ (x >> ((W + 1) / 2))));
+    if constexpr (W == 1)
+        return (bool)x;
+    else
+        return parity<(W + 1) / 2>((bits<(W + 1) / 2>)(x ^ (x >> ((W + 1) / 2))));
 }
 
 // AMD's shifts: an amount of W or more empties the value (or fills it with its sign), a negative one turns round.
@@ -96,11 +116,13 @@ template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> right(raw<
 }
 template <int W, bool S, bool LEFT, class T> SRCNN_AP_INLINE constexpr raw<W, S> shift(raw<W, S> v, const T& by) {
     using O = operand<T>;
-    if constexpr (O::is == builtin && !O::sign) return LEFT ? left<W, S>(v, by) : right<W, S>(v, by);
+    if constexpr (O::is == builtin && !O::sign)
+        return LEFT ? left<W, S>(v, by) : right<W, S>(v, by);
     else if constexpr (O::is == builtin)
         return (by >= 0) == LEFT ? left<W, S>(v, by >= 0 ? (ap_ulong)by : -(ap_ulong)by)
                                  : right<W, S>(v, by >= 0 ? (ap_ulong)by : -(ap_ulong)by);
-    else if constexpr (!O::sign) return LEFT ? left<W, S>(v, (unsigned)value(by)) : right<W, S>(v, (unsigned)value(by));
+    else if constexpr (!O::sign)
+        return LEFT ? left<W, S>(v, (unsigned)value(by)) : right<W, S>(v, (unsigned)value(by));
     else {
         bool negative = value(by) < 0;
         unsigned n = (unsigned)(bits<O::width>)(negative ? -(bits<O::width>)value(by) : (bits<O::width>)value(by));
@@ -110,8 +132,7 @@ template <int W, bool S, bool LEFT, class T> SRCNN_AP_INLINE constexpr raw<W, S>
 
 }  // namespace srcnn_ap
 
-template <int W, bool S>
-struct ap_int_base {
+template <int W, bool S> struct ap_int_base {
     static_assert(W >= 1 && W <= 4096, "ap_int and ap_uint take 1 to 4096 bits");
     using raw_t = srcnn_ap::raw<W, S>;
     using bits_t = srcnn_ap::bits<W>;
@@ -119,9 +140,9 @@ struct ap_int_base {
     raw_t V;
 
     ap_int_base() = default;
-    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
-    SRCNN_AP_INLINE constexpr ap_int_base(const T& x) : V(srcnn_ap::wrap<W, S>(srcnn_ap::value(x))) {}
-    ap_int_base(float) = delete;   // a kernel has no floating point: convert in the testbench
+    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0> SRCNN_AP_INLINE constexpr ap_int_base(const T& x)
+        : V(srcnn_ap::wrap<W, S>(srcnn_ap::value(x))) {}
+    ap_int_base(float) = delete;  // a kernel has no floating point: convert in the testbench
     ap_int_base(double) = delete;
     ap_int_base(const char*) = delete;
     template <class T> SRCNN_AP_INLINE static constexpr typename srcnn_ap::ap<W, S>::type from_raw(T x) {
@@ -159,16 +180,16 @@ struct ap_int_base {
     SRCNN_AP_INLINE constexpr void clear(int i) { set_bit(i, false); }
     SRCNN_AP_INLINE constexpr void invert(int i) { set_bit(i, !test(i)); }
     SRCNN_AP_INLINE constexpr void set_bit(int i, bool v) {
-        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t)~((bits_t)1 << i)) | (bits_t)((bits_t)v << i));
+        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t) ~((bits_t)1 << i)) | (bits_t)((bits_t)v << i));
     }
     SRCNN_AP_INLINE constexpr void b_not() { V = srcnn_ap::wrap<W, S>(~V); }
 
     // Bits lo to hi (hi >= lo) as an unsigned number, and written back.
-    SRCNN_AP_INLINE static constexpr bits_t mask(int hi, int lo) { return (bits_t)~(bits_t)0 >> (W - 1 - hi + lo); }
+    SRCNN_AP_INLINE static constexpr bits_t mask(int hi, int lo) { return (bits_t) ~(bits_t)0 >> (W - 1 - hi + lo); }
     SRCNN_AP_INLINE constexpr bits_t get_range(int hi, int lo) const { return (bits_t)V >> lo & mask(hi, lo); }
     template <class T> SRCNN_AP_INLINE constexpr void set_range(int hi, int lo, T x) {
         bits_t m = mask(hi, lo);
-        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t)~(bits_t)(m << lo)) | (bits_t)(((bits_t)x & m) << lo));
+        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t) ~(bits_t)(m << lo)) | (bits_t)(((bits_t)x & m) << lo));
     }
     using range_t = ap_range_ref<W, S>;
     SRCNN_AP_INLINE constexpr range_t range(int hi, int lo) const { return {const_cast<ap_int_base*>(this), hi, lo}; }
@@ -179,7 +200,7 @@ struct ap_int_base {
     SRCNN_AP_INLINE constexpr bool bit(int i) const { return test(i); }
     SRCNN_AP_INLINE constexpr bool operator[](int i) const { return test(i); }
 
-    SRCNN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t)~(bits_t)0; }
+    SRCNN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t) ~(bits_t)0; }
     SRCNN_AP_INLINE constexpr bool or_reduce() const { return V != 0; }
     SRCNN_AP_INLINE constexpr bool nor_reduce() const { return !or_reduce(); }
     SRCNN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
@@ -192,14 +213,28 @@ struct ap_int_base {
     SRCNN_AP_INLINE constexpr bool operator!() const { return V == 0; }
     SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator+() const { return from_raw(V); }
     SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator~() const { return from_raw(~V); }
-    SRCNN_AP_INLINE constexpr auto operator-() const {   // AMD: 0 - x with a one-bit zero
+    SRCNN_AP_INLINE constexpr auto operator-() const {  // AMD: 0 - x with a one-bit zero
         constexpr int w = srcnn_ap::larger(1 + S, W) + 1;
         return ap_int_base<w, true>::from_raw(-(srcnn_ap::raw<w, true>)V);
     }
-    SRCNN_AP_INLINE constexpr ap_int_base& operator++() { V = srcnn_ap::wrap<W, S>((bits_t)V + (bits_t)1); return *this; }
-    SRCNN_AP_INLINE constexpr ap_int_base& operator--() { V = srcnn_ap::wrap<W, S>((bits_t)V - (bits_t)1); return *this; }
-    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator++(int) { auto old = from_raw(V); ++*this; return old; }
-    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator--(int) { auto old = from_raw(V); --*this; return old; }
+    SRCNN_AP_INLINE constexpr ap_int_base& operator++() {
+        V = srcnn_ap::wrap<W, S>((bits_t)V + (bits_t)1);
+        return *this;
+    }
+    SRCNN_AP_INLINE constexpr ap_int_base& operator--() {
+        V = srcnn_ap::wrap<W, S>((bits_t)V - (bits_t)1);
+        return *this;
+    }
+    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator++(int) {
+        auto old = from_raw(V);
+        ++*this;
+        return old;
+    }
+    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator--(int) {
+        auto old = from_raw(V);
+        --*this;
+        return old;
+    }
 };
 
 #endif

@@ -43,7 +43,8 @@ template <class A, class B> struct result {
     // Otherwise a negative number counts as a large unsigned one: of the same bits for == and !=, larger than
     // anything the other side can hold for the rest. (Compare numbers of one sign, and no rule is needed.)
     static constexpr bool exact = L::width < 32 && R::width < 32;
-    static constexpr bool wide_sign = (L::sign && R::sign) || (L::sign && L::width > R::width) || (R::sign && R::width > L::width);
+    static constexpr bool wide_sign =
+        (L::sign && R::sign) || (L::sign && L::width > R::width) || (R::sign && R::width > L::width);
     static constexpr int wide = larger(L::width, R::width);
     using equal = raw<exact ? larger(lw, rw) : wide, exact ? sign : wide_sign>;
     using order = raw<exact ? larger(lw, rw) : wide + sign, exact ? sign : wide_sign>;
@@ -57,15 +58,15 @@ template <class T> using raw_of = typename decltype(base_of(*(const T*)0))::raw_
 
 }  // namespace srcnn_ap
 
-#define SRCNN_AP_BINARY(OP, RTYPE)                                                                         \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>                          \
-    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                   \
-        using R = typename srcnn_ap::result<A, B>::RTYPE;                                                  \
-        using T = srcnn_ap::raw_of<R>;                                                                     \
-        return R::from_raw((T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b));                                \
-    }                                                                                                      \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::refused<A, B>> = 0>                             \
-    void operator OP(const A&, const B&) = delete;   /* first: ap_uint<N> x = (a, b); */
+#define SRCNN_AP_BINARY(OP, RTYPE)                                                                                    \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>                                     \
+    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                              \
+        using R = typename srcnn_ap::result<A, B>::RTYPE;                                                             \
+        using T = srcnn_ap::raw_of<R>;                                                                                \
+        return R::from_raw((T)srcnn_ap::value(a) OP(T) srcnn_ap::value(b));                                           \
+    }                                                                                                                 \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::refused<A, B>> = 0> void operator OP(const A&, const B&) = \
+        delete; /* first: ap_uint<N> x = (a, b); */
 SRCNN_AP_BINARY(*, mult)
 SRCNN_AP_BINARY(+, plus)
 SRCNN_AP_BINARY(-, minus)
@@ -74,24 +75,24 @@ SRCNN_AP_BINARY(|, logic)
 SRCNN_AP_BINARY(^, logic)
 #undef SRCNN_AP_BINARY
 
-#define SRCNN_AP_DIVIDE(OP, RTYPE)                                                                         \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>                          \
-    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                   \
-        using R = srcnn_ap::result<A, B>;                                                                  \
-        using T = typename R::divide;                                                                      \
-        return R::RTYPE::from_raw((T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b));                         \
+#define SRCNN_AP_DIVIDE(OP, RTYPE)                                                 \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>  \
+    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {           \
+        using R = srcnn_ap::result<A, B>;                                          \
+        using T = typename R::divide;                                              \
+        return R::RTYPE::from_raw((T)srcnn_ap::value(a) OP(T) srcnn_ap::value(b)); \
     }
 SRCNN_AP_DIVIDE(/, div)
 SRCNN_AP_DIVIDE(%, mod)
 #undef SRCNN_AP_DIVIDE
 
-#define SRCNN_AP_RELATIONAL(OP, RULE)                                                                            \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational<A, B>> = 0>                          \
-    SRCNN_AP_INLINE constexpr bool operator OP(const A& a, const B& b) {                                   \
-        using T = typename srcnn_ap::result<A, B>::RULE;                                                 \
-        return (T)srcnn_ap::value(a) OP (T)srcnn_ap::value(b);                                             \
-    }                                                                                                      \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational_refused<A, B>> = 0>                  \
+#define SRCNN_AP_RELATIONAL(OP, RULE)                                                     \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational<A, B>> = 0>         \
+    SRCNN_AP_INLINE constexpr bool operator OP(const A& a, const B& b) {                  \
+        using T = typename srcnn_ap::result<A, B>::RULE;                                  \
+        return (T)srcnn_ap::value(a) OP(T) srcnn_ap::value(b);                            \
+    }                                                                                     \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational_refused<A, B>> = 0> \
     bool operator OP(const A&, const B&) = delete;
 SRCNN_AP_RELATIONAL(==, equal)
 SRCNN_AP_RELATIONAL(!=, equal)
@@ -101,29 +102,29 @@ SRCNN_AP_RELATIONAL(>, order)
 SRCNN_AP_RELATIONAL(>=, order)
 #undef SRCNN_AP_RELATIONAL
 
-#define SRCNN_AP_SHIFT(OP, LEFT)                                                                           \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::shifts<A, B>> = 0>                              \
-    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                   \
-        using L = srcnn_ap::operand<A>;                                                                    \
-        return srcnn_ap::result<A, B>::arg1::from_raw(                                                     \
-            srcnn_ap::shift<L::width, L::sign, LEFT>(srcnn_ap::value(a), b));                              \
-    }                                                                                                      \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::shift_refused<A, B>> = 0>                       \
-    void operator OP(const A&, const B&) = delete;                                                         \
-    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::shifts<ap_int_base<W, S>, B>> = 0>        \
-    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP##=(ap_int_base<W, S>& a, const B& b) {        \
-        a.V = srcnn_ap::shift<W, S, LEFT>(a.V, b);                                                         \
-        return a;                                                                                          \
+#define SRCNN_AP_SHIFT(OP, LEFT)                                                                       \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::shifts<A, B>> = 0>                          \
+    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                               \
+        using L = srcnn_ap::operand<A>;                                                                \
+        return srcnn_ap::result<A, B>::arg1::from_raw(                                                 \
+            srcnn_ap::shift<L::width, L::sign, LEFT>(srcnn_ap::value(a), b));                          \
+    }                                                                                                  \
+    template <class A, class B, srcnn_ap::enable<srcnn_ap::shift_refused<A, B>> = 0>                   \
+    void operator OP(const A&, const B&) = delete;                                                     \
+    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::shifts<ap_int_base<W, S>, B>> = 0>    \
+    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP## = (ap_int_base<W, S> & a, const B& b) { \
+        a.V = srcnn_ap::shift<W, S, LEFT>(a.V, b);                                                     \
+        return a;                                                                                      \
     }
 SRCNN_AP_SHIFT(<<, true)
 SRCNN_AP_SHIFT(>>, false)
 #undef SRCNN_AP_SHIFT
 
-#define SRCNN_AP_ASSIGN(OP)                                                                                \
-    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::arithmetic<ap_int_base<W, S>, B>> = 0>    \
-    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP##=(ap_int_base<W, S>& a, const B& b) {        \
-        a.V = srcnn_ap::wrap<W, S>((a OP b).V);                                                            \
-        return a;                                                                                          \
+#define SRCNN_AP_ASSIGN(OP)                                                                             \
+    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::arithmetic<ap_int_base<W, S>, B>> = 0> \
+    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP## = (ap_int_base<W, S> & a, const B& b) {  \
+        a.V = srcnn_ap::wrap<W, S>((a OP b).V);                                                         \
+        return a;                                                                                       \
     }
 SRCNN_AP_ASSIGN(*)
 SRCNN_AP_ASSIGN(+)

@@ -5,8 +5,7 @@
 #define SRCNN_OPEN_AP_REF_H
 
 // A range keeps the width of the number it was cut from, as AMD's does: its length is a run-time value.
-template <int W, bool S>
-struct ap_range_ref {
+template <int W, bool S> struct ap_range_ref {
     ap_int_base<W, S>* number;
     int hi, lo;
 
@@ -19,8 +18,14 @@ struct ap_range_ref {
     SRCNN_AP_INLINE constexpr operator ap_ulong() const { return (ap_ulong)get_raw(); }
 
     template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
-    SRCNN_AP_INLINE constexpr ap_range_ref& operator=(const T& x) { set_raw(srcnn_ap::value(x)); return *this; }
-    SRCNN_AP_INLINE constexpr ap_range_ref& operator=(const ap_range_ref& x) { set_raw(x.get_raw()); return *this; }
+    SRCNN_AP_INLINE constexpr ap_range_ref& operator=(const T& x) {
+        set_raw(srcnn_ap::value(x));
+        return *this;
+    }
+    SRCNN_AP_INLINE constexpr ap_range_ref& operator=(const ap_range_ref& x) {
+        set_raw(x.get_raw());
+        return *this;
+    }
 
     SRCNN_AP_INLINE constexpr int to_int() const { return (int)get_raw(); }
     SRCNN_AP_INLINE constexpr unsigned to_uint() const { return (unsigned)get_raw(); }
@@ -34,8 +39,7 @@ struct ap_range_ref {
     bool xor_reduce() const = delete;
 };
 
-template <int W, bool S>
-struct ap_bit_ref {
+template <int W, bool S> struct ap_bit_ref {
     ap_int_base<W, S>* number;
     int index;
 
@@ -50,14 +54,19 @@ struct ap_bit_ref {
     SRCNN_AP_INLINE constexpr bool operator~() const { return !get(); }
 
     template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
-    SRCNN_AP_INLINE constexpr ap_bit_ref& operator=(const T& x) { set_raw(srcnn_ap::value(x)); return *this; }
-    SRCNN_AP_INLINE constexpr ap_bit_ref& operator=(const ap_bit_ref& x) { set_raw(x.get_raw()); return *this; }
+    SRCNN_AP_INLINE constexpr ap_bit_ref& operator=(const T& x) {
+        set_raw(srcnn_ap::value(x));
+        return *this;
+    }
+    SRCNN_AP_INLINE constexpr ap_bit_ref& operator=(const ap_bit_ref& x) {
+        set_raw(x.get_raw());
+        return *this;
+    }
 };
 
 // (a, b): a above b. Each side is kept by reference, so that (a, b) = x writes both; a range counts with its
 // own length, and the parts above it are zero.
-template <class A, class B>
-struct ap_concat_ref {
+template <class A, class B> struct ap_concat_ref {
     static constexpr int WA = srcnn_ap::operand<A>::width, WB = srcnn_ap::operand<B>::width;
     using bits_t = srcnn_ap::bits<WA + WB>;
     A& a;
@@ -67,8 +76,8 @@ struct ap_concat_ref {
     ap_concat_ref(const ap_concat_ref&) = default;
     SRCNN_AP_INLINE constexpr int length() const { return a.length() + b.length(); }
     SRCNN_AP_INLINE constexpr bits_t get_raw() const {
-        return (bits_t)((bits_t)(srcnn_ap::bits<WA>)srcnn_ap::value(a) << b.length())
-             | (bits_t)(srcnn_ap::bits<WB>)srcnn_ap::value(b);
+        return (bits_t)((bits_t)(srcnn_ap::bits<WA>)srcnn_ap::value(a) << b.length()) |
+               (bits_t)(srcnn_ap::bits<WB>)srcnn_ap::value(b);
     }
     SRCNN_AP_INLINE constexpr ap_uint<WA + WB> get() const { return ap_uint<WA + WB>::from_raw(get_raw()); }
     SRCNN_AP_INLINE constexpr operator ap_ulong() const { return (ap_ulong)get_raw(); }
@@ -78,45 +87,64 @@ struct ap_concat_ref {
         put(b, v);
     }
     template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0>
-    SRCNN_AP_INLINE constexpr ap_concat_ref& operator=(const T& x) { set_raw(srcnn_ap::value(x)); return *this; }
-    SRCNN_AP_INLINE constexpr ap_concat_ref& operator=(const ap_concat_ref& x) { set_raw(x.get_raw()); return *this; }
+    SRCNN_AP_INLINE constexpr ap_concat_ref& operator=(const T& x) {
+        set_raw(srcnn_ap::value(x));
+        return *this;
+    }
+    SRCNN_AP_INLINE constexpr ap_concat_ref& operator=(const ap_concat_ref& x) {
+        set_raw(x.get_raw());
+        return *this;
+    }
 
 private:
     template <int W, bool S, class T> SRCNN_AP_INLINE static constexpr void put(ap_int_base<W, S>& to, T x) {
         to.V = srcnn_ap::wrap<W, S>(x);
     }
-    template <int W, bool S, class T> SRCNN_AP_INLINE static constexpr void put(ap_bit_ref<W, S>& to, T x) { to.set_raw((srcnn_ap::bits<1>)x); }
+    template <int W, bool S, class T> SRCNN_AP_INLINE static constexpr void put(ap_bit_ref<W, S>& to, T x) {
+        to.set_raw((srcnn_ap::bits<1>)x);
+    }
     template <class R, class T> SRCNN_AP_INLINE static constexpr void put(R& to, T x) { to.set_raw(x); }
 };
 
 namespace srcnn_ap {
 // What a concatenation keeps: the base class of a number, the reference objects themselves.
-template <class T> struct part { using type = T; };
-template <int W> struct part<ap_int<W>> { using type = ap_int_base<W, true>; };
-template <int W> struct part<ap_uint<W>> { using type = ap_int_base<W, false>; };
-template <class A, class B> constexpr bool concatenates = operand<A>::is > builtin && operand<B>::is > builtin;
+template <class T> struct part {
+    using type = T;
+};
+template <int W> struct part<ap_int<W>> {
+    using type = ap_int_base<W, true>;
+};
+template <int W> struct part<ap_uint<W>> {
+    using type = ap_int_base<W, false>;
+};
+template <class A, class B> constexpr bool concatenates = operand<A>::is > builtin&& operand<B>::is > builtin;
 }  // namespace srcnn_ap
 
 template <class A, class B, srcnn_ap::enable<srcnn_ap::concatenates<A, B>> = 0>
 SRCNN_AP_INLINE constexpr auto operator,(const A& a, const B& b) {
     using PA = typename srcnn_ap::part<A>::type;
     using PB = typename srcnn_ap::part<B>::type;
-    return ap_concat_ref<PA, PB>(const_cast<PA&>(static_cast<const PA&>(a)), const_cast<PB&>(static_cast<const PB&>(b)));
+    return ap_concat_ref<PA, PB>(const_cast<PA&>(static_cast<const PA&>(a)),
+                                 const_cast<PB&>(static_cast<const PB&>(b)));
 }
 // A built-in integer in a concatenation counts with its full width: (x, (unsigned char)1).
-template <class A, class B, srcnn_ap::enable<(srcnn_ap::operand<A>::is > srcnn_ap::builtin && srcnn_ap::operand<B>::is == srcnn_ap::builtin)> = 0>
+template <class A, class B,
+          srcnn_ap::enable<(srcnn_ap::operand<A>::is > srcnn_ap::builtin &&
+                            srcnn_ap::operand<B>::is == srcnn_ap::builtin)> = 0>
 SRCNN_AP_INLINE constexpr auto operator,(const A& a, B b) {
     constexpr int wa = srcnn_ap::operand<A>::width, wb = srcnn_ap::operand<B>::width;
     using R = srcnn_ap::bits<wa + wb>;
-    return ap_int_base<wa + wb, false>::from_raw((R)((R)(srcnn_ap::bits<wa>)srcnn_ap::value(a) << wb)
-                                                 | (R)(srcnn_ap::bits<wb>)srcnn_ap::value(b));
+    return ap_int_base<wa + wb, false>::from_raw((R)((R)(srcnn_ap::bits<wa>)srcnn_ap::value(a) << wb) |
+                                                 (R)(srcnn_ap::bits<wb>)srcnn_ap::value(b));
 }
-template <class A, class B, srcnn_ap::enable<(srcnn_ap::operand<A>::is == srcnn_ap::builtin && srcnn_ap::operand<B>::is > srcnn_ap::builtin)> = 0>
+template <class A, class B,
+          srcnn_ap::enable<(srcnn_ap::operand<A>::is == srcnn_ap::builtin &&
+                            srcnn_ap::operand<B>::is > srcnn_ap::builtin)> = 0>
 SRCNN_AP_INLINE constexpr auto operator,(A a, const B& b) {
     constexpr int wa = srcnn_ap::operand<A>::width, wb = srcnn_ap::operand<B>::width;
     using R = srcnn_ap::bits<wa + wb>;
-    return ap_int_base<wa + wb, false>::from_raw((R)((R)(srcnn_ap::bits<wa>)srcnn_ap::value(a) << b.length())
-                                                 | (R)(srcnn_ap::bits<wb>)srcnn_ap::value(b));
+    return ap_int_base<wa + wb, false>::from_raw((R)((R)(srcnn_ap::bits<wa>)srcnn_ap::value(a) << b.length()) |
+                                                 (R)(srcnn_ap::bits<wb>)srcnn_ap::value(b));
 }
 
 #endif
