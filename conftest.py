@@ -1,4 +1,6 @@
-"""What all tests share: those that need the data sets say so with `@pytest.mark.data`, are skipped without, and named at the end."""
+"""What all tests share: those that need the data sets say so with `@pytest.mark.data`, are skipped without, and named
+at the end.
+"""
 
 import pytest
 
@@ -33,5 +35,6 @@ def pytest_terminal_summary(terminalreporter):
         for nodeid in sorted(skipped):
             terminalreporter.line(nodeid)
         terminalreporter.line(
-            f"{len(skipped)} tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds them"
+            f"{len(skipped)} tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the "
+            f"folder that holds them"
         )

@@ -93,7 +93,8 @@ def build_bitstream(
     """
     if not (HERE / "boards" / f"{config.board}.tcl").is_file():
         raise UserError(
-            f"there is no block design for {config.board}; describe its processor in bitstreams/boards/{config.board}.tcl"
+            f"there is no block design for {config.board}; describe its processor in "
+            f"bitstreams/boards/{config.board}.tcl"
         )
     tools = find_tools(("vivado",), WHAT, SOURCE)
     if rtl == "vitis":

@@ -162,10 +162,11 @@ def command(
     verbose: bool,
     quiet: bool,
 ) -> int:
-    """Upscale each IMAGE (bmp, png, jpg or tif; any size, grey or colour), video (mp4, mov, mkv, webm, avi) or folder of both with SRCNN.
+    """Upscale each IMAGE (bmp, png, jpg or tif; any size, grey or colour), video (mp4, mov, mkv, webm, avi) or folder
+    of both with SRCNN.
 
-    Y goes through the network, Cb and Cr (and transparency) are upscaled bicubically. A folder is taken with its sub-folders, which the
-    output folder mirrors; a second run does what is new or has changed.
+    Y goes through the network, Cb and Cr (and transparency) are upscaled bicubically. A folder is taken with its
+    sub-folders, which the output folder mirrors; a second run does what is new or has changed.
     """
     say = (lambda text: None) if quiet else click.echo
     many = _is_many(images, output)
@@ -196,12 +197,14 @@ def _is_many(images, output):
     if output is None:
         if len(images) > 1:
             raise click.UsageError(
-                f"Got unexpected extra argument ({images[1]}): several pictures need a folder for their results, -o FOLDER"
+                f"Got unexpected extra argument ({images[1]}): several pictures need a folder for their results, -o "
+                f"FOLDER"
             )
         raise UserError(f"{images[0]} is a folder; give another one for its results, -o FOLDER")
     if named and not output.endswith("/") and not pathlib.Path(output).is_dir():
         raise UserError(
-            f"{output} looks like a file, and the results of several pictures need a folder; give a folder's name, or end it with /"
+            f"{output} looks like a file, and the results of several pictures need a folder; give a folder's name, or "
+            f"end it with /"
         )
     return True
 
@@ -225,12 +228,14 @@ def _run_many(images, folder, suffix, model, open_backend, options, say, quiet):
     work = collect.collect(images, folder, model.upscale, suffix)
     if not work.jobs and not work.refused:
         raise UserError(
-            f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for {', '.join(collect.PICTURES + collect.VIDEOS)})"
+            f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for "
+            f"{', '.join(collect.PICTURES + collect.VIDEOS)})"
         )
     chosen, why = open_backend()
     with chosen:
         say(
-            f"{len(work.jobs)} files -> {folder}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}"
+            f"{len(work.jobs)} files -> {folder}: {model.network.name} x{model.upscale} on "
+            f"{chosen.name}{f' ({why})' if why else ''}"
         )
         return batch.run(work, folder, chosen, options, say, quiet)
 
@@ -253,13 +258,15 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
     with chosen:
         rows, columns = options.tile or chosen.default_tile(out_height, out_width)
         say(
-            f"{image} {width}x{height} -> {output} {out_width}x{out_height}: {model.network.name} x{model.upscale} on {chosen.name}{f' ({why})' if why else ''}"
+            f"{image} {width}x{height} -> {output} {out_width}x{out_height}: {model.network.name} x{model.upscale} on "
+            f"{chosen.name}{f' ({why})' if why else ''}"
         )
         for note in picture.notes:
             say(f"note: {note}")
         if verbose:
             say(
-                f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of {min(columns, out_width)}x{min(rows, out_height)} pixels "
+                f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of "
+                f"{min(columns, out_width)}x{min(rows, out_height)} pixels "
                 f"and a halo of {model.network.halo}"
             )
         # on a terminal only: a log file is no place for a bar
@@ -289,7 +296,8 @@ def _run_video(image, output, model, open_backend, options, truth, say, verbose,
     chosen, why = open_backend()
     with chosen:
         say(
-            f"{image} {width}x{height} -> {output} {out_width}x{out_height}, {info.frames} frames: {model.network.name} x{model.upscale} "
+            f"{image} {width}x{height} -> {output} {out_width}x{out_height}, {info.frames} frames: "
+            f"{model.network.name} x{model.upscale} "
             f"on {chosen.name}{f' ({why})' if why else ''}"
         )
         try:

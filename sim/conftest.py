@@ -21,7 +21,10 @@ def pytest_addoption(parser):
 
 
 def pytest_report_header(config):
-    return f"rtl: {config.getoption('--rtl')}, {config.getoption('--network')} on {config.getoption('--board')}, seed {config.getoption('--seed')}"
+    return (
+        f"rtl: {config.getoption('--rtl')}, {config.getoption('--network')} on {config.getoption('--board')}, seed "
+        f"{config.getoption('--seed')}"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,9 @@ def hardware(request):
 
 @pytest.fixture(scope="session")
 def options(request):
-    """network, board, seed and rtl as given; descriptions by absolute path, since simulations run in folders of their own."""
+    """network, board, seed and rtl as given; descriptions by absolute path, since simulations run in folders of their
+    own.
+    """
     values = {name: request.config.getoption(f"--{name}") for name in ("network", "board", "seed", "rtl")}
     return {name: os.path.abspath(value) if str(value).endswith(".toml") else value for name, value in values.items()}
 

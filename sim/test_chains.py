@@ -7,8 +7,8 @@ import pytest
 
 from model.base.paths import ROOT
 
-# (k, output channels, PE, SIMD) of each layer: halos from 0 on, direct layers and some that scatter, SIMDs that do not divide
-# their taps, one to 16 bytes per position, whole positions and parts of them in a word.
+# (k, output channels, PE, SIMD) of each layer: halos from 0 on, direct layers and some that scatter, SIMDs that do not
+# divide their taps, one to 16 bytes per position, whole positions and parts of them in a word.
 CHAINS = {
     "one": [(1, 16, 8, 1)],
     "two": [(5, 12, 6, 7), (3, 4, 4, 36)],

@@ -124,7 +124,9 @@ def keep_row(row):
 
 @pytest.mark.parametrize("idle, backpressure", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.6, 0.6)])
 def test_packets(program, hardware, request, idle, backpressure):
-    """Every packet and every error, transfers back to back without waiting for answers, in several random orders of gaps."""
+    """Every packet and every error, transfers back to back without waiting for answers, in several random orders of
+    gaps.
+    """
     seed = request.config.getoption("--seed")
     for extra in range(3):
         given, expected = (
@@ -143,7 +145,8 @@ def test_packets(program, hardware, request, idle, backpressure):
         same = min(len(actual), len(expected))
         wrong = np.argwhere(actual[:same] != expected[:same])
         assert not len(wrong), (
-            f"{len(np.unique(wrong[:, 0]))} of {same} beats differ, first beat {wrong[0][0]}, {('data', 'keep', 'last')[wrong[0][1]]}: "
+            f"{len(np.unique(wrong[:, 0]))} of {same} beats differ, first beat {wrong[0][0]}, "
+            f"{('data', 'keep', 'last')[wrong[0][1]]}: "
             f"expected {expected[tuple(wrong[0])]:#x}, actual {actual[tuple(wrong[0])]:#x}; seed {seed + extra}"
         )
         assert run.complete and len(actual) == len(expected), (

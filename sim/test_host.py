@@ -33,7 +33,9 @@ def photo():
 
 @pytest.fixture
 def folder(photo, tmp_path, hardware, request):
-    """A folder with `picture.png`, a part of the photo, and `golden.png`, what the script makes of it by the golden model."""
+    """A folder with `picture.png`, a part of the photo, and `golden.png`, what the script makes of it by the golden
+    model.
+    """
     width, height = getattr(request, "param", (16, 13))
     photo.crop((32, 32, 32 + width, 32 + height)).save(tmp_path / "picture.png")
     network = hardware.network.name

@@ -1,4 +1,6 @@
-"""`pytest sim --rtl vitis` on a stand-in for what Vitis HLS exports: the open route's Verilog in its place, under its names."""
+"""`pytest sim --rtl vitis` on a stand-in for what Vitis HLS exports: the open route's Verilog in its place, under its
+names.
+"""
 
 import json
 import os

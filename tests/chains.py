@@ -1,4 +1,6 @@
-"""Random chains of convolutions with random foldings, for hypothesis: what the hardware has to take, beyond the networks described."""
+"""Random chains of convolutions with random foldings, for hypothesis: what the hardware has to take, beyond the
+networks described.
+"""
 
 import itertools
 

@@ -38,7 +38,8 @@ def pad(picture, halo):
 
 
 def network(picture, layers):
-    """Return the network's output [row][column], or [row][column][channel] if it has several, for a picture [row][column].
+    """Return the network's output [row][column], or [row][column][channel] if it has several, for a picture
+    [row][column].
 
     `layers` are (weight, bias, shift).
     """

@@ -1,4 +1,6 @@
-"""Which way the folders may look: the contracts of pyproject.toml, held by import-linter (`build/venv/bin/lint-imports`)."""
+"""Which way the folders may look: the contracts of pyproject.toml, held by import-linter
+(`build/venv/bin/lint-imports`).
+"""
 
 import pathlib
 import subprocess

@@ -1,4 +1,6 @@
-"""Where no data set can be found, tests that need one are skipped, and the end of the run says which and how to get them."""
+"""Where no data set can be found, tests that need one are skipped, and the end of the run says which and how to get
+them.
+"""
 
 import os
 import re
@@ -41,8 +43,8 @@ def test_the_skipped_are_named_with_the_remedy(tmp_path, options):
         for upscale in (2, 3, 4)
     )
     assert (
-        "6 tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds them"
-        in section
+        "6 tests need T91, Set5 and Set14: `make download` fetches them, or set SRCNN_DATA to the folder that holds "
+        "them" in section
     )
 
 

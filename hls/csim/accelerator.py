@@ -109,7 +109,8 @@ class CsimTop:
         answers = parse_answers(self.transfer(words), self.config.network.out_ch)
         if answers[-1].command != "tile":
             raise UserError(
-                f"the kernels answered a tile with {answers[-1].command}, status {answers[-1].status}; this is a bug, please report it with the input"
+                f"the kernels answered a tile with {answers[-1].command}, status {answers[-1].status}; this is a bug, "
+                f"please report it with the input"
             )
         self._model = model
         return answers[-1].pixels.copy()

@@ -45,7 +45,8 @@ def _fetch(folder):
         wheels = list(pathlib.Path(temporary).glob("*.whl"))
         if result.returncode or len(wheels) != 1:
             raise UserError(
-                f"AMD's headers could not be fetched (pip download {WHEEL} failed); connect to the internet once and run it again"
+                f"AMD's headers could not be fetched (pip download {WHEEL} failed); connect to the internet once and "
+                f"run it again"
             )
         if hashlib.sha256(wheels[0].read_bytes()).hexdigest() != SHA256:
             raise UserError(f"the wheel of {WHEEL} has an unexpected checksum; delete pip's cache and run it again")

@@ -136,6 +136,7 @@ def _check_tile(network, width, height):
             )
             nearest = min(max(value, 1), most) if type(value) is int else 1
             raise UserError(
-                f"{what} = {value}{held}; {network.name} needs {2 * network.halo} pixels of halo and one of output, and with halo it has to "
+                f"{what} = {value}{held}; {network.name} needs {2 * network.halo} pixels of halo and one of output, "
+                f"and with halo it has to "
                 f"stay below {most + 2 * network.halo + 1}; the nearest legal value is {nearest}"
             )

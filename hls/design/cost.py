@@ -1,8 +1,8 @@
 """What a folding costs on an FPGA: DSPs, block RAMs, LUTs, flip-flops of each stage, from the configuration alone.
 
 DSPs and RAMs are counted as the kernels and the primitives have them. LUTs and flip-flops are linear in a few sizes of
-a stage, with coefficients fitted to what Yosys reports (`python -m hls.report.cost_fit fit`). How well the model and Yosys
-agree is shown by `python -m hls.report.cost_fit check`.
+a stage, with coefficients fitted to what Yosys reports (`python -m hls.report.cost_fit fit`). How well the model and
+Yosys agree is shown by `python -m hls.report.cost_fit check`.
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ def mac_rams(stage: Stage) -> list[Ram]:
 
 
 def mac_memory(stage: Stage) -> Cost:
-    """Return the `Cost` of a MAC array's RAMs, of the registers in front of them, and of its output FIFO, which holds two
-    positions and the pipeline."""
+    """Return the `Cost` of a MAC array's RAMs, of the registers in front of them, and of its output FIFO, which holds
+    two positions and the pipeline.
+    """
     address = index_bits(stage.fold)
     parcel = (
         BEAT_BITS + address + index_bits(stage.pe) + index_bits(stage.weight_beats) + 3
@@ -143,7 +144,9 @@ def sum_memory(stage: Stage) -> Cost:
 
 
 def adder_bits(stage: Stage) -> int:
-    """Bits of all adders between products and accumulators: two trees of SIMD operands for a pair, one without packing."""
+    """Bits of all adders between products and accumulators: two trees of SIMD operands for a pair, one without
+    packing.
+    """
     width, operands, bits = WEIGHT_BITS + ACT_BITS, stage.simd, 0
     while operands > 1:
         width += 1

@@ -1,7 +1,7 @@
 """How many cycles a configuration takes, from data alone.
 
-Every process says how many it takes for a tile (hls/design/kinds). All work side by side, so a tile takes as long as its busiest
-one. `tests/hls/test_spec.py` holds this against the kernels, clock by clock.
+Every process says how many it takes for a tile (hls/design/kinds). All work side by side, so a tile takes as long as
+its busiest one. `tests/hls/test_spec.py` holds this against the kernels, clock by clock.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def frame_rate(config: Config, height: int, width: int) -> float:
 
 
 def limit_cycles_per_pixel(config: Config) -> float:
-    """Cycles per pixel if all DSPs of the part were busy in every cycle, with two products each (one without packing)."""
+    """Cycles per pixel if all DSPs of the part were busy in every cycle, with two products each (one without
+    packing).
+    """
     per_dsp = 2 if any(stage.pack for stage in config.stages) else 1
     return config.network.macs_per_pixel / (per_dsp * config.budget["dsp"])

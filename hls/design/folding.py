@@ -38,8 +38,8 @@ def candidates(layer: Conv, max_w: int, pack: bool, most: int | None = None) -> 
     Returns
     -------
     list of (Stage, Cost)
-        The cost includes the second half of a layer that scatters. `in_word` is that of one word per position: it depends
-        on the stage before, and costs next to nothing.
+        The cost includes the second half of a layer that scatters. `in_word` is that of one word per position: it
+        depends on the stage before, and costs next to nothing.
     """
     shape = Stage(layer, 1, 1, layer.in_ch, max_w, pack)
     stages = [
@@ -139,7 +139,9 @@ def _pareto(choices):
 
 
 def fewest_dsps(network: Network, cycles: int, pack: bool) -> int | None:
-    """Return the DSPs without which no folding takes `cycles` cycles per pixel or fewer; None if no number of them does."""
+    """Return the DSPs without which no folding takes `cycles` cycles per pixel or fewer; None if no number of them
+    does.
+    """
     fast = [[cost.dsp for _, cost in candidates(layer, 1, pack, cycles)] for layer in network.layers]
     return sum(map(min, fast)) if all(fast) else None
 
@@ -165,6 +167,6 @@ def remedy(config: Config, board: dict, what: str) -> str:
         return f"no folding fits; choose a narrower tile than {board['tile_width']}, a larger part or a smaller network"
     at_width = "" if best.tile_width == config.tile_width else f" and tile_width = {best.tile_width}"
     return (
-        f"the best that fits is {', '.join(f'{s.layer.name} {s.pe} x {s.simd}' for s in best.stages)} (pe x simd){at_width}, {best.dsp} DSPs"
-        + ("" if board["pack"] else ", or more with pack = true")
+        f"the best that fits is {', '.join(f'{s.layer.name} {s.pe} x {s.simd}' for s in best.stages)} (pe x "
+        f"simd){at_width}, {best.dsp} DSPs" + ("" if board["pack"] else ", or more with pack = true")
     )

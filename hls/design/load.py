@@ -50,7 +50,8 @@ def load_config(
     ------
     UserError
         Unknown board, no folding for this network, a folding that does not divide the layer, a tile that no line buffer
-        holds, or more DSPs, memory, LUTs or flip-flops than the board has (the last two by the model of hls/design/cost.py).
+        holds, or more DSPs, memory, LUTs or flip-flops than the board has (the last two by the model of
+        hls/design/cost.py).
     """
     if not isinstance(network, Network):
         network = load_network(network)
@@ -61,7 +62,8 @@ def load_config(
             folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
         except (KeyError, TypeError) as error:
             raise UserError(
-                f"{described['path']} has no folding for {network.name} ({error} is missing); add [folding.{network.name}], "
+                f"{described['path']} has no folding for {network.name} ({error} is missing); add "
+                f"[folding.{network.name}], "
                 f"`make folding BOARD={board} NETWORK={network.name}` proposes one"
             ) from error
     own_width = entries.get("tile_width") if isinstance(entries, dict) else None  # narrower where memory is short
@@ -89,9 +91,11 @@ def _check_names(config):
     for name in names:
         if names.count(name) > 1 or name.startswith(RESERVED):
             raise UserError(
-                f"two processes would be named {name}: of a layer, its sum, parser and packer; name the layer of {config.network.name} otherwise"
+                f"two processes would be named {name}: of a layer, its sum, parser and packer; name the layer of "
+                f"{config.network.name} otherwise"
                 if names.count(name) > 1
-                else f"a layer can't be named {name}: what begins with {RESERVED} is of the top itself; choose another name"
+                else f"a layer can't be named {name}: what begins with {RESERVED} is of the top itself; choose "
+                f"another name"
             )
 
 
@@ -109,7 +113,8 @@ def _check_fold(stage):
     for what, value in [item for process in stage.processes for item in process.widest.items()]:
         if value > MAX_WORD:
             raise UserError(
-                f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} (AP_INT_MAX_W); "
+                f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} "
+                f"(AP_INT_MAX_W); "
                 f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels"
             )
 
@@ -131,6 +136,7 @@ def _check_budget(config, board):
             )
             may = f" and {int(share * budget)} may be used" if share < 1 else ""
             raise UserError(
-                f"{config.network.name} at this folding and tile width {config.tile_width} takes {round(number, digits):g} {named[what]} ({each}), "
+                f"{config.network.name} at this folding and tile width {config.tile_width} takes "
+                f"{round(number, digits):g} {named[what]} ({each}), "
                 f"{config.board} has {budget}{may}; {remedy(config, board, what)}"
             )

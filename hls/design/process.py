@@ -1,8 +1,9 @@
 """What a process of `srcnn_top` owes: the one source of its C++ top, its netlist, its cycles, its cost.
 
-A network on a board lowers to a list of processes (`hls.design.dataflow`), from the parser to the packer in the order in which
-data and commands pass them. Each is one C++ kernel with a `step()`. Its streams are, in the order of `step`'s parameters:
-what it reads, then what it writes; `hls/generate/top.py` writes the C++ from that, `hls/generate/verilog.py` the netlist.
+A network on a board lowers to a list of processes (`hls.design.dataflow`), from the parser to the packer in the order
+in which data and commands pass them. Each is one C++ kernel with a `step()`. Its streams are, in the order of `step`'s
+parameters: what it reads, then what it writes; `hls/generate/top.py` writes the C++ from that,
+`hls/generate/verilog.py` the netlist.
 """
 
 from __future__ import annotations

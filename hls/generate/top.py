@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
 
 def top_header(config: Config) -> str:
-    """Return the text of `srcnn_top.hpp`: kernels and streams as types, and all of it as one object for C simulation."""
+    """Return the text of `srcnn_top.hpp`: kernels and streams as types, and all of it as one object for C
+    simulation.
+    """
     flow = config.dataflow
     processes = [joined.process for joined in flow.joined]
     depth = {stream.name: f"depth_{stream.name}" for stream in flow.streams}
@@ -44,8 +46,10 @@ def top_header(config: Config) -> str:
         "    }",
         "",
         "#if !defined(__SYNTHESIS__) && !defined(SRCNN_OPEN_RTL)",
-        "    // One clock cycle of all stages with the FIFO depths of the hardware; false if none could step. From the back to the",
-        "    // front, so that a stage sees what was in its FIFO when the cycle began (a FIFO frees its place a cycle later than",
+        "    // One clock cycle of all stages with the FIFO depths of the hardware; false if none could step. From "
+        "the back to the",
+        "    // front, so that a stage sees what was in its FIFO when the cycle began (a FIFO frees its place a cycle "
+        "later than",
         "    // some real ones do, and passes data on a cycle earlier).",
         "    bool cycle(hls::stream<beat_t>& in, hls::stream<beat_t>& out) {",
         "        bool any = false;",
@@ -55,7 +59,8 @@ def top_header(config: Config) -> str:
         "#endif",
         "};",
         "",
-        "// For the testbench, a kernel per line: name, values per input word and their bits, the same of an output word, signed.",
+        "// For the testbench, a kernel per line: name, values per input word and their bits, the same of an output "
+        "word, signed.",
         "#define SRCNN_STAGES(STAGE) \\",
         *[f"    STAGE({_described(p)}) \\" for p in processes[1:-1]],
         "",

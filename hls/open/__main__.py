@@ -39,7 +39,8 @@ def main(
 ) -> None:
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
-    python -m hls.open build/gen/srcnn915-pynq_z2/srcnn_top.hpp conv1=srcnn::conv1_kernel -I hls/kernels -I build/gen/srcnn915-pynq_z2
+    python -m hls.open build/gen/srcnn915-pynq_z2/srcnn_top.hpp conv1=srcnn::conv1_kernel -I hls/kernels -I
+    build/gen/srcnn915-pynq_z2
     """
     named = {}
     for kernel in kernels:
@@ -53,7 +54,8 @@ def main(
         rams = {p.name: (p.width, p.depth) for p in result.stage.step.ports if p.direction in ("read", "write")}
         state = sum(r.width for r in result.stage.step.registers)
         click.echo(
-            f"{name}: {result.stage.depth} pipeline stages, longest path {result.stage.longest_ps} of {result.stage.timing.budget_ps} ps, {state} state bits, RAMs "
+            f"{name}: {result.stage.depth} pipeline stages, longest path {result.stage.longest_ps} of "
+            f"{result.stage.timing.budget_ps} ps, {state} state bits, RAMs "
             + (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none")
         )
         click.echo("  " + " ".join(str(f) for f in result.files))

@@ -21,8 +21,8 @@ WAIVED = [
     "UNSIGNED",
     "CMPCONST",
 ]  # comparisons that are always true are left to synthesis
-# How a design is simulated: undefined values start at random, so that nothing relies on them. Warnings are for `lint`, but for
-# the library's own on a wrong parameter.
+# How a design is simulated: undefined values start at random, so that nothing relies on them. Warnings are for `lint`,
+# but for the library's own on a wrong parameter.
 SIMULATE = ["--x-assign", "unique", "--x-initial", "unique", "-Wno-fatal", "-Werror-USERERROR", "-Wno-WIDTH"]
 MAIN = """
 #include "V{top}.h"

@@ -119,11 +119,13 @@ def check_tile(config: Config, height: int, width: int) -> None:
     least = 2 * config.network.halo + 1
     if min(height, width) < least:
         raise UserError(
-            f"a tile of {width}x{height} pixels with halo is too small; {config.network.name} needs at least {least}x{least}"
+            f"a tile of {width}x{height} pixels with halo is too small; {config.network.name} needs at least "
+            f"{least}x{least}"
         )
     if width > config.max_width:
         raise UserError(
-            f"a tile {width} pixels wide with halo is wider than the line buffers ({config.max_width}); use narrower tiles"
+            f"a tile {width} pixels wide with halo is wider than the line buffers ({config.max_width}); use narrower "
+            f"tiles"
         )
     if height > config.max_height:
         raise UserError(
@@ -163,7 +165,8 @@ def parse_answers(words: np.ndarray, channels: int = 1) -> list[Answer]:
         head = [int(w) for w in words[at : at + 2]]
         if len(head) < 2 or head[0] & 0xFFFF != MAGIC or (head[0] >> 16) & 0xFF not in names:
             raise UserError(
-                f"word {at} of the {len(words)} words received is no answer header: the overlay is out of step; run again, it will be loaded anew"
+                f"word {at} of the {len(words)} words received is no answer header: the overlay is out of step; run "
+                f"again, it will be loaded anew"
             )
         command = names[(head[0] >> 16) & 0xFF]
         status, config_id, tag = (head[0] >> 24) & 0xFF, head[0] >> 32, head[1] >> 32
@@ -177,14 +180,16 @@ def parse_answers(words: np.ndarray, channels: int = 1) -> list[Answer]:
             )
             if at + count > len(words):
                 raise UserError(
-                    f"a tile answer of {count} words was cut short after {len(words) - at}; run again, the overlay will be loaded anew"
+                    f"a tile answer of {count} words was cut short after {len(words) - at}; run again, the overlay "
+                    f"will be loaded anew"
                 )
             pixels = words[at : at + count].view(np.uint8)[: height * width * channels].reshape(shape)
             at += count
         elif command == "identify":
             if at + 2 > len(words):
                 raise UserError(
-                    f"an identify answer was cut short after {len(words)} words; run again, the overlay will be loaded anew"
+                    f"an identify answer was cut short after {len(words)} words; run again, the overlay will be "
+                    f"loaded anew"
                 )
             size, params = (int(w) for w in words[at : at + 2])
             info = (size & 0xFFFF, size >> 16, params)

@@ -34,7 +34,8 @@ def load_packet(config: Config, model: QuantModel, tag: int = 0) -> np.ndarray:
     """
     if model.network != config.network:
         raise UserError(
-            f"the weights are of {model.network.name}, the overlay computes {config.network.name}; choose weights of {config.network.name}"
+            f"the weights are of {model.network.name}, the overlay computes {config.network.name}; choose weights of "
+            f"{config.network.name}"
         )
     words = [header(config.config_id, COMMANDS["load"], config.param_beats, tag)]
     for stage, layer in zip(config.stages, model.layers, strict=True):

@@ -1,7 +1,7 @@
 """The cost model against Yosys: `python -m hls.report.cost_fit check`, `fit` its coefficients, `record` figures.
 
-Figures come from the reports of `make synth BOARD=` and from `hls/report/cost_figures.json`, which keeps some of them together
-with the foldings they belong to, so that the fit and the tests need no Yosys.
+Figures come from the reports of `make synth BOARD=` and from `hls/report/cost_figures.json`, which keeps some of them
+together with the foldings they belong to, so that the fit and the tests need no Yosys.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def proposal_rows(config: Config) -> list[dict]:
-    """Return the rows of `folding_<board>.json`: each stage with its folding, cycles and modelled cost, then the total."""
+    """Return the rows of `folding_<board>.json`: each stage with its folding, cycles and modelled cost, then the
+    total.
+    """
     rows = []
     for name, cost in config.costs.items():
         stage = next((stage for stage in config.stages if stage.layer.name == name), None)
@@ -61,7 +63,8 @@ def main(network: str, board: str, pack: bool | None, tile_width: int | None) ->
     config = search(load_network(network), described, tile_width, pack)
     if config is None:
         raise UserError(
-            f"no folding of {network} fits {board}{f' at tile width {tile_width}' if tile_width else ''}; choose a narrower tile or a larger part"
+            f"no folding of {network} fits {board}{f' at tile width {tile_width}' if tile_width else ''}; choose a "
+            f"narrower tile or a larger part"
         )
     rows = proposal_rows(config)
     path = write_report(f"folding_{config.board}", rows)
@@ -69,7 +72,8 @@ def main(network: str, board: str, pack: bool | None, tile_width: int | None) ->
     cycles, limit = rows[-1]["cycles"], limit_cycles_per_pixel(config)
     fewest = fewest_dsps(config.network, cycles - 1, config.stages[0].pack)
     print(
-        f"\n{proposal_toml(config, described['tile_width'])}\n\n{cycles} cycles per pixel; {limit:.2f} if all {config.budget['dsp']} DSPs were busy in every cycle"
+        f"\n{proposal_toml(config, described['tile_width'])}\n\n{cycles} cycles per pixel; {limit:.2f} if all "
+        f"{config.budget['dsp']} DSPs were busy in every cycle"
         + (f"; {cycles - 1} would take {fewest} DSPs or more" if fewest else "")
         + f"\nLUTs and flip-flops by the model of hls/design/cost.py; written to {path}"
     )

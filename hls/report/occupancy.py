@@ -1,4 +1,5 @@
-"""Where every product slot of every DSP goes, per stage: `make folding-figure` (a table, JSON, docs/images/folding.svg).
+"""Where every product slot of every DSP goes, per stage: `make folding-figure` (a table, JSON,
+docs/images/folding.svg).
 
 A DSP has two product slots per cycle (one without packing). While a pixel passes, the slots of a stage are taken by
 products; by taps that are padded with zeros, because SIMD does not divide the taps; by the partner that an odd channel

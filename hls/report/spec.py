@@ -1,4 +1,6 @@
-"""What a configuration will do, from data alone: `make spec`. All figures are modelled, the cycles by `hls.design.cycles`."""
+"""What a configuration will do, from data alone: `make spec`. All figures are modelled, the cycles by
+`hls.design.cycles`.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,8 @@ def spec_rows(configs: list[Config]) -> list[dict]:
 
 
 def halo_rows(configs: list[Config]) -> list[dict]:
-    """Return the rows of `spec_halo.json`: halo overhead by tile width, of square tiles and of strips down a 1080p frame.
+    """Return the rows of `spec_halo.json`: halo overhead by tile width, of square tiles and of strips down a 1080p
+    frame.
 
     `input_pixels` is the share of pixels that are sent beyond those of the result, for a strip.
     """
@@ -73,13 +76,16 @@ def halo_rows(configs: list[Config]) -> list[dict]:
 @click.command()
 @report_user_errors
 def main() -> None:
-    """Print cycles and rates of every network on every board, and what the halo costs; write build/reports/spec.json."""
+    """Print cycles and rates of every network on every board, and what the halo costs; write
+    build/reports/spec.json.
+    """
     configs = [load_config(network, board) for board in list_boards() for network in list_networks()]
     rows, halo = spec_rows(configs), halo_rows(configs)
     print(table(rows))
     shares = ("square", "strip_1080", "input_pixels")
     print(
-        "\ncycles beyond the steady state, by tile width: square tiles, strips of 1080 rows; pixels sent beyond those of the result, strips\n"
+        "\ncycles beyond the steady state, by tile width: square tiles, strips of 1080 rows; pixels sent beyond those "
+        "of the result, strips\n"
     )
     print(table([row | {share: f"{row[share]:.2%}" for share in shares} for row in halo]))
     print(f"modelled; written to {write_report('spec', rows)} and {write_report('spec_halo', halo)}")

@@ -52,7 +52,8 @@ def main(network: str, board: str, jobs: int | None, flat: bool) -> None:
         )
     )
     print(
-        f"by {tool_version('pyosys')}, synth_xilinx -family {family(config.part)}, {time.monotonic() - started:.0f} s; written to {path}"
+        f"by {tool_version('pyosys')}, synth_xilinx -family {family(config.part)}, {time.monotonic() - started:.0f} "
+        f"s; written to {path}"
     )
     if wrong:
         raise UserError("; ".join(wrong))

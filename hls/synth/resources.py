@@ -151,7 +151,8 @@ def count(cells: dict[str, int]) -> dict[str, float]:
         cost = next(((what, each) for pattern, what, each in COSTS if re.fullmatch(pattern, kind)), None)
         if cost is None:
             raise UserError(
-                f"Yosys made {number} cells {kind}, whose size this report does not know; add it to COSTS in hls/synth/resources.py"
+                f"Yosys made {number} cells {kind}, whose size this report does not know; add it to COSTS in "
+                f"hls/synth/resources.py"
             )
         if cost[0]:
             used[cost[0]] += number * cost[1]
@@ -185,9 +186,12 @@ def total_row(rows: list[dict], budget: dict[str, int]) -> dict:
 
 
 def complaints(rows: list[dict]) -> list[str]:
-    """Return what makes a design unfit, one phrase each: multiplications in LUTs, resources over their limit, the remedy."""
+    """Return what makes a design unfit, one phrase each: multiplications in LUTs, resources over their limit, the
+    remedy.
+    """
     found = [
-        f"{r['multiplications_in_luts']} of the {r['multiplications']} multiplications of {r['stage']} are in LUTs; each has to be in a DSP"
+        f"{r['multiplications_in_luts']} of the {r['multiplications']} multiplications of {r['stage']} are in LUTs; "
+        f"each has to be in a DSP"
         for r in rows[:-1]
         if r["multiplications_in_luts"]
     ]
@@ -196,7 +200,8 @@ def complaints(rows: list[dict]) -> list[str]:
         budget, used = total[f"{what}_budget"], total[what]
         if used > budget * share:
             over.append(
-                f"{used:,.10g} of {budget:,} {what.upper()} are used, {round(budget * share, 2):,.10g} may be ({share:.0%})"
+                f"{used:,.10g} of {budget:,} {what.upper()} are used, {round(budget * share, 2):,.10g} may be "
+                f"({share:.0%})"
             )
     return found + over + ["choose a smaller folding or tile width"] * bool(over)
 

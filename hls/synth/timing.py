@@ -112,9 +112,9 @@ def netlist(files: Sequence[pathlib.Path], top: str) -> tuple[pathlib.Path, dict
 def multiplier_places(cells: Iterable[str]) -> dict[str, str]:
     """Return {multiplier: place}: along a row and back along the next, in the order of the kernel's products.
 
-    Left to itself nextpnr strews the multipliers of one sum all over the device. The kernels name their products sum by sum
-    (`n1186_multiply`, ...), so that neighbours here are added to each other. What takes one or two rows begins in the
-    middle one.
+    Left to itself nextpnr strews the multipliers of one sum all over the device. The kernels name their products sum by
+    sum (`n1186_multiply`, ...), so that neighbours here are added to each other. What takes one or two rows begins in
+    the middle one.
 
     Parameters
     ----------

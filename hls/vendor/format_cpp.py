@@ -1,6 +1,7 @@
 """clang-format for the C++ of the project, without touching pragmas: `python -m hls.vendor.format_cpp [--check]`.
 
-clang-format writes `variable = x` for `variable=x` in a pragma, and has no option against it. So pragmas pass it as comments.
+clang-format writes `variable = x` for `variable=x` in a pragma, and has no option against it. So pragmas pass it as
+comments.
 """
 
 import difflib
@@ -70,7 +71,8 @@ def main(check: bool) -> None:
             with atomic_write(path) as temporary:
                 temporary.write_text(after)
     print(
-        f"{changed} of {len(sources())} C++ files {'are not formatted; run `make format`' if check else 'were formatted anew'}"
+        f"{changed} of {len(sources())} C++ files "
+        f"{'are not formatted; run `make format`' if check else 'were formatted anew'}"
         if changed
         else f"{len(sources())} C++ files are formatted"
     )

@@ -1,4 +1,5 @@
-"""Lint of the kernels' HLS pragmas: compilers skip what they don't know, so a typing error would only show as slow hardware.
+"""Lint of the kernels' HLS pragmas: compilers skip what they don't know, so a typing error would only show as slow
+hardware.
 
 `pragmas.toml` beside this file says which pragmas, options and values there are, and where a pragma may stand.
 """
@@ -104,7 +105,9 @@ def _matches(pattern, value, code):
 
 
 def _declared(name, code):
-    """Whether the source declares a name: a type, a reference or a closing bracket stands before it, and no operator."""
+    """Whether the source declares a name: a type, a reference or a closing bracket stands before it, and no
+    operator.
+    """
     return re.search(rf"[\w>&*\]]\s*[&*]?\s+[&*]?{re.escape(name)}\s*(?:[;,=)\[]|\(\")", code) is not None
 
 

@@ -29,7 +29,8 @@ def find_tools(names: tuple[str, ...], what: str, source: str) -> dict[str, str]
     missing = [name for name, path in found.items() if path is None]
     if missing:
         raise UserError(
-            f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not found; install {what} and source its {source}, "
+            f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not found; install {what} and source "
+            f"its {source}, "
             "then run it again"
         )
     return found
@@ -39,5 +40,6 @@ def check_path(path: pathlib.Path) -> None:
     """Raise `UserError` if a path has characters that AMD's tools split their command lines at."""
     if re.search(r"[^\w./+@~-]", str(path)):
         raise UserError(
-            f"AMD's tools take no blanks or special characters in paths; move the checkout, or point SRCNN_BUILD away from {path}"
+            f"AMD's tools take no blanks or special characters in paths; move the checkout, or point SRCNN_BUILD away "
+            f"from {path}"
         )

@@ -1,7 +1,8 @@
 """Vitis HLS build of `srcnn_top`: `make hls BOARD= NETWORK=`. C simulation, synthesis, co-simulation, IP export.
 
 The configuration file that Vitis takes is generated from the network and the board. Sources stay where they are;
-outputs lie in `build/vitis/<config>-<hash>/`, where the hash covers all that goes in. Another version of Vitis builds anew.
+outputs lie in `build/vitis/<config>-<hash>/`, where the hash covers all that goes in. Another version of Vitis builds
+anew.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class HlsBuild:
 
 
 def config_text(config: Config, folder: pathlib.Path) -> str:
-    """Return the text of `hls_config.cfg` for a build in `folder` (absolute paths, so that it can be run from anywhere)."""
+    """Return the text of `hls_config.cfg` for a build in `folder` (absolute paths, so that it can be run from
+    anywhere).
+    """
     # Also for sources of Vitis' own that include AMD's headers before types.hpp.
     widest = re.search(r"#define (AP_INT_MAX_W) (\d+)", (KERNELS / "types.hpp").read_text())
     flags = f"-std=c++14 -D{widest[1]}={widest[2]} -I{KERNELS} -I{folder}"
@@ -142,7 +145,9 @@ def build_hls(config: Config, *, cosim: bool = True, progress: bool = False) -> 
 
 
 def build_folder(config: Config) -> pathlib.Path:
-    """Return the folder that Vitis HLS builds a configuration in, one per content of what goes in; without Vitis, too."""
+    """Return the folder that Vitis HLS builds a configuration in, one per content of what goes in; without Vitis,
+    too.
+    """
     recipe = sources(config), config_text(config, pathlib.Path("/"))
     files = sorted(
         [
@@ -156,7 +161,9 @@ def build_folder(config: Config) -> pathlib.Path:
 
 
 def exported_verilog(config: Config) -> list[pathlib.Path]:
-    """Return the Verilog files of a configuration's exported IP, none if there is no finished build of today's sources."""
+    """Return the Verilog files of a configuration's exported IP, none if there is no finished build of today's
+    sources.
+    """
     done = read_build(build_folder(config))
     return sorted((build_folder(config) / done["ip"] / "hdl" / "verilog").glob("*.v")) if done else []
 
@@ -249,7 +256,8 @@ def synthesis_rows(config: Config, work: pathlib.Path) -> list[dict]:
                 }
     except (OSError, ElementTree.ParseError, TypeError, ValueError) as error:
         raise UserError(
-            f"{os.path.relpath(report)} cannot be read as Vitis' synthesis report ({error}); look into synthesis.log beside it"
+            f"{os.path.relpath(report)} cannot be read as Vitis' synthesis report ({error}); look into synthesis.log "
+            f"beside it"
         ) from error
     slow = {name: ii for name, ii in loops.items() if ii != "1"}
     if slow or not loops:

@@ -24,10 +24,10 @@ class Slot:
     """A pair of buffers, and the transfer that lies in them.
 
     The host writes `tx` and reads `rx`, never the other way round, and both are cached: the processor reads uncached
-    memory word by word, without bursts. So the cache needs care in three places. `tx` is flushed when it is sent, by PYNQ's
-    `transfer`. `rx` is flushed once, when it is new: no line that the kernel's zeroes left dirty may be written back
-    over what the DMA will write. And `rx` is invalidated after each transfer, by PYNQ's `wait`: the processor may have
-    prefetched lines of it meanwhile.
+    memory word by word, without bursts. So the cache needs care in three places. `tx` is flushed when it is sent, by
+    PYNQ's `transfer`. `rx` is flushed once, when it is new: no line that the kernel's zeroes left dirty may be written
+    back over what the DMA will write. And `rx` is invalidated after each transfer, by PYNQ's `wait`: the processor may
+    have prefetched lines of it meanwhile.
 
     Parameters
     ----------
@@ -82,7 +82,8 @@ class Slot:
         for answer in self.answers:
             if answer.config_id != config_id:  # before errors: it explains them
                 raise UserError(
-                    f"the board runs an overlay with config id {answer.config_id:#010x}, its manifest says {config_id:#010x}; "
+                    f"the board runs an overlay with config id {answer.config_id:#010x}, its manifest says "
+                    f"{config_id:#010x}; "
                     "build or copy the overlay for this board again"
                 )
             if answer.command == "error":
@@ -130,12 +131,14 @@ class Slot:
         except AttributeError as error:
             self.free()
             raise UserError(
-                f"PYNQ cannot make buffers ({error}) with numpy {np.__version__}; it needs numpy below 2: pip install 'numpy<2'"
+                f"PYNQ cannot make buffers ({error}) with numpy {np.__version__}; it needs numpy below 2: pip install "
+                f"'numpy<2'"
             ) from error
         except Exception as error:
             self.free()
             raise UserError(
-                f"there is no contiguous memory for buffers of {sum(sizes) * WORD} bytes ({error}); choose a smaller --tile, "
+                f"there is no contiguous memory for buffers of {sum(sizes) * WORD} bytes ({error}); choose a smaller "
+                f"--tile, "
                 "or close other notebooks and programs that use the board"
             ) from error
         for buffer in (self.tx, self.rx):
@@ -143,5 +146,6 @@ class Slot:
             if last >> self._address_bits:  # the DMA would drop the upper bits and write over somebody else's memory
                 self.free()
                 raise UserError(
-                    f"a buffer ends at address {last:#x}, the DMA reaches {self._address_bits} bits; build the overlay with a wider address"
+                    f"a buffer ends at address {last:#x}, the DMA reaches {self._address_bits} bits; build the "
+                    f"overlay with a wider address"
                 )

@@ -100,7 +100,8 @@ class Driver:
             self._overlay = pynq.Overlay(str(manifest["bit"]))
         except Exception as error:  # PYNQ raises many kinds: no root, no FPGA manager, no xclbinutil, ...
             raise UserError(
-                f"the overlay {manifest['bit']} cannot be loaded ({error!r}); run as root on the board, with its PYNQ image"
+                f"the overlay {manifest['bit']} cannot be loaded ({error!r}); run as root on the board, with its PYNQ "
+                f"image"
             ) from error
         try:
             self._dma = getattr(self._overlay, manifest["dma"])
@@ -133,7 +134,9 @@ class Driver:
     def infer(
         self, tiles: Iterable[np.ndarray], clock: Callable = lambda step: contextlib.nullcontext()
     ) -> Iterator[np.ndarray]:
-        """Compute tiles; see `host.picture.backends.Backend.infer`. Results are views of a DMA buffer. Not for several threads at once."""
+        """Compute tiles; see `host.picture.backends.Backend.infer`. Results are views of a DMA buffer. Not for several
+        threads at once.
+        """
         self._caller = mine = object()
         if self._dirty:  # somebody stopped listening to an earlier call
             self._ready = False
@@ -167,7 +170,8 @@ class Driver:
             yield result
             if self._caller is not mine:
                 raise UserError(
-                    "another picture was begun on this board, or the driver closed, before this one was done; compute one after the other"
+                    "another picture was begun on this board, or the driver closed, before this one was done; compute "
+                    "one after the other"
                 )
 
     def close(self) -> None:
@@ -192,7 +196,8 @@ class Driver:
             size = 2 + packets.tile_words(tile.shape)
             if size > self._most_words:
                 raise UserError(
-                    f"a tile of {tile.shape[1]}x{tile.shape[0]} pixels with halo takes {size * WORD} bytes, one DMA transfer at most "
+                    f"a tile of {tile.shape[1]}x{tile.shape[0]} pixels with halo takes {size * WORD} bytes, one DMA "
+                    f"transfer at most "
                     f"{self._most_words * WORD}; choose a smaller --tile"
                 )
             if batch and words + size > self._batch_words:

@@ -54,7 +54,8 @@ def find_overlay(network: str) -> pathlib.Path:
     board = board_name()
     if board is None:
         raise UserError(
-            f"this machine is no PYNQ board ($BOARD is {_said_board() or 'not set'}, known are {', '.join(list_boards())}); "
+            f"this machine is no PYNQ board ($BOARD is {_said_board() or 'not set'}, known are "
+            f"{', '.join(list_boards())}); "
             "run on a board, as root with its environment (`sudo -i`), or use --backend golden"
         )
     if importlib.util.find_spec("pynq") is None:
@@ -62,17 +63,20 @@ def find_overlay(network: str) -> pathlib.Path:
     manifest = read_manifest(OVERLAYS / board)
     if manifest["board"] != board:
         raise UserError(
-            f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy the overlay for {board}"
+            f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy "
+            f"the overlay for {board}"
         )
     if manifest["network"] != network:
         raise UserError(
-            f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network {manifest['network']}"
+            f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network "
+            f"{manifest['network']}"
         )
     return OVERLAYS / board
 
 
 def lock_overlay(folder: pathlib.Path) -> IO:
-    """Let nobody else use the board until the returned file is closed: two drivers would load each other's overlay away.
+    """Let nobody else use the board until the returned file is closed: two drivers would load each other's overlay
+    away.
 
     Raises
     ------
@@ -103,7 +107,8 @@ def read_manifest(folder: pathlib.Path) -> dict:
     rebuild = f"build or copy the overlay for {folder.name} again"
     if not path.is_file():
         raise UserError(
-            f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream BOARD={folder.name}` "
+            f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream "
+            f"BOARD={folder.name}` "
             "and copy its folder there"
         )
     try:
@@ -131,7 +136,8 @@ def read_manifest(folder: pathlib.Path) -> dict:
     expected = load_config(found["network"], found["board"]).config_id
     if expected != found["config_id"]:
         raise UserError(
-            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's {found['network']} on {found['board']} "
+            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's {found['network']} on "
+            f"{found['board']} "
             f"has {expected:#010x}; {rebuild}"
         )
     return {**found, "bit": folder / bits[0]}

@@ -92,7 +92,8 @@ def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, 
             continue
         if folder.resolve().is_relative_to(path.resolve()):
             raise UserError(
-                f"the output folder {folder} {'is' if folder.resolve() == path.resolve() else 'lies inside'} the input folder {path}, "
+                f"the output folder {folder} {'is' if folder.resolve() == path.resolve() else 'lies inside'} the "
+                f"input folder {path}, "
                 "and the next run would take results for pictures; choose an output folder outside of it"
             )
         for file in _walk(path, refused):

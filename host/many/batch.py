@@ -1,4 +1,6 @@
-"""A run over many pictures and videos: what fails is left out and reported, what is finished stays, the next run goes on."""
+"""A run over many pictures and videos: what fails is left out and reported, what is finished stays, the next run goes
+on.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Many workers through Dask: pictures, tiles and frames go to them, each computes with a backend of its own.
 
 A task carries its input, so that whatever a worker that died had taken on is computed by another: nothing is lost, and
-as every backend gives the same bits, so does every cluster. Small pictures and frames travel whole, larger ones in tiles.
+as every backend gives the same bits, so does every cluster. Small pictures and frames travel whole, larger ones in
+tiles.
 """
 
 from __future__ import annotations
@@ -100,13 +101,15 @@ class ClusterBackend(backends.Backend):
             self._dask, self._distributed = importlib.import_module("dask"), importlib.import_module("distributed")
         except ImportError as error:
             raise UserError(
-                f"--dask needs the package distributed, which cannot be imported here ({error}); install it: pip install distributed"
+                f"--dask needs the package distributed, which cannot be imported here ({error}); install it: pip "
+                f"install distributed"
             ) from error
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told below, in one sentence
         self._order = _Order(backend, model, code_digest())
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            # tasks carry pictures: that is meant, no reason for a warning; and a busy machine is no reason to give a worker up
+            # tasks carry pictures: that is meant, no reason for a warning; and a busy machine is no reason to give a
+            # worker up
             stack.enter_context(
                 self._dask.config.set(
                     {
@@ -233,8 +236,8 @@ class ClusterBackend(backends.Backend):
 def code_files(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
     """Return what decides the bits: Python, C++ and descriptions of `host`, `model` and `hls`, at any depth.
 
-    Weights travel with the tasks. Other kinds of file compute nothing (notebooks, figures, checksums), and an installation
-    may lack them without being another version.
+    Weights travel with the tasks. Other kinds of file compute nothing (notebooks, figures, checksums), and an
+    installation may lack them without being another version.
 
     Parameters
     ----------
@@ -285,7 +288,9 @@ def _local_cluster(distributed, workers, threads=None):
 
 
 def _deafness(distributed):
-    """What makes workers, also those that come for dead ones, not hear Ctrl-C: it is meant for this process, which will end them."""
+    """What makes workers, also those that come for dead ones, not hear Ctrl-C: it is meant for this process, which
+    will end them.
+    """
 
     class Deafness(distributed.WorkerPlugin):
         def setup(self, worker):

@@ -138,7 +138,9 @@ def bench(contenders: list[Contender], picture: np.ndarray, runs: int, progress:
 
 
 def modelled(network: str, size: int) -> list[dict]:
-    """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was made."""
+    """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was
+    made.
+    """
     from hls.design.boards import list_boards
     from hls.design.cycles import frame_rate
     from hls.design.load import load_config
@@ -165,7 +167,9 @@ def modelled(network: str, size: int) -> list[dict]:
 @click.option("--runs", type=click.IntRange(1), default=15, show_default=True)
 @report_user_errors
 def main(network: str, upscale: str, size: int, runs: int) -> None:
-    """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled rate."""
+    """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled
+    rate.
+    """
     contenders = []
     for make in CONTENDERS:
         try:

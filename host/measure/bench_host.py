@@ -85,7 +85,9 @@ class BothClocks(pipeline.Clock):
         self.cpu[step] = self.cpu.get(step, 0.0) + time.process_time() - begin
 
     def steps(self, names: tuple[str, ...], together: str) -> dict[str, tuple[float, float]]:
-        """Return (wall, processor) seconds of these steps, 0 for those that there were not, and of all of them under a name."""
+        """Return (wall, processor) seconds of these steps, 0 for those that there were not, and of all of them under a
+        name.
+        """
         times = {step: (self.seconds.get(step, 0.0), self.cpu.get(step, 0.0)) for step in names}
         return {**times, together: tuple(map(sum, zip(*times.values())))}
 
@@ -158,8 +160,8 @@ class Packing:
         Returns
         -------
         dict of {str: (float, float)}
-            See `BothClocks.steps`: "pack" (all packets, one behind the other, as into a DMA buffer), "unpack" (the answers
-            parsed, their pixels put together) and "both".
+            See `BothClocks.steps`: "pack" (all packets, one behind the other, as into a DMA buffer), "unpack" (the
+            answers parsed, their pixels put together) and "both".
         """
         self._out[:] = 0
         self._sent[:] = 0
@@ -220,7 +222,8 @@ def bench(
     Returns
     -------
     list of dict
-        Columns `ROW`: median and best milliseconds, median of the processor time, and what the first two are in pixels of the result.
+        Columns `ROW`: median and best milliseconds, median of the processor time, and what the first two are in pixels
+        of the result.
 
     Raises
     ------
@@ -288,7 +291,9 @@ def _row(what, size, mpixel, runs):
 )
 @report_user_errors
 def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tuple[str, ...]) -> None:
-    """Measure every step from file to file on every backend, the host's own steps, and the packets' packing and unpacking."""
+    """Measure every step from file to file on every backend, the host's own steps, and the packets' packing and
+    unpacking.
+    """
     upscale, width, height = int(upscale), size[0] // int(upscale), size[1] // int(upscale)
     model, backends = pipeline.load_model(network, upscale), []
     for name in names or BACKENDS:
@@ -314,7 +319,8 @@ def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tu
         backend.close()
     print(report.table(rows))
     print(
-        f"\n{network} x{upscale}, {strips.THREADS} cores, packets on one; runs in turns; all backends gave the same bits; "
+        f"\n{network} x{upscale}, {strips.THREADS} cores, packets on one; runs in turns; all backends gave the same "
+        f"bits; "
         f"wrote {report.write_report('bench_host', rows)}"
     )
 

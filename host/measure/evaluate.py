@@ -166,7 +166,8 @@ def main(
         )
     if update_docs and (network or upscale or protocol or dataset != SETS or names != MEASURED):
         raise UserError(
-            "--update-docs needs everything measured; leave --network, --upscale, --protocol, --dataset and --methods away"
+            "--update-docs needs everything measured; leave --network, --upscale, --protocol, --dataset and --methods "
+            "away"
         )
     reference = load_current() if check else None
     combinations = [(n, u, p) for p in ([protocol] if protocol else PROTOCOLS) for n, u in pairs]
@@ -206,7 +207,9 @@ def load_current() -> Results:
 
 
 def report_differences(rows: list[dict], reference: Results) -> None:
-    """Print the first differences between a measurement and the committed results and exit with code 1, or say that there are none."""
+    """Print the first differences between a measurement and the committed results and exit with code 1, or say that
+    there are none.
+    """
     found = results.differences(rows, reference)
     if not found:
         print(f"the same as committed: {len(rows)} rows, {sum(map(results.exact, rows))} of them to the last bit")

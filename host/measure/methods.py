@@ -61,7 +61,9 @@ class Methods:
             self._backend = CsimBackend(self._quant)
 
     def run(self, name: str, case: Case) -> np.ndarray:
-        """Return a method's result for a `model.quality.protocols.Case`: (H, W), uint8 or (float) real numbers of 0..255."""
+        """Return a method's result for a `model.quality.protocols.Case`: (H, W), uint8 or (float) real numbers of
+        0..255.
+        """
         if name in ("bilinear", "bicubic"):
             return getattr(case, name)
         if name == "float":
@@ -89,7 +91,9 @@ class Methods:
 
 
 def parse_methods(text: str) -> tuple[str, ...]:
-    """Split a command line's comma-separated list. Raises UserError at an unknown name, before anything else is looked for."""
+    """Split a command line's comma-separated list. Raises UserError at an unknown name, before anything else is looked
+    for.
+    """
     return checked(name.strip() for name in text.split(",") if name.strip())
 
 

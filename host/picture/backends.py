@@ -119,7 +119,8 @@ class Backend:
         most_rows, most_columns = self.largest_tile
         if rows > most_rows or columns > most_columns:
             raise UserError(
-                f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a smaller --tile"
+                f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a "
+                f"smaller --tile"
             )
 
     def close(self) -> None:

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
 MAX_MPIXEL = 64.0
-# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (at most 8.3, at x3),
-# and what Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory killer.
+# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (at most 8.3, at
+# x3), and what Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory
+# killer.
 BYTES_PER_PIXEL = 9
 BYTES_AT_LEAST = 150e6
 
@@ -87,7 +88,8 @@ def load_model(network: str | None, upscale: int | None, weights: pathlib.Path |
         raise UserError(f"{path} holds weights for x{model.upscale}; known are {', '.join(f'x{s}' for s in UPSCALES)}")
     if upscale is not None and model.upscale != upscale:
         raise UserError(
-            f"{path} holds weights for x{model.upscale}, not x{upscale}; choose --upscale {model.upscale} or weights for x{upscale}"
+            f"{path} holds weights for x{model.upscale}, not x{upscale}; choose --upscale {model.upscale} or weights "
+            f"for x{upscale}"
         )
     return model
 
@@ -97,13 +99,15 @@ def check_size(width: int, height: int, upscale: int, max_mpixel: float = MAX_MP
     pixels = width * height * upscale**2
     if not pixels <= max_mpixel * 1e6:  # the other way round, NaN would mean no limit
         raise UserError(
-            f"{width}x{height} pixels x{upscale} make {width * upscale}x{height * upscale} = {pixels / 1e6:.1f} Mpixel, "
+            f"{width}x{height} pixels x{upscale} make {width * upscale}x{height * upscale} = {pixels / 1e6:.1f} "
+            f"Mpixel, "
             f"the limit is {max_mpixel:g}; cut the picture into parts or raise --max-mpixel"
         )
     need, have = pixels * BYTES_PER_PIXEL + BYTES_AT_LEAST, _available_memory()
     if have is not None and need > have:
         raise UserError(
-            f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} MB are available; "
+            f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} "
+            f"MB are available; "
             "cut the picture into parts"
         )
 
@@ -156,15 +160,16 @@ def upscale_many(
     Parameters
     ----------
     pictures : iterable of (object, Picture)
-        Each with whatever tells the caller which one it is. An error it raises is raised when the pictures before it are done.
+        Each with whatever tells the caller which one it is. An error it raises is raised when the pictures before it
+        are done.
     backend, tile, clock, progress
         As for `upscale_picture`.
 
     Yields
     ------
     (object, callable)
-        The callable returns the upscaled `Picture`. Where the stream broke it computes that picture alone, at every call anew,
-        and raises the backend's error; the pictures after it go on in a new stream.
+        The callable returns the upscaled `Picture`. Where the stream broke it computes that picture alone, at every
+        call anew, and raises the backend's error; the pictures after it go on in a new stream.
     """
     clock, source = clock or Clock(), iter(pictures)
     under_way = collections.deque()  # [which, picture, its Upscaling]

@@ -1,4 +1,5 @@
-"""The before/after figure of `--compare`: bicubic and SRCNN, and the original if there is one, each with an enlarged crop.
+"""The before/after figure of `--compare`: bicubic and SRCNN, and the original if there is one, each with an enlarged
+crop.
 
 Drawn with Pillow and OpenCV, which are on a board; figures for papers come from `host/measure/figures.py`.
 """

@@ -1,9 +1,9 @@
 """Encoded frames in parts, so that a run that ended early can go on, and the file they become.
 
 A part is a fixed number of frames, encoded on their own; it lies in a hidden folder beside the result until that is
-complete. The file is the same, byte for byte, however often its making was interrupted and whoever computed the frames, on
-the same kind of processor: x264 decides with floating-point numbers, whose last digits differ from SSE2 to AVX and NEON.
-With `--crf 0` the frames are the same everywhere.
+complete. The file is the same, byte for byte, however often its making was interrupted and whoever computed the frames,
+on the same kind of processor: x264 decides with floating-point numbers, whose last digits differ from SSE2 to AVX and
+NEON. With `--crf 0` the frames are the same everywhere.
 
     frames   0 ... 99      100 ... 199     200 ...
     folder   000000.npz    000001.npz      (the encoder's, until it is full)

@@ -80,7 +80,8 @@ def check_output(path: pathlib.Path, source: pathlib.Path) -> None:
     path = pathlib.Path(path)
     if path.suffix.lower() not in WRITABLE:
         raise UserError(
-            f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)} for a video"
+            f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)} "
+            f"for a video"
         )
     picture_files.check_place(path, source)
 
@@ -201,7 +202,8 @@ class _Target:
         self._size = width + self._pad[1], height + self._pad[0]
         if any(self._pad):
             self.notes.append(
-                f"{width}x{height} pixels became {self._size[0]}x{self._size[1]}: the last row or column is doubled, videos have even sides"
+                f"{width}x{height} pixels became {self._size[0]}x{self._size[1]}: the last row or column is doubled, "
+                f"videos have even sides"
             )
         self._codec = "libx264rgb" if self._lossless else "libx264"
         self.options = {"crf": str(crf)} | _same_bits_again()
@@ -291,7 +293,8 @@ def _same_bits_again():
 
     Its AVX-512 code for macroblock trees (`mbtree`) reads memory that nobody has written, and what happens to lie there
     decides over quantisers. Its AVX2 code does not, gives the bits of AVX and SSE4 and is as fast here; without
-    macroblock trees five short clips took 19 to 106 % more bytes. `asm` is taken as it is given, so AVX2 has to be there.
+    macroblock trees five short clips took 19 to 106 % more bytes. `asm` is taken as it is given, so AVX2 has to be
+    there.
     """
     try:
         flags = set(re.findall(r"\w+", pathlib.Path("/proc/cpuinfo").read_text()))

@@ -1,4 +1,6 @@
-"""What is built once per content: a folder named after a digest of all that goes in is found again, never overwritten."""
+"""What is built once per content: a folder named after a digest of all that goes in is found again, never
+overwritten.
+"""
 
 from __future__ import annotations
 

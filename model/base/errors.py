@@ -17,7 +17,8 @@ class UserError(Exception):
 
 
 class Refused(UserError):
-    """A construct outside the subset of C++ that the open route takes, said so that the kernel's author knows where and what to write instead.
+    """A construct outside the subset of C++ that the open route takes, said so that the kernel's author knows where and
+    what to write instead.
 
     Parameters
     ----------
@@ -35,10 +36,11 @@ class Refused(UserError):
 
 @contextlib.contextmanager
 def hear_interrupts() -> Iterator[None]:
-    """While a command runs, let SIGINT (Ctrl-C, `kill -INT`) raise KeyboardInterrupt even if the process was started deaf to it.
+    """While a command runs, let SIGINT (Ctrl-C, `kill -INT`) raise KeyboardInterrupt even if the process was started
+    deaf to it.
 
-    A shell without job control starts what it puts into the background with SIGINT ignored. Child processes inherit that,
-    Python leaves it so, and a command that says what an interruption keeps could not be interrupted.
+    A shell without job control starts what it puts into the background with SIGINT ignored. Child processes inherit
+    that, Python leaves it so, and a command that says what an interruption keeps could not be interrupted.
     """
     deaf = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     if deaf:
@@ -51,7 +53,8 @@ def hear_interrupts() -> Iterator[None]:
 
 
 def report_user_errors(command: Callable) -> Callable:
-    """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also `hear_interrupts`.
+    """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also
+    `hear_interrupts`.
 
     Parameters
     ----------

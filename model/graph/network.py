@@ -83,16 +83,19 @@ def _check_graph(network):
     for layer in network.layers:
         if layer.name in channels:
             raise UserError(
-                f"two layers of {network.name}, or a layer and the input, have the same name {layer.name!r}; give each its own"
+                f"two layers of {network.name}, or a layer and the input, have the same name {layer.name!r}; give "
+                f"each its own"
             )
         if len(layer.inputs) != 1 or layer.inputs[0] not in channels:
             raise UserError(
-                f"layer {layer.name} of {network.name} reads {', '.join(map(repr, layer.inputs))}; it reads one tensor that stands before it: "
+                f"layer {layer.name} of {network.name} reads {', '.join(map(repr, layer.inputs))}; it reads one "
+                f"tensor that stands before it: "
                 f"{', '.join(channels)}"
             )
         if layer.in_ch != channels[layer.inputs[0]]:
             raise UserError(
-                f"layer {layer.name} of {network.name} takes {layer.in_ch} channels, {layer.inputs[0]} has {channels[layer.inputs[0]]}; make them equal"
+                f"layer {layer.name} of {network.name} takes {layer.in_ch} channels, {layer.inputs[0]} has "
+                f"{channels[layer.inputs[0]]}; make them equal"
             )
         channels[layer.name] = layer.out_ch
         read.add(layer.inputs[0])

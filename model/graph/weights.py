@@ -52,7 +52,8 @@ class FloatModel:
         for layer, weight, bias in zip(self.network.layers, self.weights, self.biases):
             if weight.dtype.kind != "f" or bias.dtype.kind != "f":
                 raise UserError(
-                    f"the weights of layer {layer.name} are {weight.dtype}, not floats; take a file written by this project"
+                    f"the weights of layer {layer.name} are {weight.dtype}, not floats; take a file written by this "
+                    f"project"
                 )
             if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
                 raise UserError(
@@ -70,7 +71,9 @@ class QuantLayer:
 
     @property
     def worst_accumulator(self) -> int:
-        """Bound on |accumulator| and on every partial sum, in any order, for any uint8 input, rounding term included."""
+        """Bound on |accumulator| and on every partial sum, in any order, for any uint8 input, rounding term
+        included.
+        """
         limit = 2**ACT_BITS - 1
         weight = self.weight.astype(np.int64).reshape(len(self.weight), -1)
         half = (1 << self.shift.astype(np.int64)) >> 1
@@ -255,7 +258,8 @@ def _load(path, network, kind):
 def _check_shapes(network, weights, biases):
     if not len(weights) == len(biases) == len(network.layers):
         raise UserError(
-            f"{network.name} has {len(network.layers)} layers, the weights have {len(weights)}; choose weights of this network"
+            f"{network.name} has {len(network.layers)} layers, the weights have {len(weights)}; choose weights of "
+            f"this network"
         )
     for layer, weight, bias in zip(network.layers, weights, biases):
         if weight.shape != layer.weight_shape or bias.shape != (layer.out_ch,):

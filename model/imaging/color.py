@@ -1,4 +1,5 @@
-"""Colour: BT.601 studio range as MATLAB's rgb2ycbcr (the papers'), full range as OpenCV's YCrCb (the original project's).
+"""Colour: BT.601 studio range as MATLAB's rgb2ycbcr (the papers'), full range as OpenCV's YCrCb (the original
+project's).
 
 Pictures are uint8 (H, W, 3) in RGB order, or (H, W) grey.
 """
@@ -20,10 +21,12 @@ _YCBCR_TO_RGB = (
     (1.1643835616438358, -0.39176253994145005, -0.81296829216220534),
     (1.1643835616438358, 2.0172326395564593, 3.0542617453304942e-06),
 )
-# The same as OpenCV wants it, offsets in a last column. It rounds sums of doubles to the nearest integer, without a rule
-# for ties that holds on every machine: half of the smallest step, 1 / 255000, turns "half" into "up", as MATLAB rounds.
+# The same as OpenCV wants it, offsets in a last column. It rounds sums of doubles to the nearest integer, without a
+# rule for ties that holds on every machine: half of the smallest step, 1 / 255000, turns "half" into "up", as MATLAB
+# rounds.
 _FORWARD = np.column_stack([np.divide(_RGB_TO_YCBCR, _UNIT), np.add(_OFFSET, 0.5 / _UNIT)])
-# None of the 2^24 colours comes closer to a tie than 5e-8 on the way back (tests/model/test_color.py computes them all).
+# None of the 2^24 colours comes closer to a tie than 5e-8 on the way back (tests/model/test_color.py computes them
+# all).
 _BACK = np.column_stack([_YCBCR_TO_RGB, -np.dot(_YCBCR_TO_RGB, _OFFSET)])
 _STRIP_PIXELS = 1 << 16  # at a time: temporaries stay in the caches
 
@@ -53,7 +56,9 @@ def rgb_to_y(picture: np.ndarray) -> np.ndarray:
 
 
 def ycbcr_to_rgb(ycbcr: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out, into `out` if given."""
+    """YCbCr, studio range -> RGB, rounded and clipped, as MATLAB's ycbcr2rgb; uint8 (H, W, 3) in and out, into `out`
+    if given.
+    """
     _check(ycbcr)
     return _transform(ycbcr, _BACK, clip=True, out=out)
 

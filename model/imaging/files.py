@@ -1,4 +1,5 @@
-"""Picture files in and out: what people have (grey, colour, palette, 16 bit, CMYK, transparent, rotated) as 8-bit arrays.
+"""Picture files in and out: what people have (grey, colour, palette, 16 bit, CMYK, transparent, rotated) as 8-bit
+arrays.
 
 Pillow reads and writes the files: it knows a picture's size before decoding it, and says when one is cut short.
 """
@@ -106,7 +107,8 @@ def read_picture(path: str | pathlib.Path, check_size: Callable | None = None) -
             ) from error
         except Exception as error:
             raise UserError(
-                f"{path} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}); copy it again from its source"
+                f"{path} is damaged or cut short ({str(error).rstrip('.') or type(error).__name__}); copy it again "
+                f"from its source"
             ) from error
 
 
@@ -128,7 +130,8 @@ def check_output(path: str | pathlib.Path, source: str | pathlib.Path, size: tup
         )
     if size is not None and kind[0] == "JPEG" and max(size) > JPEG_MAX_SIDE:
         raise UserError(
-            f"cannot write {path}: a jpg holds at most {JPEG_MAX_SIDE} pixels a side and this is {size[0]}x{size[1]}; write a png"
+            f"cannot write {path}: a jpg holds at most {JPEG_MAX_SIDE} pixels a side and this is {size[0]}x{size[1]}; "
+            f"write a png"
         )
     check_place(path, source)
 

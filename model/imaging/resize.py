@@ -151,7 +151,8 @@ def modcrop(image: np.ndarray, upscale: int) -> np.ndarray:
     height, width = (side - side % upscale for side in image.shape[:2])
     if not height or not width:
         raise UserError(
-            f"a picture of {image.shape[1]}x{image.shape[0]} is too small for x{upscale}; it needs {upscale} pixels a side"
+            f"a picture of {image.shape[1]}x{image.shape[0]} is too small for x{upscale}; it needs {upscale} pixels a "
+            f"side"
         )
     return image[:height, :width]
 
@@ -232,10 +233,12 @@ def _phases(upscale):
 
 
 def _sum_dtype(weights, denominator):
-    """Return the float type in which weighted sums of sums, over denominator^2, cannot end on the wrong side of a whole number.
+    """Return the float type in which weighted sums of sums, over denominator^2, cannot end on the wrong side of a whole
+    number.
 
     They are half a unit of 1 / denominator^2 away from it. Over a power of two float32 holds them exactly, if they and
-    that half fit its 24 bits; otherwise at most eight roundings, each by 2^-24 of the largest sum, have to stay below that half.
+    that half fit its 24 bits; otherwise at most eight roundings, each by 2^-24 of the largest sum, have to stay below
+    that half.
     """
     worst = 255 * max(sum(map(abs, taps)) for taps in weights) ** 2 + denominator**2
     power_of_two = denominator & (denominator - 1) == 0

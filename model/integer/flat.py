@@ -157,7 +157,9 @@ class _Window:
 
 
 class _Collect:
-    """What several output channels end in: a flat picture. `size` is the number of pixels of the input, `row` as for `_Window`."""
+    """What several output channels end in: a flat picture. `size` is the number of pixels of the input, `row` as for
+    `_Window`.
+    """
 
     def __init__(self, channels, row, chunk, dtype, size):
         self.row, self.done = row, 0

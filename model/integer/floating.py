@@ -1,4 +1,6 @@
-"""The float network in numpy: what quantisation approximates, and what shows a picture's way through it where there is no TensorFlow."""
+"""The float network in numpy: what quantisation approximates, and what shows a picture's way through it where there is
+no TensorFlow.
+"""
 
 from __future__ import annotations
 

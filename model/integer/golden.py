@@ -77,8 +77,8 @@ def infer(model: QuantModel, y: np.ndarray, workers: int | None = None) -> np.nd
 
 
 def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) -> np.ndarray:
-    """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo) -> (H, W) uint8, or (H, W, C) if the
-    network gives C > 1 channels.
+    """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo) -> (H, W) uint8, or (H, W, C) if
+    the network gives C > 1 channels.
 
     Raises
     ------
@@ -88,7 +88,8 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
     halo = model.network.halo
     if x.dtype != np.uint8 or x.ndim != 2 or min(x.shape) <= 2 * halo:
         raise UserError(
-            f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not {x.dtype} {x.shape}"
+            f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not "
+            f"{x.dtype} {x.shape}"
         )
     height, width = x.shape[0] - 2 * halo, x.shape[1] - 2 * halo
     channels = model.network.out_ch
@@ -151,7 +152,9 @@ def layer_output(q: QuantLayer, x: np.ndarray) -> np.ndarray:
 
 
 def exact_dtype(model: QuantModel) -> type:
-    """Return the float type in which every partial sum of every layer is an exact integer (scaled by a power of two)."""
+    """Return the float type in which every partial sum of every layer is an exact integer (scaled by a power of
+    two).
+    """
     worst = max(q.worst_accumulator for q in model.layers)
     assert worst < FLOAT64_EXACT, f"an accumulator of {worst} is beyond float64"  # QuantModel allows far less
     return np.float32 if worst < FLOAT32_EXACT else np.float64

@@ -1,4 +1,5 @@
-"""Model cards: `python -m model.quality.cards` writes docs/models/<weights>.md and its index from weight files and results.
+"""Model cards: `python -m model.quality.cards` writes docs/models/<weights>.md and its index from weight files and
+results.
 
 One card is for a float file and its integer partner. Everything in it is read from the two files and from the committed
 results, or computed from them; nothing is measured here.
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 FOLDER = ROOT / "docs" / "models"
 INDEX = FOLDER / "README.md"
 PLACES = ("--out", "--run", "-o", "--output")  # options that say where files go and decide no result
-NOTE = "Written by `make results` (`python -m model.quality.cards`) from the weight files and [the results](../results.md); do not edit."
-# Options of the training that a card's sentences tell, or its heading, or that decide nothing; others are listed as they are.
+NOTE = (
+    "Written by `make results` (`python -m model.quality.cards`) from the weight files and [the "
+    "results](../results.md); do not edit."
+)
+# Options of the training that a card's sentences tell, or its heading, or that decide nothing; others are listed as
+# they are.
 TOLD = {
     "network",
     "upscale",
@@ -145,18 +150,21 @@ def training(pair: Pair) -> str:
         rows += [
             [
                 "steps",
-                f"{meta['steps']:,} of {config['batch']} patches of {config['size']}x{config['size']} ({config['patches']}"
+                f"{meta['steps']:,} of {config['batch']} patches of {config['size']}x{config['size']} "
+                f"({config['patches']}"
                 + (", flips and turns" if config["augment"] else "")
                 + f"), from copies of {', '.join(f'{r:g}' for r in config['rescales'])} times the size",
             ],
             [
                 "optimiser",
-                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {config['metric'].upper()}, moving average of the weights {config['ema']:g}, "
+                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {config['metric'].upper()}, moving "
+                f"average of the weights {config['ema']:g}, "
                 f"first layer whitened, {config['padding']} convolutions, seed {config['seed']}",
             ],
             [
                 "work",
-                f"{seen * inner**2:,} output pixels, {seen * inner**2 * network.macs_per_pixel / 1e12:.1f} * 10^12 products forward",
+                f"{seen * inner**2:,} output pixels, {seen * inner**2 * network.macs_per_pixel / 1e12:.1f} * 10^12 "
+                f"products forward",
             ],
         ]
     more = {name: value for name, value in config.items() if name not in TOLD and value not in ("", None, False, [])}
@@ -177,7 +185,8 @@ def training(pair: Pair) -> str:
     rows.append(
         [
             "course",
-            f"{len(history)} validations, {history[0]['psnr']:.2f} dB at step {history[0]['step']:,} to {history[-1]['psnr']:.2f} dB at step {history[-1]['step']:,} "
+            f"{len(history)} validations, {history[0]['psnr']:.2f} dB at step {history[0]['step']:,} to "
+            f"{history[-1]['psnr']:.2f} dB at step {history[-1]['step']:,} "
             "([curves](../results.md#training-curves))"
             if history
             else "the file holds no history",
@@ -240,7 +249,10 @@ def quality(pair: Pair, results: Results) -> str:
     )
     if len(protocols) > 1:
         text += "\n\nThe opencv protocol degrades in a way that these weights were not trained for."
-    return f"Y-PSNR in dB (SSIM), mean of the set; then the picture where fixed point gains least over bicubic and the one where it loses most to float.\n\n{text}"
+    return (
+        f"Y-PSNR in dB (SSIM), mean of the set; then the picture where fixed point gains least over bicubic and "
+        f"the one where it loses most to float.\n\n{text}"
+    )
 
 
 def fixed_point(pair: Pair) -> str:
@@ -281,8 +293,10 @@ def fixed_point(pair: Pair) -> str:
         else f"another float file (sha256 {str(meta.get('float_sha256', 'not recorded'))[:16]}...)"
     )
     lines = [
-        "Activations are uint8 after every layer, biases int32 (24 bits used), one shift per output channel; add half, shift, saturate "
-        "([the contract](../architecture.md#arithmetic-contract)). The largest accumulator is that of the worst input, whatever the picture.",
+        "Activations are uint8 after every layer, biases int32 (24 bits used), one shift per output channel; add "
+        "half, shift, saturate "
+        "([the contract](../architecture.md#arithmetic-contract)). The largest accumulator is that of the worst "
+        "input, whatever the picture.",
         "",
         table,
         "",
@@ -290,7 +304,8 @@ def fixed_point(pair: Pair) -> str:
     ]
     if meta.get("calibration_files"):
         lines[-1] += (
-            f" Calibrated with the {len(meta['calibration_files'])} training pictures of {meta['calibration_set']}, never with a test picture."
+            f" Calibrated with the {len(meta['calibration_files'])} training pictures of {meta['calibration_set']}, "
+            f"never with a test picture."
         )
     if meta.get("fine_tuning"):
         tuning = meta["fine_tuning"]
@@ -317,8 +332,10 @@ def mismatch(pair: Pair, results: Results) -> str:
     if pair.degradation != DEGRADATIONS[0] or found is None:
         return "On the other degradation of this project it was not measured."
     return (
-        f"Made small without antialiasing (the opencv protocol), it ends below bicubic, as all weights for the\n  standard degradation do that "
-        f"were measured so: by {found[0]:.1f} to {found[1]:.1f} dB in the mean of Set5 ([results](../results.md#the-original-projects-protocol))."
+        f"Made small without antialiasing (the opencv protocol), it ends below bicubic, as all weights for the\n  "
+        f"standard degradation do that "
+        f"were measured so: by {found[0]:.1f} to {found[1]:.1f} dB in the mean of Set5 "
+        f"([results](../results.md#the-original-projects-protocol))."
     )
 
 

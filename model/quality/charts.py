@@ -43,7 +43,9 @@ def save(drawn: Figure, path: pathlib.Path, shown: object) -> pathlib.Path:
 
 
 def digest(shown: object) -> str:
-    """Return what tells one set of data (JSON-serialisable) from another: a committed figure that lacks it is out of date."""
+    """Return what tells one set of data (JSON-serialisable) from another: a committed figure that lacks it is out of
+    date.
+    """
     return "data " + hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
@@ -159,7 +161,9 @@ def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
 
 
 def draw_curves(curves: dict[str, list[list[float]]], path: pathlib.Path) -> pathlib.Path:
-    """Draw `model.quality.results.histories`: a panel per factor and degradation, as PSNR differs by them; the uppermost decibel."""
+    """Draw `model.quality.results.histories`: a panel per factor and degradation, as PSNR differs by them; the
+    uppermost decibel.
+    """
     groups = {}
     for name, curve in curves.items():
         network, *task = name.split("_")

@@ -12,7 +12,9 @@ SSIM_WINDOW = 11  # pixels a side: 2 * round(3.5 * sigma) + 1 with sigma 1.5
 
 
 def mse(truth: np.ndarray, result: np.ndarray) -> float:
-    """Return the mean squared error of two pictures of the same shape (any numeric dtype, 0..255), in grey levels squared."""
+    """Return the mean squared error of two pictures of the same shape (any numeric dtype, 0..255), in grey levels
+    squared.
+    """
     difference = np.asarray(truth, np.float64) - np.asarray(result, np.float64)
     return float(np.mean(difference * difference))
 

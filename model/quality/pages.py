@@ -30,7 +30,8 @@ PAPER = {
 }
 # What the project this one grew out of reached at x3 on the opencv protocol.
 ORIGINAL = {("Set5", "butterfly_GT"): 23.483, ("Set14", "monarch"): 28.331}
-# Pictures of scikit-image that the documents show: no rights of others on them. Set5 and Set14 are only drawn into build/.
+# Pictures of scikit-image that the documents show: no rights of others on them. Set5 and Set14 are only drawn into
+# build/.
 COMPARED = (("astronaut", 3), ("coffee", 2), ("chelsea", 4))
 
 
@@ -45,7 +46,8 @@ def replace_region(text: str, name: str, body: str) -> str:
     pattern = re.compile(rf"(<!-- begin {name} [^\n]*-->\n).*?(<!-- end {name} -->)", re.S)
     if not pattern.search(text):
         raise UserError(
-            f"there is no region {name}; put back the lines `<!-- begin {name} (made by ...) -->` and `<!-- end {name} -->`"
+            f"there is no region {name}; put back the lines `<!-- begin {name} (made by ...) -->` and `<!-- end "
+            f"{name} -->`"
         )
     return pattern.sub(lambda match: match[1] + body.rstrip("\n") + "\n" + match[2], text, count=1)
 
@@ -71,7 +73,9 @@ def both(row: dict) -> str:
 
 
 def headline(results: Results) -> str:
-    """Return the first table that a reader sees: Set5 on the standard protocol, default network, and the largest one there is."""
+    """Return the first table that a reader sees: Set5 on the standard protocol, default network, and the largest one
+    there is.
+    """
 
     def line(network, method):
         return [number(results.find(network, upscale, "standard", "Set5", "mean", method)) for upscale in UPSCALES]
@@ -210,20 +214,27 @@ def margins_table(results: Results) -> str:
 
 
 def margins_sentence(results: Results) -> str:
-    """Return how far fixed point is from float and from bicubic at worst, over all networks, factors and both protocols."""
+    """Return how far fixed point is from float and from bicubic at worst, over all networks, factors and both
+    protocols.
+    """
     found = margins(results)
     loss, picture, gain = (
         f(found, key=lambda m: m[key]) for f, key in ((max, "loss_mean"), (max, "loss_picture"), (min, "gain_picture"))
     )
     return (
-        f"On either protocol, with weights trained for it, fixed point costs at most {loss['loss_mean']:.3f} dB of a mean "
-        f"({title(loss['network'])} x{loss['upscale']}) and\n{picture['loss_picture']:.3f} dB of a picture ({name_of(picture['loss_image'])}), and every "
-        f"picture of {' and '.join(results.datasets())} gains over bicubic, the least {gain['gain_picture']:.2f} dB ({name_of(gain['gain_image'])})."
+        f"On either protocol, with weights trained for it, fixed point costs at most {loss['loss_mean']:.3f} dB of a "
+        f"mean "
+        f"({title(loss['network'])} x{loss['upscale']}) and\n{picture['loss_picture']:.3f} dB of a picture "
+        f"({name_of(picture['loss_image'])}), and every "
+        f"picture of {' and '.join(results.datasets())} gains over bicubic, the least {gain['gain_picture']:.2f} dB "
+        f"({name_of(gain['gain_image'])})."
     )
 
 
 def mismatch(results: Results) -> tuple[float, float] | None:
-    """Return (least, most): dB below bicubic of standard weights on the opencv protocol, fixed point, mean of Set5; None if not measured."""
+    """Return (least, most): dB below bicubic of standard weights on the opencv protocol, fixed point, mean of Set5;
+    None if not measured.
+    """
     foreign = set(results.combinations("opencv", own=False)) - set(results.combinations("opencv"))
     rows = [
         [results.find(*pair, "opencv", "Set5", "mean", method) for method in ("bicubic", "golden")]
@@ -239,7 +250,8 @@ def mismatch_sentence(results: Results) -> str:
         return ""
     least, most = mismatch(results)
     return (
-        f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without antialiasing,\n"
+        f"Weights are good for the degradation they were trained for: on the opencv protocol, which shrinks without "
+        f"antialiasing,\n"
         f"those trained for the standard one end {least:.1f} to {most:.1f} dB below bicubic (means of Set5)."
     )
 
@@ -337,7 +349,8 @@ def page(results: Results, has_curves: bool) -> str:
     foreign = foreign_table(results)
     curves = (
         (
-            "![validation PSNR over the steps of every training](images/training_curves.svg)\n\nValidation PSNR of the averaged weights, on the "
+            "![validation PSNR over the steps of every training](images/training_curves.svg)\n\nValidation PSNR of "
+            "the averaged weights, on the "
             "pictures of T91 that training never sees."
         )
         if has_curves

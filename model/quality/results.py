@@ -18,7 +18,8 @@ RESULTS = ROOT / "docs" / "results" / "quality.json"
 KEY = ("network", "upscale", "protocol", "dataset", "image", "method")
 COLUMNS = (*KEY, "psnr", "ssim", "mse")
 REMEDY = "measure again with `make results`"
-# Half a unit of the last digit printed. Compared like this, not as printed texts, a value near a rounding edge does no harm.
+# Half a unit of the last digit printed. Compared like this, not as printed texts, a value near a rounding edge does no
+# harm.
 TOLERANCE = {"psnr": 0.005, "ssim": 0.00005}
 DIGITS = 6  # of PSNR and SSIM in the file; MSE is written in full
 
@@ -43,7 +44,9 @@ class Results:
         return self._index.get(key)
 
     def combinations(self, protocol: str, own: bool = True) -> list[tuple[str, int]]:
-        """Return [(network, upscale)] measured on a protocol; `own`: only those with weights trained for its degradation."""
+        """Return [(network, upscale)] measured on a protocol; `own`: only those with weights trained for its
+        degradation.
+        """
         found = dict.fromkeys((row["network"], row["upscale"]) for row in self.rows if row["protocol"] == protocol)
         return [pair for pair in sorted(found) if not own or weight_path(*pair, protocol).name in self.weights]
 
@@ -118,7 +121,9 @@ def stale(results: Results) -> str | None:
 
 
 def exact(row: dict) -> bool:
-    """Tell whether a row has to be found again in every bit: integers all the way, from the picture to the squared error."""
+    """Tell whether a row has to be found again in every bit: integers all the way, from the picture to the squared
+    error.
+    """
     return row["protocol"] == "standard" and row["method"] in ("bicubic", "golden", "csim")
 
 

@@ -68,7 +68,9 @@ class Fit:
     cross: np.ndarray
 
     def solve(self, original: np.ndarray) -> np.ndarray:
-        """Return the real filter that best makes the target from the inputs, drawn towards `original` (K,), the trained one."""
+        """Return the real filter that best makes the target from the inputs, drawn towards `original` (K,), the
+        trained one.
+        """
         return original + np.linalg.solve(self.inputs.damped, self.cross - self.inputs.covariance @ original)
 
     def bias(self, filter_: np.ndarray) -> float:

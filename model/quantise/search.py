@@ -70,7 +70,8 @@ def quantise(float_model: FloatModel, pictures: list[np.ndarray], seed: int = 0)
     for layer in network.layers[:-1]:
         if not layer.relu:
             raise UserError(
-                f"layer {layer.name} has no ReLU, but activations are stored unsigned; only the last layer may go without"
+                f"layer {layer.name} has no ReLU, but activations are stored unsigned; only the last layer may go "
+                f"without"
             )
     crops = cut_crops(pictures, network.halo, seed)
     outputs = float_layers(float_model, crops)
@@ -128,7 +129,9 @@ def _quantise_layer(layer, weight, stored, target, cap, last):
 
 
 def _candidates(filter_, values, cap, last):
-    """Return (step, shift) pairs to try. Fixed steps: the last layer's, and that of a channel that has to saturate at `cap`."""
+    """Return (step, shift) pairs to try. Fixed steps: the last layer's, and that of a channel that has to saturate at
+    `cap`.
+    """
     if last:
         steps = [1 / ACT_MAX]
     else:
@@ -181,7 +184,9 @@ def _report_row(layer, q, parts, stored, exact, step):
 def calibration_pictures(
     upscale: int, degradation: str = "standard", data: str = ""
 ) -> tuple[list[np.ndarray], list[pathlib.Path]]:
-    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder), degraded."""
+    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder),
+    degraded.
+    """
     files = split(picture_files(pathlib.Path(data)) if data else dataset_files(CALIBRATION_SET))[0]
     return [degrade(read_picture(path), upscale, degradation)[0] for path in files], files
 

@@ -1,4 +1,6 @@
-"""What the ablations of `model.train.ablations` measured: rows, what is beyond chance, table, figure, committed copy."""
+"""What the ablations of `model.train.ablations` measured: rows, what is beyond chance, table, figure, committed
+copy.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def _ring(width, shape):
 
 
 class AsTrained:
-    """A network with "same" convolutions as its training saw it: mid-grey around the picture, zeros around the features."""
+    """A network with "same" convolutions as its training saw it: mid-grey around the picture, zeros around the
+    features.
+    """
 
     def __init__(self, model: FloatModel) -> None:
         from model.train import keras_model
@@ -70,7 +74,9 @@ class AsProduct:
 
 
 def quality(infer: Callable, cases: dict[str, list[Case]], halo: int) -> dict[str, float]:
-    """Return {set: mean PSNR, set + "_border": mean PSNR of the outer `halo` pixels, which the protocol partly leaves out}."""
+    """Return {set: mean PSNR, set + "_border": mean PSNR of the outer `halo` pixels, which the protocol partly leaves
+    out}.
+    """
     result = {}
     for name, pictures in cases.items():
         inner, border = [], []
@@ -130,8 +136,8 @@ def measure(runs: list[Run], progress: Callable | None = None) -> list[dict]:
 def chance(rows: list[dict], key: str) -> tuple[float, float, float]:
     """Return what the seeds say about a column: (mean, deviation, how far a new run may lie from the mean by chance).
 
-    The last is Student's 95 % interval for one more run, from so few seeds: t * s * sqrt(1 + 1 / n). With one seed alone
-    deviation and distance are infinite: nothing is beyond chance.
+    The last is Student's 95 % interval for one more run, from so few seeds: t * s * sqrt(1 + 1 / n). With one seed
+    alone deviation and distance are infinite: nothing is beyond chance.
     """
     values = [row[key] for row in rows if row["topic"] == "base"]
     if not values:
@@ -147,7 +153,9 @@ def chance(rows: list[dict], key: str) -> tuple[float, float, float]:
 
 
 def compared(rows: list[dict]) -> list[dict]:
-    """Return the rows with set5_change and set14_change against the mean of the base runs, in dB, and `counts`: what is beyond chance."""
+    """Return the rows with set5_change and set14_change against the mean of the base runs, in dB, and `counts`: what
+    is beyond chance.
+    """
     limits = {key: chance(rows, key) for key in ("set5", "set14")}
     out = []
     for row in rows:
@@ -266,7 +274,9 @@ def draw(stored: dict, path: pathlib.Path) -> pathlib.Path:
 
 
 def load(path: pathlib.Path = RESULTS) -> dict:
-    """Read the committed copy: base (configuration), missing (labels of runs not trained), rows (see `measure`), curves (name -> [[step, PSNR], ...])."""
+    """Read the committed copy: base (configuration), missing (labels of runs not trained), rows (see `measure`),
+    curves (name -> [[step, PSNR], ...]).
+    """
     try:
         stored = json.loads(path.read_text())
         return {name: stored[name] for name in ("base", "missing", "rows", "curves")}

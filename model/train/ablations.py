@@ -114,7 +114,9 @@ RUNS = (
 
 
 def train(run: Run) -> int:
-    """Train a run, or go on with it; return its exit code, 0 if the training is complete. Raises KeyboardInterrupt if it is interrupted."""
+    """Train a run, or go on with it; return its exit code, 0 if the training is complete. Raises KeyboardInterrupt if
+    it is interrupted.
+    """
     code = subprocess.run([sys.executable, "-m", *run.command], cwd=ROOT).returncode
     if code == 130:
         raise KeyboardInterrupt

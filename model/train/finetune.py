@@ -1,8 +1,9 @@
-"""Quantise a trained network and train its integers on: `python -m model.train.finetune --network srcnn915 --upscale 3`.
+"""Quantise a trained network and train its integers on: `python -m model.train.finetune --network srcnn915 --upscale
+3`.
 
 The binary points are those that `model.quantise` searches; then weights and biases are trained with the very integer
-arithmetic of the hardware in the forward pass (`model.train.keras_integer`), on the training pictures at their own size.
-Validation runs the golden model itself; what quantisation alone gave is step 0, and kept if nothing is better.
+arithmetic of the hardware in the forward pass (`model.train.keras_integer`), on the training pictures at their own
+size. Validation runs the golden model itself; what quantisation alone gave is step 0, and kept if nothing is better.
 Resumable, see `model.train.loop`.
 """
 
@@ -52,14 +53,17 @@ class IntegerTraining(Training):
         self.best = {"psnr": self.start_psnr, "step": 0, "weights": self.candidate()}
 
     def _compare_with_golden(self):
-        """Raise UserError if this device's convolutions don't give the golden model's integers (reduced precision, Winograd)."""
+        """Raise UserError if this device's convolutions don't give the golden model's integers (reduced precision,
+        Winograd).
+        """
         batch = self.patches(0)[0]  # the shapes of training: a device chooses its algorithm by them
         levels = np.round(batch[..., 0] * 255).astype(np.uint8)
         exact = np.stack([golden.infer_valid(self.start, x, workers=1) for x in levels])
         different = int((self.lib.infer_valid(self.model, levels) != exact).sum())
         if different:
             raise UserError(
-                f"convolutions on this device are not exact ({different} of {exact.size} pixels differ from the golden model); "
+                f"convolutions on this device are not exact ({different} of {exact.size} pixels differ from the "
+                f"golden model); "
                 "run the fine-tuning on the CPU: CUDA_VISIBLE_DEVICES= and the same command"
             )
 
@@ -82,7 +86,9 @@ class IntegerTraining(Training):
         return golden.infer(self.quant_model(weights), low)
 
     def export(self, command: str) -> QuantModel:
-        """Return the best integers by validation as a `QuantModel`, with what quantisation says of them and the fine-tuning."""
+        """Return the best integers by validation as a `QuantModel`, with what quantisation says of them and the
+        fine-tuning.
+        """
         tuned = self.provenance(command) | {"validation_psnr_before": round(self.start_psnr, 4)}
         quantised = {
             key: value for key, value in self.start.meta.items() if key != "command"
@@ -112,7 +118,8 @@ def main(run_name: str, restart: bool, out: str, source: str, **config: object) 
     float_model = load_float(source, config["network"])
     if float_model.upscale != config["upscale"]:
         raise UserError(
-            f"{source} was trained for x{float_model.upscale}, not for x{config['upscale']}; name the matching --upscale"
+            f"{source} was trained for x{float_model.upscale}, not for x{config['upscale']}; name the matching "
+            f"--upscale"
         )
     config["float_sha256"] = hashlib.sha256(source.read_bytes()).hexdigest()
     data = prepare_data(config)

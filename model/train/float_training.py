@@ -25,8 +25,8 @@ class FloatTraining(Training):
     Parameters
     ----------
     config, folder, data
-        See `Training`. Where `plain` is set the whitening is the identity, so that the first layer's kernel is trained as
-        it is; the collapse to plain weights then changes nothing but the centring of the pixels.
+        See `Training`. Where `plain` is set the whitening is the identity, so that the first layer's kernel is trained
+        as it is; the collapse to plain weights then changes nothing but the centring of the pixels.
     """
 
     def __init__(self, config: dict, folder: pathlib.Path, data: tuple[Patches, Pairs, list[pathlib.Path]]) -> None:

@@ -1,7 +1,7 @@
 """The integer network in Keras 3, trainable: its forward pass gives the golden model's integers, bit for bit.
 
-Layer by layer what `model.integer.golden` computes: acc = bias + sum(weight * x), then (acc + half) >> shift, saturated to
-0..255. Everything is a whole number in float32, which holds all of them below 2^24, so any order of summation gives
+Layer by layer what `model.integer.golden` computes: acc = bias + sum(weight * x), then (acc + half) >> shift, saturated
+to 0..255. Everything is a whole number in float32, which holds all of them below 2^24, so any order of summation gives
 the same result (`check_exact` asserts the bound for the weights at hand). Rounding has no derivative, so that each
 rounded value passes its gradient straight through (Bengio et al. 2013), and saturation stops it.
 Float pixels come from whole numbers of 1/255, to which they are rounded first.
@@ -85,7 +85,9 @@ class IntegerConv2D(keras.layers.Layer):
 
 
 def build(network: Network) -> keras.Model:
-    """Return the integer network as a Keras model: pixels in [0, 1] (multiples of 1/255), (N, H, W, 1) -> (N, H', W', 1)."""
+    """Return the integer network as a Keras model: pixels in [0, 1] (multiples of 1/255), (N, H, W, 1) -> (N, H', W',
+    1).
+    """
     pixels = keras.Input((None, None, 1), name="y")
     x = WholeNumbers(name="levels")(pixels)
     for layer in network.layers:
@@ -102,7 +104,9 @@ def start_from(keras_model: keras.Model, model: QuantModel) -> None:
 
 
 def to_quant_model(keras_model: keras.Model, network: Network, upscale: int, meta: dict | None = None) -> QuantModel:
-    """Return the integers of the forward pass as a `QuantModel`. Raises UserError if one is NaN or the sums may overflow."""
+    """Return the integers of the forward pass as a `QuantModel`. Raises UserError if one is NaN or the sums may
+    overflow.
+    """
     layers = []
     for layer in _layers(keras_model):
         kernel, offset, unit = (keras.ops.convert_to_numpy(value) for value in (layer.kernel, layer.offset, layer.unit))
@@ -124,7 +128,8 @@ def check_exact(model: QuantModel) -> None:
     for layer, q in zip(model.network.layers, model.layers):
         if q.worst_accumulator >= FLOAT32_EXACT:
             raise UserError(
-                f"the sums of layer {layer.name} may reach {q.worst_accumulator}, but training computes them in float32, "
+                f"the sums of layer {layer.name} may reach {q.worst_accumulator}, but training computes them in "
+                f"float32, "
                 f"exact below {FLOAT32_EXACT}; lower --lr, or take the weights of `make quantise` as they are"
             )
 

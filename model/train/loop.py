@@ -69,7 +69,9 @@ class Training:
         self.best = {"psnr": -math.inf, "step": 0, "weights": None}
 
     def candidate(self) -> list[np.ndarray]:
-        """Return the weights as they would be exported now, a list of arrays; called while the averages are in the model."""
+        """Return the weights as they would be exported now, a list of arrays; called while the averages are in the
+        model.
+        """
         raise NotImplementedError
 
     def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
@@ -98,7 +100,9 @@ class Training:
         return mean
 
     def mean_psnr(self, weights: list[np.ndarray], pairs: Pairs) -> float:
-        """Return the mean PSNR in dB of a candidate over `Pairs`, as the standard protocol measures it (shave = scale)."""
+        """Return the mean PSNR in dB of a candidate over `Pairs`, as the standard protocol measures it (shave =
+        scale).
+        """
         shave = self.config["upscale"]
         inner = (slice(shave, -shave), slice(shave, -shave))
         values = []
@@ -107,7 +111,9 @@ class Training:
         return float(np.mean(values))
 
     def test_psnr(self) -> dict[str, float]:
-        """Return the best weights' PSNR on the test sets, where they are found: for information, nothing is chosen by it."""
+        """Return the best weights' PSNR on the test sets, where they are found: for information, nothing is chosen by
+        it.
+        """
         results = {}
         for name in DATASETS[1:] if data_dir() else ():
             pairs = load_pairs(dataset_files(name), self.config["upscale"], self.config["degradation"])
@@ -160,7 +166,9 @@ class Training:
             np.savez(temporary, header=np.array(json.dumps(header)), **arrays)
 
     def restore(self) -> None:
-        """Go on from the checkpoint of this folder, if there is one. Raises UserError if it is of another configuration."""
+        """Go on from the checkpoint of this folder, if there is one. Raises UserError if it is of another
+        configuration.
+        """
         path = self.folder / "checkpoint.npz"
         if not path.is_file():
             return
@@ -300,7 +308,8 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
     held_out = load_pairs(validation, config["upscale"], config["degradation"])
     if held_out.shapes.min() <= 2 * config["upscale"]:
         raise UserError(
-            f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than {2 * config['upscale']}"
+            f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than "
+            f"{2 * config['upscale']}"
         )
     config["layers"] = [
         [layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers

@@ -52,7 +52,8 @@ def _checked(recipes):
                 known = keys | {f"x{upscale}" for upscale in UPSCALES} | set(DEGRADATIONS) if inner is special else keys
                 for key in inner.keys() - known:
                     raise UserError(
-                        f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from {', '.join(sorted(known))}"
+                        f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from "
+                        f"{', '.join(sorted(known))}"
                     )
     return recipes
 

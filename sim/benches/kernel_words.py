@@ -84,7 +84,7 @@ def parser_words(config, rng):
         "pixel_out": [int(p) for t in tiles for p in t.ravel()],
         "answers": [answer("load", tag=1)],
     }
-    for i, tile in enumerate(tiles):
+    for i in range(len(tiles)):
         expected["answers"] += [answer("tile", tag=i + 2), answer("tile_end", tag=i + 2)]
     expected["answers"] += [answer("identify", last=1, tag=4), answer("error", last=1, error=ERRORS["wrong_config"])]
     expected["ctrl"] = load_message(load_packet(config, model)[2:]) + [

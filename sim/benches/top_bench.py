@@ -92,7 +92,8 @@ def compare(actual, expected, what):
     same = min(len(actual), len(expected))
     wrong = np.flatnonzero(actual[:same] != expected[:same])
     assert not len(wrong), (
-        f"{what}: {len(wrong)} of {same} words differ, first word {wrong[0]}: expected {int(expected[wrong[0]]):#018x}, "
+        f"{what}: {len(wrong)} of {same} words differ, first word {wrong[0]}: expected "
+        f"{int(expected[wrong[0]]):#018x}, "
         f"actual {int(actual[wrong[0]]):#018x}; {RERUN}"
     )
     assert len(actual) == len(expected), f"{what}: {len(actual)} words, expected {len(expected)}; {RERUN}"

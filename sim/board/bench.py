@@ -157,11 +157,13 @@ async def overlay_of_another_network(dut):
 
 # What the driver says of each fault.
 SAYS = {
-    "stall": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run again",
+    "stall": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run "
+    "again",
     "short": "the overlay reported an error: the transfer ended in the middle of a packet",
     "bad header": "the overlay reported an error: a packet does not start with the magic number",
     "wrong config": "the overlay reported an error: the packet is for another configuration",
-    "reset": "word [0-9]+ of the [0-9]+ words received is no answer header|was cut short|the overlay reported an error",  # whatever had left the kernel
+    # whatever had left the kernel
+    "reset": "word [0-9]+ of the [0-9]+ words received is no answer header|was cut short|the overlay reported an error",
     "DMA reset": "did not finish in time.*send channel stopped .*receive channel stopped .*run again",
     "starved": "there is no contiguous memory for buffers of [0-9]+ bytes .*choose a smaller --tile",
 }

@@ -1,4 +1,6 @@
-"""The first half of the fuzzer: every lowered kernel in XLS's interpreter, step by step against g++ with AMD's headers."""
+"""The first half of the fuzzer: every lowered kernel in XLS's interpreter, step by step against g++ with AMD's
+headers.
+"""
 
 from __future__ import annotations
 

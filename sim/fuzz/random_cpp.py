@@ -305,7 +305,8 @@ class RandomCpp:
             return [f"{name} {rng.choice(['+=', '-=', '*=', '&=', '|=', '^='])} {value};"]
         if kind == 6:
             return [
-                f"{name} {rng.choice(['<<=', '>>='])} {rng.choice([str(rng.randint(0, width)), self.cast(value, 4, False)[0]])};"
+                f"{name} {rng.choice(['<<=', '>>='])} "
+                f"{rng.choice([str(rng.randint(0, width)), self.cast(value, 4, False)[0]])};"
             ]
         return [f"{name} = {value};"]
 

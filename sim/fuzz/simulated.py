@@ -55,7 +55,10 @@ def bench(kernel: RandomKernel, step: Step, seed: int) -> str:
     count = 16
     for i, v in enumerate(v for v in kernel.inputs if v.name in used):
         streams.append(INPUT.format(name=kernel.name, s=v.name, high=v.width - 1, count=count, bit=3 + 5 * i))
-        pins += f", .{v.name}_data({v.name}_values[{v.name}_at[3:0]]), .{v.name}_valid({v.name}_offer), .{v.name}_ready({v.name}_ready)"
+        pins += (
+            f", .{v.name}_data({v.name}_values[{v.name}_at[3:0]]), .{v.name}_valid({v.name}_offer), "
+            f".{v.name}_ready({v.name}_ready)"
+        )
     for i, v in enumerate(v for v in kernel.outputs if v.name in used):
         streams.append(OUTPUT.format(name=kernel.name, s=v.name, high=v.width - 1, bit=7 + 5 * i, other=20 + i))
         pins += f", .{v.name}_data({v.name}_data), .{v.name}_valid({v.name}_valid), .{v.name}_ready({v.name}_take)"
@@ -122,7 +125,8 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
                 first = next((i for i, (a, b) in enumerate(zip(seen, values)) if a != b), len(seen))
                 raise Mismatch(
                     f"Verilog of {kernel.name}, stream {stream}, word {first}: "
-                    f"{seen[first] if first < len(seen) else 'nothing'} instead of {values[first]} ({len(values)} words); "
+                    f"{seen[first] if first < len(seen) else 'nothing'} instead of {values[first]} ({len(values)} "
+                    f"words); "
                     f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]} --verilog 1\n{kernel.text}"
                 )
     return len(kept)

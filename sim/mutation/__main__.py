@@ -41,8 +41,8 @@ def main(only: tuple[str, ...], jobs: int) -> None:
     print(table(shown, ["name", "what", "caught_by", "how", "rtl"]))
     holes = [row["name"] for row in rows if row["caught_by"] == HOLE]
     print(
-        f"{len(rows) - len(holes)} of {len(rows)} noticed, {sum(bool(row['rtl']) for row in rows)} of them in the Verilog"
-        + ("" if only else f"; written to {write_report('mutation', rows)}")
+        f"{len(rows) - len(holes)} of {len(rows)} noticed, {sum(bool(row['rtl']) for row in rows)} of them in the "
+        f"Verilog" + ("" if only else f"; written to {write_report('mutation', rows)}")
     )
     if holes:
         print(

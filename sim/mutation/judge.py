@@ -149,12 +149,14 @@ def _first_line(output):
 
 
 def judge(mutation: Mutation, source: pathlib.Path, limits: dict[str, float]) -> dict:
-    """Make a mistake in a copy of `source` and run the checks of `limits` until one fails; with `rtl`, that one in any case.
+    """Make a mistake in a copy of `source` and run the checks of `limits` until one fails; with `rtl`, that one in any
+    case.
 
     Returns
     -------
     dict
-        A row of mutation.json: name, what, file, caught_by, how, rtl (what the Verilog's tests said, if asked), seconds.
+        A row of mutation.json: name, what, file, caught_by, how, rtl (what the Verilog's tests said, if asked),
+        seconds.
     """
     begin = time.monotonic()
     caught, how, rtl = HOLE, "", None

@@ -52,7 +52,8 @@ def luma(path: pathlib.Path, upscale: int, size: tuple[int, int] | None = None) 
         return y
     if size[0] > y.shape[0] or size[1] > y.shape[1]:
         raise UserError(
-            f"--size {size[1]}x{size[0]} is more than {path} has x{upscale}, {y.shape[1]}x{y.shape[0]}; choose less or a larger picture"
+            f"--size {size[1]}x{size[0]} is more than {path} has x{upscale}, {y.shape[1]}x{y.shape[0]}; choose less "
+            f"or a larger picture"
         )
     top, left = (y.shape[0] - size[0]) // 2, (y.shape[1] - size[1]) // 2
     return np.ascontiguousarray(y[top : top + size[0], left : left + size[1]])
@@ -120,7 +121,8 @@ def run_frame(
     )
     if not run.complete:
         raise Mismatch(
-            f"no beat has moved for the last {patience(config, idle, backpressure)} of {run.cycles} cycles; {len(run.data)} of {expected} beats came"
+            f"no beat has moved for the last {patience(config, idle, backpressure)} of {run.cycles} cycles; "
+            f"{len(run.data)} of {expected} beats came"
         )
     check_beats(run, expected)
     _check_pixels(parse_answers(run.data[HEADER:]), places, golden_y)
@@ -148,7 +150,8 @@ def check_beats(run: Run, expected: int) -> None:
         wrong = np.flatnonzero(actual != right)
         if len(wrong):
             raise Mismatch(
-                f"{what} of {len(wrong)} of {expected} beats is wrong, first of beat {wrong[0]}: expected {right[wrong[0]]}, actual {actual[wrong[0]]}"
+                f"{what} of {len(wrong)} of {expected} beats is wrong, first of beat {wrong[0]}: expected "
+                f"{right[wrong[0]]}, actual {actual[wrong[0]]}"
             )
 
 
@@ -160,20 +163,23 @@ def _check_pixels(answers, places, expected):
             (i for i, (a, e) in enumerate(zip(actual_headers, headers)) if a != e), min(len(answers), len(places))
         )
         raise Mismatch(
-            f"{len(answers)} answers to {len(places)} tiles; (command, status, tag) of answer {first}: {actual_headers[first : first + 1]}"
+            f"{len(answers)} answers to {len(places)} tiles; (command, status, tag) of answer {first}: "
+            f"{actual_headers[first : first + 1]}"
         )
     actual = np.empty_like(expected)
     for place, answer in zip(places, answers, strict=True):
         if answer.pixels.shape != (place.height, place.width):
             raise Mismatch(
-                f"the answer to the tile at (y, x) = ({place.top}, {place.left}) has {answer.pixels.shape} pixels, expected {(place.height, place.width)}"
+                f"the answer to the tile at (y, x) = ({place.top}, {place.left}) has {answer.pixels.shape} pixels, "
+                f"expected {(place.height, place.width)}"
             )
         tiling.put(actual, place, answer.pixels)
     wrong = np.argwhere(actual != expected)
     if len(wrong):
         y, x = (int(i) for i in wrong[0])
         raise Mismatch(
-            f"{len(wrong)} of {expected.size} pixels differ, first at (y, x) = ({y}, {x}): expected {expected[y, x]}, actual {actual[y, x]}"
+            f"{len(wrong)} of {expected.size} pixels differ, first at (y, x) = ({y}, {x}): expected {expected[y, x]}, "
+            f"actual {actual[y, x]}"
         )
 
 
@@ -217,7 +223,9 @@ def main(
     backpressure: float,
     seed: int,
 ) -> None:
-    """Simulate srcnn_top on IMAGE and compare every pixel with the golden model; write build/reports/rtlsim_frame.json."""
+    """Simulate srcnn_top on IMAGE and compare every pixel with the golden model; write
+    build/reports/rtlsim_frame.json.
+    """
     from sim.run.runner import open_sources
 
     config, model = load_config(network, board), pipeline.load_model(network, int(upscale))

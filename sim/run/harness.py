@@ -135,7 +135,8 @@ def _call(command, variables):
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if "rror" in line] or result.stderr.splitlines()
         raise UserError(
-            f"{command[0]} refuses the simulation: {lines[0] if lines else 'no message'}; correct the Verilog or the bench and run it again"
+            f"{command[0]} refuses the simulation: {lines[0] if lines else 'no message'}; correct the Verilog or the "
+            f"bench and run it again"
         )
 
 
@@ -184,7 +185,8 @@ def simulate(
                     progress(*map(int, words[1:]))
         if process.returncode not in (0, STUCK):
             raise UserError(
-                f"the simulation ended with exit code {process.returncode}; please report it with the picture and the seed"
+                f"the simulation ended with exit code {process.returncode}; please report it with the picture and the "
+                f"seed"
             )
         beats = np.fromfile(taken, np.uint64).reshape(-1, 4)
     return Run(*beats.T, cycles=int(words[1]), seconds=float(words[2]), complete=process.returncode == 0)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hls.design.config import Config
 
 BUILD_ARGS = ["-O3", *SIMULATE, "-CFLAGS", "-O1"]  # compiling for longer than it runs does not pay
-# cocotb reaches the ports of the top; with every signal of the design public, Verilator takes minutes instead of seconds.
+# cocotb reaches the ports of the top; with every signal of the design public, Verilator takes minutes instead of
+# seconds.
 PUBLIC = """\
 `verilator_config
 public_flat_rw -module "{top}" -var "*"
@@ -64,7 +65,8 @@ def vitis_sources(config: Config) -> tuple[list[pathlib.Path], str]:
     if not files:
         return (
             [],
-            f"Vitis HLS has not exported {config.name} as it is now (looked for in {build_folder(config)}); run `make hls` with its NETWORK= and BOARD=",
+            f"Vitis HLS has not exported {config.name} as it is now (looked for in {build_folder(config)}); run `make "
+            f"hls` with its NETWORK= and BOARD=",
         )
     wrapper = build_folder(config) / "srcnn_sim.sv"
     wrapper.write_text(VITIS_TOP)

@@ -174,7 +174,8 @@ def test_timing_reports_that_say_nothing_are_refused(tmp_path, text, words):
     [
         (
             [],
-            "vivado was not found; install AMD Vivado 2023.2 or newer (its free edition takes both boards) and source its settings64.sh",
+            "vivado was not found; install AMD Vivado 2023.2 or newer (its free edition takes both boards) and source "
+            "its settings64.sh",
         ),
         (["--board", "zcu104"], "there is no board 'zcu104'"),
     ],

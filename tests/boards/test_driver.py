@@ -1,7 +1,7 @@
 """The PYNQ driver on a board in software: the right bits, the right order of operations, and every fault survived.
 
-In the environment of the tests a stand-in for PYNQ is between driver and board; where the real package is installed, it is
-that (test_pynq.py runs this file there).
+In the environment of the tests a stand-in for PYNQ is between driver and board; where the real package is installed, it
+is that (test_pynq.py runs this file there).
 """
 
 import os
@@ -63,7 +63,9 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def open_driver(tmp_path, models):
-    """Return a function that gives a board in software and a driver on it; afterwards the board's complaints fail the test."""
+    """Return a function that gives a board in software and a driver on it; afterwards the board's complaints fail the
+    test.
+    """
     boards, drivers = [], []
 
     def open_on(fault=None, config=CONFIG, batch_bytes=1000, until_download=True, hardware=None, **changes):
@@ -136,11 +138,14 @@ def test_packing_overlaps_with_computing(open_driver, models):
 
 
 FAULTS = {
-    "no answer": "did not finish in time.*send channel idle .*receive channel busy .*its answer or the TLAST at its end is missing; run again",
-    "stuck": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run again",
+    "no answer": "did not finish in time.*send channel idle .*receive channel busy .*its answer or the TLAST at its "
+    "end is missing; run again",
+    "stuck": "did not finish in time.*send channel busy .*receive channel busy .*the kernel takes no more words; run "
+    "again",
     "DMA error": "reported an error.*receive channel internal error .status 0x000000[0-9a-f]+",
     "address error": "reported an error.*send channel decode error",
-    "no TLAST": "(reported an error|failed).*receive channel internal error.*the answer is longer than expected, or its TLAST is missing",
+    "no TLAST": "(reported an error|failed).*receive channel internal error.*the answer is longer than expected, or "
+    "its TLAST is missing",
     "short answer": "cut short",
     "one tile less": "answered [0-9]+ bytes where [0-9]+ were expected",
     "error answer": re.escape(f"reported an error: {ERROR_TEXT[ERRORS['too_large']]}"),

@@ -1,4 +1,6 @@
-"""Nothing counts to three: chains of any depth, halo, folding and number of outputs give the golden model's bits in C simulation."""
+"""Nothing counts to three: chains of any depth, halo, folding and number of outputs give the golden model's bits in C
+simulation.
+"""
 
 import numpy as np
 import pytest
@@ -26,7 +28,9 @@ pytest.importorskip("ziglang", reason="the native build of the kernels needs the
 )
 @given(config=chains(), seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_chains(config, seed, data):
-    """Tiles of several sizes in one transfer; then every packet and every error; then clock by clock with bounded FIFOs."""
+    """Tiles of several sizes in one transfer; then every packet and every error; then clock by clock with bounded
+    FIFOs.
+    """
     rng, network = np.random.default_rng(seed), config.network
     top, halo = CsimTop(config), network.halo
     sizes = [
@@ -59,7 +63,9 @@ def test_chains(config, seed, data):
 )
 @given(config=chains(sides=st.integers(24, 40)), seed=st.integers(0, 2**32 - 1))
 def test_cycles_of_queued_tiles(config, seed):
-    """A queued tile takes the cycles of the model, and up to a fifth more in small tiles, where stage after stage waits for its first rows."""
+    """A queued tile takes the cycles of the model, and up to a fifth more in small tiles, where stage after stage
+    waits for its first rows.
+    """
     rng, halo = np.random.default_rng(seed), config.network.halo
     height, width = config.tile_height, config.tile_width
     top, model = CsimTop(config), random_model(config.network, rng)

@@ -53,7 +53,8 @@ def test_line_buffers_beyond_the_memory_are_refused_with_the_widest_that_fits():
         load_config("srcnn955", tile_width=1920)
     with pytest.raises(
         UserError,
-        match="takes 124 BRAM36 .conv1 4, conv2 114, conv3_sum 6., kv260 has 144 and 122 may be used; the widest tile that fits is 1528",
+        match="takes 124 BRAM36 .conv1 4, conv2 114, conv3_sum 6., kv260 has 144 and 122 may be used; the widest tile "
+        "that fits is 1528",
     ):
         load_config("srcnn955", "kv260", tile_width=1920)
     assert load_config("srcnn955", tile_width=1016).tile_width == load_config("srcnn955").tile_width == 1016
@@ -64,7 +65,8 @@ def test_more_luts_or_flip_flops_than_the_board_has_are_refused(tmp_path):
         old = re.search(rf"^{what} = \d+$", (BOARDS / "pynq_z2.toml").read_text(), re.MULTILINE).group()
         with pytest.raises(
             UserError,
-            match="takes .* (LUTs|flip-flops) .*conv1 .*, pynq_z2 has 14000 and 11900 may be used; the best that fits is conv1",
+            match="takes .* (LUTs|flip-flops) .*conv1 .*, pynq_z2 has 14000 and 11900 may be used; the best that fits "
+            "is conv1",
         ):
             load_config("srcnn915", board_with(tmp_path, old, f"{what} = 14000"))
 
@@ -81,7 +83,8 @@ def test_words_wider_than_the_kernels_take_are_refused():
     [
         (
             {"tile_width": 0},
-            "tile_width = 0, so that the line buffers would hold rows of 12; srcnn915 needs 12 pixels of halo and one of output",
+            "tile_width = 0, so that the line buffers would hold rows of 12; srcnn915 needs 12 pixels of halo and one "
+            "of output",
         ),
         ({"tile_width": -3}, "the nearest legal value is 1$"),
         ({"tile_width": 70000}, "stay below 65536; the nearest legal value is 65523$"),
@@ -215,7 +218,9 @@ def network_of(*layers):
 
 
 def test_processes_follow_from_the_layers():
-    """A direct layer is one process, one that scatters two; streams and parameters follow, whatever the number of layers."""
+    """A direct layer is one process, one that scatters two; streams and parameters follow, whatever the number of
+    layers.
+    """
     config = load_config(network_of(("head", 5, 16), ("tail", 3, 1)), folding={"head": (4, 5), "tail": (9, 16)})
     assert [process.name for process in config.processes] == ["parser", "head", "tail", "tail_sum", "packer"]
     flow = config.dataflow

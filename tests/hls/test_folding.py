@@ -1,4 +1,6 @@
-"""The folding search: the board files hold its proposals, small spaces are searched by hand, and its costs are Yosys'."""
+"""The folding search: the board files hold its proposals, small spaces are searched by hand, and its costs are
+Yosys'.
+"""
 
 import dataclasses
 import importlib.util
@@ -84,7 +86,9 @@ def small_network(taps1, out1, out2, k3):
     pack=st.booleans(),
 )
 def test_no_other_folding_of_a_small_network_is_better(k, out1, out2, dsp, scarce, share, pack):
-    """Everything is tried: cycles, then DSPs, block RAM, LUTs, flip-flops. A scarce resource is one that the best without it exceeds."""
+    """Everything is tried: cycles, then DSPs, block RAM, LUTs, flip-flops. A scarce resource is one that the best
+    without it exceeds.
+    """
     network = small_network(k, out1, out2, 3)
     board = PLENTY | {"pack": pack, "budget": PLENTY["budget"] | {"dsp": dsp}}
     without = search(network, board, tile_width=board["tile_width"])

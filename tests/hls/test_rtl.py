@@ -27,7 +27,10 @@ def rtl():
 
 def test_two_builds_are_byte_equal(rtl, tmp_path):
     """A second build, in another folder and another process, gives the same files."""
-    script = "from hls.design.load import load_config; from hls.generate.verilog import build_rtl; print(build_rtl(load_config('srcnn915')).folder)"
+    script = (
+        "from hls.design.load import load_config; from hls.generate.verilog import build_rtl; "
+        "print(build_rtl(load_config('srcnn915')).folder)"
+    )
     environment = dict(os.environ, SRCNN_BUILD=str(tmp_path), PYTHONHASHSEED="7")
     result = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True

@@ -21,11 +21,13 @@ from hls.synth.resources import complaints, count, family, row, synthesise, tota
 from model.base.errors import UserError
 from model.base.tools import run_tool
 
-# Found but not imported: pyosys makes every library that is loaded after it visible to all, and PyAV would find OpenCV's FFmpeg.
+# Found but not imported: pyosys makes every library that is loaded after it visible to all, and PyAV would find
+# OpenCV's FFmpeg.
 if importlib.util.find_spec("pyosys") is None:
     pytest.skip("the extra `synth` is not installed (make setup)", allow_module_level=True)
 
-# A pipeline with one product in a DSP between registers, one LUT of six inputs with a flip-flop, and 16 delays of a bit.
+# A pipeline with one product in a DSP between registers, one LUT of six inputs with a flip-flop, and 16 delays of a
+# bit.
 PIPELINE = """
 module tiny (input wire clk, input wire [5:0] x, input wire signed [8:0] a, input wire signed [{b}:0] b,
              output reg y, output wire signed [{p}:0] p, output wire late);
@@ -86,7 +88,9 @@ def build(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What Yosys finds in the stage, by family; where there are UltraScale+ cells also a multiplication made of LUTs."""
+    """What Yosys finds in the stage, by family; where there are UltraScale+ cells also a multiplication made of
+    LUTs.
+    """
     result, folder = {}, tmp_path_factory.mktemp("found")
     with pytest.MonkeyPatch.context() as patch:
         for module in (yosys, model.base.cache):
@@ -260,7 +264,9 @@ def test_timing_of_a_stage_with_a_wide_product(tmp_path, build):
     "count, rows", [(136, [10, 34, 58]), (156, [10, 34, 58]), (104, [34, 58]), (52, [34]), (1, [34])]
 )
 def test_multipliers_of_a_sum_lie_side_by_side(count, rows):
-    """In the order of their numbers, each beside the one before or, at the end of a row, in the same column of the next."""
+    """In the order of their numbers, each beside the one before or, at the end of a row, in the same column of the
+    next.
+    """
     cells = [f"pipeline.n{95 + 7 * i}_multiply.multiplier" for i in range(count)]  # of two to four digits
     found = timing.multiplier_places(sorted(cells))
     spots = [tuple(map(int, re.match(r"X(\d+)/Y(\d+)/MULT18_[0145]$", found[cell]).groups())) for cell in cells]

@@ -1,4 +1,6 @@
-"""Runs over many files from the command line: what they write, how they go on, and what they say when something fails."""
+"""Runs over many files from the command line: what they write, how they go on, and what they say when something
+fails.
+"""
 
 import contextlib
 import errno
@@ -24,7 +26,9 @@ from host.picture import backends
 from model.imaging.files import read_picture
 from model.integer import golden
 from tests.host.test_backends import board_with_overlay
-from tests.host.test_run_pynq import COLOUR, SCRIPT, expected_colour, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
+
+# folder and run are fixtures
+from tests.host.test_run_pynq import COLOUR, SCRIPT, expected_colour, folder, run, snapshot  # noqa: F401
 from tests.random_models import random_model
 
 PICTURES = {
@@ -133,7 +137,10 @@ def test_figures(photos, run):  # noqa: F811
 
 def test_with_the_host_s_packages_only(photos, weight_files):
     absent = ["tensorflow", "keras", "skimage", "matplotlib", "scipy", "pynq", "av", "dask", "distributed"]
-    spy = f"import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys({absent}))\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+    spy = (
+        f"import runpy, sys; sys.argv = sys.argv[1:]; "
+        f"sys.modules.update(dict.fromkeys({absent}))\nrunpy.run_path(sys.argv[0], run_name='__main__')"
+    )
     done = subprocess.run(
         [
             sys.executable,
@@ -249,7 +256,8 @@ def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftover
         "import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes\n"
         "def slow(self, data):\n"
         "    write(self, bytes(data)[:len(data) // 2])\n"
-        "    if 'b_x3' in self.name: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"  # one sleep could begin after the signal
+        # one sleep could begin after the signal
+        "    if 'b_x3' in self.name: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"
         "    write(self, data)\n"
         "pathlib.Path.write_bytes = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')"
     )

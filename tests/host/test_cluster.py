@@ -153,7 +153,9 @@ def test_picture_in_tiles_from_the_command_line(folder, run, address, backend): 
 
 
 def test_a_killed_worker_loses_nothing(workers, monkeypatch):
-    """SIGKILL while both workers have work, whole pictures and tiles; what the dead one had, done or not, is computed again."""
+    """SIGKILL while both workers have work, whole pictures and tiles; what the dead one had, done or not, is computed
+    again.
+    """
     monkeypatch.setattr(cluster, "LARGE_PIXELS", 20000)
     pictures = [Picture(RNG.integers(0, 256, shape).astype(np.uint8)) for shape in [(60, 80, 3), (20, 30, 3)] * 4]
     before, killed, steps = set(pids(workers)), [], []

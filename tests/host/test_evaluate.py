@@ -1,4 +1,6 @@
-"""Evaluation, comparison, figures and benchmark: columns, agreement, bad input. The committed results are tests/model/test_results.py's."""
+"""Evaluation, comparison, figures and benchmark: columns, agreement, bad input. The committed results are
+tests/model/test_results.py's.
+"""
 
 import itertools
 import json

@@ -122,7 +122,9 @@ print(json.dumps([f for f in files if os.sep + "build" + os.sep not in f]))
 
 @pytest.fixture(scope="module")
 def files_of_the_host(tmp_path_factory):
-    """Run a picture through host/run_pynq.py with nothing but the board's packages; return the project's files that were loaded."""
+    """Run a picture through host/run_pynq.py with nothing but the board's packages; return the project's files that
+    were loaded.
+    """
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("board")

@@ -1,4 +1,6 @@
-"""The notebook: runs as it is on the software backends and on a board (software board, a board's packages), and is committed clean."""
+"""The notebook: runs as it is on the software backends and on a board (software board, a board's packages), and is
+committed clean.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""Pictures through the pipeline: band by band equals step by step, many equal one by one, and the host's steps overlap with the board's."""
+"""Pictures through the pipeline: band by band equals step by step, many equal one by one, and the host's steps overlap
+with the board's.
+"""
 
 import contextlib
 
@@ -106,7 +108,7 @@ def test_many_pictures_are_the_single_ones_whatever_fails_once(bad_tiles, bad_st
 @pytest.mark.parametrize("bad_tiles, bad_streams", [(range(1000), ()), ((), range(1000))])
 def test_a_backend_that_always_fails_says_so_for_every_picture(bad_tiles, bad_streams):
     count = 0
-    for which, compute in upscale_many(enumerate(PICTURES), Fragile(MODELS[3], bad_tiles, bad_streams), TILE):
+    for _, compute in upscale_many(enumerate(PICTURES), Fragile(MODELS[3], bad_tiles, bad_streams), TILE):
         with pytest.raises(UserError, match="failed; try again"):
             compute()
         count += 1
@@ -121,7 +123,7 @@ def test_no_pictures():
 def test_a_tile_size_that_the_backend_refuses():
     backend = GoldenBackend(MODELS[3])
     backend.largest_tile = (10, 10)
-    for which, compute in upscale_many(enumerate(PICTURES), backend, (11, 8)):
+    for which, compute in upscale_many(enumerate(PICTURES), backend, (11, 8)):  # noqa: B007
         with pytest.raises(UserError, match="8x11 is larger than golden takes"):
             compute()
     assert which == len(PICTURES) - 1

@@ -78,12 +78,13 @@ def test_colour(folder, run, weight_files, upscale):
     np.testing.assert_array_equal(result, expected_colour(COLOUR, random_model("srcnn915", upscale)))
     assert len(np.unique(result)) > 50
     assert (
-        f"img.bmp 19x14 -> img_x{upscale}.png {19 * upscale}x{14 * upscale}: srcnn915 x{upscale} on golden (the same bits"
-        in out
+        f"img.bmp 19x14 -> img_x{upscale}.png {19 * upscale}x{14 * upscale}: srcnn915 x{upscale} on golden (the same "
+        f"bits" in out
     )
     assert "no PYNQ board" in out
     assert re.search(
-        r"read .* colour .* bicubic .* pack .* compute .* unpack .* merge .* write .*; [0-9.]+ s in all, [0-9.]+ Mpixel/s\n$",
+        r"read .* colour .* bicubic .* pack .* compute .* unpack .* merge .* write .*; [0-9.]+ s in all, [0-9.]+ "
+        r"Mpixel/s\n$",
         out,
     )
 
@@ -304,7 +305,8 @@ def test_ctrl_c_keeps_the_old_result(folder, run, monkeypatch):
 
 def test_from_any_folder_with_the_host_s_packages_only(folder, weight_files):
     spy = (
-        "import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'skimage', 'matplotlib', 'scipy', 'pynq']))\n"
+        "import runpy, sys; sys.argv = sys.argv[1:]; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', "
+        "'skimage', 'matplotlib', 'scipy', 'pynq']))\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

@@ -1,4 +1,6 @@
-"""Videos: each frame equals the picture pipeline's, audio and times stay, and whatever breaks is said in one sentence."""
+"""Videos: each frame equals the picture pipeline's, audio and times stay, and whatever breaks is said in one
+sentence.
+"""
 
 import errno
 import fractions
@@ -116,7 +118,9 @@ def rgb(path):
 
 
 def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
-    """Through the command line and files: the frame as a png, upscaled as a picture, and the frame of a lossless video."""
+    """Through the command line and files: the frame as a png, upscaled as a picture, and the frame of a lossless
+    video.
+    """
     code, out, err = run("clip.mp4", "--crf", "0", "-o", "out.mp4")
     assert (code, err) == (0, "")
     assert f"clip.mp4 32x24 -> out.mp4 96x72, {FRAMES} frames: srcnn915 x3 on golden" in out
@@ -264,7 +268,8 @@ def test_in_a_folder(clip, run):  # noqa: F811
     pathlib.Path("in/bad.mp4").write_text("no video")
     code, out, err = run("in", "-o", "out")
     assert code == 1 and re.search(
-        r"in/sub/clip.mp4 -> out/sub/clip_x3.mp4, 20 frames, [0-9.]+ fps, audio \(aac\) copied untouched\n2 of 3 upscaled, 1 failed",
+        r"in/sub/clip.mp4 -> out/sub/clip_x3.mp4, 20 frames, [0-9.]+ fps, audio \(aac\) copied untouched\n2 of 3 "
+        r"upscaled, 1 failed",
         out,
     )
     assert err.startswith("error: in/bad.mp4 is not a readable video") and err.count("\n") == 1
@@ -284,7 +289,9 @@ def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):
 
 @pytest.mark.parametrize("crf", ["17", "0"])
 def test_the_same_file_whatever_lies_in_memory(folder, weight_files, crf):  # noqa: F811
-    """The C library fills fresh memory with another byte in each run; an encoder that reads what it has not written shows it."""
+    """The C library fills fresh memory with another byte in each run; an encoder that reads what it has not written
+    shows it.
+    """
     make("clip.mp4", frames=10, size=(48, 36))
     files = set()
     for fill in ("0", "1", "170"):

@@ -1,4 +1,6 @@
-"""The fine-tuning command on a tiny network and made-up pictures: better than quantised alone, exact resume, refusals."""
+"""The fine-tuning command on a tiny network and made-up pictures: better than quantised alone, exact resume,
+refusals.
+"""
 
 import dataclasses
 import signal
@@ -123,7 +125,9 @@ def test_killed_and_resumed_gives_the_same_bits(trained, finished):
 
 
 def test_divergence_stops_with_the_step(trained):
-    """Found at a validation, since saturation keeps the loss finite: the step is named, the checkpoint before it kept."""
+    """Found at a validation, since saturation keeps the loss finite: the step is named, the checkpoint before it
+    kept.
+    """
     stopped = run(
         trained, "--run", "wild_int8", "--lr", "1e38", "--validate-every", 1, "--out", trained / "wild_int8.npz"
     )
@@ -165,7 +169,9 @@ def test_bad_options(trained, options, message):
 
 
 def test_without_gain_what_quantisation_gave_is_kept(trained):
-    """A rate that moves nothing: step 0 is exported, the very integers of `quantise`; the float weights are only read."""
+    """A rate that moves nothing: step 0 is exported, the very integers of `quantise`; the float weights are only
+    read.
+    """
     before = (trained / "float.npz").read_bytes()
     done = run(trained, "--run", "still", "--lr", "1e-9", "--lr-end", "1e-9", "--out", trained / "still.npz", steps=20)
     assert done.returncode == 0, done.stderr

@@ -66,7 +66,8 @@ def assert_equal(actual, expected, what):
     if len(wrong):
         first = tuple(wrong[0])
         pytest.fail(
-            f"{what}: {len(wrong)} of {actual.size} differ, first at {first}: golden {actual[first]}, oracle {expected[first]}"
+            f"{what}: {len(wrong)} of {actual.size} differ, first at {first}: golden {actual[first]}, oracle "
+            f"{expected[first]}"
         )
 
 
@@ -120,7 +121,9 @@ def test_random_cases_are_not_all_saturated():
 
 
 def test_beyond_float32_the_golden_model_takes_float64():
-    """9-5-5 with extreme weights: accumulators of 1600 * 255 * 127 > 2^24, odd ones among them, would lose their last bit."""
+    """9-5-5 with extreme weights: accumulators of 1600 * 255 * 127 > 2^24, odd ones among them, would lose their last
+    bit.
+    """
     rng = np.random.default_rng(1)
     network = Network("deep", (Conv("a", 3, 1, 4, True), Conv("b", 61, 4, 1, False)))
     first = QuantLayer(np.full((4, 3, 3, 1), 127, np.int8), np.zeros(4, np.int32), np.zeros(4, np.uint8))

@@ -81,7 +81,8 @@ def assert_every_layer_is_golden(keras_model, model, x):
         out = keras.ops.convert_to_numpy(out)[0]
         different = np.argwhere(out != stored)
         assert not len(different), (
-            f"{layer.name}: {len(different)} differ, first at {different[0]}: {out[tuple(different[0])]}, not {stored[tuple(different[0])]}"
+            f"{layer.name}: {len(different)} differ, first at {different[0]}: {out[tuple(different[0])]}, not "
+            f"{stored[tuple(different[0])]}"
         )
     assert np.array_equal(lib.infer_valid(keras_model, x[None])[0], golden.infer_valid(model, x, workers=1))
 

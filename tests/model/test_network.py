@@ -9,7 +9,10 @@ from model.graph.kinds import Conv
 from model.graph.network import Network, list_networks, load_network
 from model.integer.examples import random_model
 
-GOOD = 'name = "n"\n[[layers]]\nname = "a"\nk = 3\nout_ch = 4\nrelu = true\n[[layers]]\nname = "b"\nk = 1\nout_ch = 1\nrelu = false\n'
+GOOD = (
+    'name = "n"\n[[layers]]\nname = "a"\nk = 3\nout_ch = 4\nrelu = true\n[[layers]]\nname = "b"\nk = 1\nout_ch = '
+    "1\nrelu = false\n"
+)
 
 
 def write(tmp_path, text):

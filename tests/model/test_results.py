@@ -1,4 +1,6 @@
-"""The committed results: of the committed weights, in the documents as generated, above their floors, and measured again."""
+"""The committed results: of the committed weights, in the documents as generated, above their floors, and measured
+again.
+"""
 
 import copy
 import dataclasses

@@ -99,7 +99,8 @@ def test_widths_of_results(compilers, tmp_path):
         a, b = (type_name(rng.randint(1, 90), rng.random() < 0.5) for _ in range(2))
         for op in ["+", "-", "*", "&", "|", "^", "/", "%", "<<", ">>"]:
             lines.append(
-                f'    {{ auto r = {a}(1) {op} {b}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); }}'
+                f'    {{ auto r = {a}(1) {op} {b}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); '
+                f"}}"
             )
         lines.append(f'    {{ auto r = -{a}(1); using T = decltype(r); printf("%d %d\\n", T::width, T(-1) < 0); }}')
     source = tmp_path / "widths.cpp"

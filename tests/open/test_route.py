@@ -57,7 +57,8 @@ def folder(tmp_path):
     "body, members, words",
     [
         (
-            "ap_uint<8> x = in.read(), n = 0; while (x != 1) { n++; x = x[0] ? ap_uint<8>(3 * x + 1) : ap_uint<8>(x >> 1); } out.write(n);",
+            "ap_uint<8> x = in.read(), n = 0; while (x != 1) { n++; x = x[0] ? ap_uint<8>(3 * x + 1) : ap_uint<8>(x "
+            ">> 1); } out.write(n);",
             "",
             ["loop", "constant bound"],
         ),
@@ -125,7 +126,8 @@ def test_accumulators_feed_back_through_one_addition():
 
     step = lowered(
         "ap_uint<32> w = in.read(); ap_int<24> dot = 0;\n"
-        "for (int i = 0; i < 4; i++) { ap_int<8> k = w.range(8 * i + 7, 8 * i); dot += k * x[i]; x[i] = w.range(7 - i, 0); }\n"
+        "for (int i = 0; i < 4; i++) { ap_int<8> k = w.range(8 * i + 7, 8 * i); dot += k * x[i]; x[i] = w.range(7 - "
+        "i, 0); }\n"
         "first = !first; acc = (first ? ap_int<24>(0) : acc) + dot; out.write(acc);",
         "bool first = true; ap_uint<8> x[4] = {1, 2, 3, 4}; ap_int<24> acc = 0;",
         "hls::stream<ap_uint<32>>& in, hls::stream<ap_int<24>>& out",
@@ -146,7 +148,8 @@ def test_two_sums_of_the_same_terms_of_which_one_feeds_back():
     """Each is regrouped by its own feedback; once, one replaced the other for ever."""
     need("ziglang", "llvmlite")
     step = lowered(
-        "ap_uint<8> v = in.read(); if (v[0]) { acc = acc + b + c; } else { out.write(c + b + acc); b = v; c = v >> 1; }",
+        "ap_uint<8> v = in.read(); if (v[0]) { acc = acc + b + c; } "
+        "else { out.write(c + b + acc); b = v; c = v >> 1; }",
         "ap_uint<8> acc = 0, b = 1, c = 2;",
     )
     from hls.open.dataflow.feedback import longest_feedback

@@ -38,7 +38,8 @@ class ConvProcess(Process):
         stage, layer = self.stage, self.stage.layer
         return "\n".join(
             [
-                f"struct {layer.name}_cfg {{  // {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}, {stage.fold} cycles per position",
+                f"struct {layer.name}_cfg {{  // {layer.k}x{layer.k}, {layer.in_ch} -> {layer.out_ch}, {stage.fold} "
+                f"cycles per position",
                 f"    static constexpr int K = {stage.mac_k}, IN_CH = {layer.in_ch}, OUT_CH = {stage.mac_out_ch};",
                 f"    static constexpr int PE = {stage.pe}, SIMD = {stage.simd}, IN_WORD = {stage.in_word};",
                 f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.scatter else layer.acc_bits};",
@@ -85,9 +86,10 @@ class ConvProcess(Process):
         return max(self.stage.fold, self.stage.out_fold)
 
     def cycles(self, rows: int, columns: int, before: int) -> tuple[int, int]:
-        """`fold` cycles where a position gives an output. On the others (the first k - 1 rows, and k - 1 positions of every
-        further row) a cycle per input word, or the wait for the process in front, once the positions that the FIFO holds are
-        used up."""
+        """`fold` cycles where a position gives an output. On the others (the first k - 1 rows, and k - 1 positions of
+        every further row) a cycle per input word, or the wait for the process in front, once the positions that the
+        FIFO holds are used up.
+        """
         words, edge = self.stage.layer.in_ch // self.stage.in_word, self.shrink
         waits, stored = max(words, before), min(edge, FIFO_POSITIONS)
         row = (columns - edge) * max(self.stage.fold, words) + stored * words + (edge - stored) * waits

@@ -1,4 +1,6 @@
-"""The second half of a convolution that scatters its products: they are added where they belong (hls/kernels/sum_stage.hpp)."""
+"""The second half of a convolution that scatters its products: they are added where they belong
+(hls/kernels/sum_stage.hpp).
+"""
 
 from __future__ import annotations
 

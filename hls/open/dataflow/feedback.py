@@ -1,8 +1,8 @@
 """The longest feedback of a step: what has to fit into one clock cycle, whatever the pipeline.
 
 Registers that depend on one another are read and written in the same stage, so the longest path between them sets
-the period for all. By the fabric's delays of operations, without what fan-out adds: enough to name the path that is worth
-shortening in the C++.
+the period for all. By the fabric's delays of operations, without what fan-out adds: enough to name the path that is
+worth shortening in the C++.
 """
 
 from __future__ import annotations

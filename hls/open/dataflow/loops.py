@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def components(order: Iterable, before: Callable) -> list[list]:
     """Return strongly connected groups, each after those it depends on (Tarjan's algorithm without recursion).
 
-    networkx has the algorithm, too, but its groups are sets: the schedule places a group's nodes in their order, and two
-    builds have to give the same Verilog.
+    networkx has the algorithm, too, but its groups are sets: the schedule places a group's nodes in their order, and
+    two builds have to give the same Verilog.
 
     Parameters
     ----------

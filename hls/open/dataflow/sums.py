@@ -1,9 +1,9 @@
 """Sums become balanced trees, and accumulators stay one adder.
 
-`acc += a * b + c * d` feeds back through one addition as written, but LLVM may turn it into `(acc + a * b) + c * d`, whose
-feedback is twice as long and sets the period of the whole pipeline; and a loop over products is a chain of additions, as
-deep as the loop is long. Here every sum is taken apart: what feeds back is added last, everything else first, in a
-balanced tree (what is ready first is added first) of additions that are no wider than their sums can be.
+`acc += a * b + c * d` feeds back through one addition as written, but LLVM may turn it into `(acc + a * b) + c * d`,
+whose feedback is twice as long and sets the period of the whole pipeline; and a loop over products is a chain of
+additions, as deep as the loop is long. Here every sum is taken apart: what feeds back is added last, everything else
+first, in a balanced tree (what is ready first is added first) of additions that are no wider than their sums can be.
 """
 
 from __future__ import annotations

@@ -190,13 +190,15 @@ def _check_names(lowering):
     for cell in lowering.layout.cells:
         if cell.name in names:
             raise Refused(
-                f"two members are '{cell.name}' in Verilog, where an array's elements and a struct's members have names with '_': rename one"
+                f"two members are '{cell.name}' in Verilog, where an array's elements and a struct's members have "
+                f"names with '_': rename one"
             )
         names[cell.name] = f"s_{cell.name}"
     for stream, _ in lowering.streams.values():
         if stream == "go" or any(f"{stream}_{signal}" in names.values() for signal in ("data", "valid", "ready")):
             raise Refused(
-                f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, rename it"
+                f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, "
+                f"rename it"
             )
 
 

@@ -112,5 +112,6 @@ def fabric_of(part: str) -> Fabric:
         if part.startswith(start):
             return fabric
     raise Refused(
-        f"the delays of {part} are not known, only those of {', '.join(f'{start}...' for start in FABRICS)}; add its family to hls/open/pipeline/fabric.py"
+        f"the delays of {part} are not known, only those of {', '.join(f'{start}...' for start in FABRICS)}; add its "
+        f"family to hls/open/pipeline/fabric.py"
     )

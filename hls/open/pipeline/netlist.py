@@ -19,8 +19,9 @@ LIBRARY = ("srcnn_arithmetic.sv", "srcnn_fifo.sv", "srcnn_ram.sv")
 def room(stage: Stage) -> int:
     """Words that may be on their way to a FIFO when a step begins: one per pipeline stage, and one more.
 
-    `room` in cycle t comes from the count of cycle t - 1, which has what was written up to t - 2. A word that is written in
-    stage depth - 1 leaves at most depth + 1 uncounted: those of the steps behind it, of two cycles, and of the next step.
+    `room` in cycle t comes from the count of cycle t - 1, which has what was written up to t - 2. A word that is
+    written in stage depth - 1 leaves at most depth + 1 uncounted: those of the steps behind it, of two cycles, and of
+    the next step.
     """
     return stage.depth + 1
 
@@ -73,7 +74,8 @@ def _fifo(p, needed, extra):
         f"wire [{p.width - 1}:0] pipe_{p.name}_data;",
         f"wire pipe_{p.name}_valid, {p.name}_room;",
         f"srcnn_fifo #(.WIDTH({p.width}), .DEPTH({needed + extra}), .ROOM({needed})) {p.name}_fifo (\n"
-        f"        .clk(clk), .rst(rst), .room({p.name}_room), .in_data(pipe_{p.name}_data), .in_valid(pipe_{p.name}_valid),\n"
+        f"        .clk(clk), .rst(rst), .room({p.name}_room), .in_data(pipe_{p.name}_data), "
+        f".in_valid(pipe_{p.name}_valid),\n"
         f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );",
     ]
 
@@ -104,7 +106,8 @@ def _ram(name, access):
     lines.append(
         f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
         f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
-        f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), .wr_data({name}_wr_data[{width - 1}:0])\n    );"
+        f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), "
+        f".wr_data({name}_wr_data[{width - 1}:0])\n    );"
     )
     return lines, connections
 

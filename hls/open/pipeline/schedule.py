@@ -86,7 +86,8 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
         if plan is not None:
             return plan
     raise Refused(
-        f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what was read by little logic only"
+        f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what "
+        f"was read by little logic only"
     )
 
 
@@ -142,7 +143,8 @@ class _Planner:
             early.add(node)
             if node in self.reads:
                 raise Refused(
-                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides whether a stream is read; "
+                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides "
+                    f"whether a stream is read; "
                     "read the RAM in one step and decide in the next"
                 )
             stack.extend(self.before(node))
@@ -239,7 +241,8 @@ class _Planner:
         for node in group:
             if node in self.reads:
                 raise Refused(
-                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides what the next step does; "
+                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides "
+                    f"what the next step does; "
                     "read it in one step and use it in the next"
                 )
         values = [n for n in group if n in self.registers]

@@ -78,8 +78,8 @@ class _Writer:
         state = self._state()
         chain = [f"wire valid_0 = {start};", f"assign {GO}_ready = valid_0;"]
         if self.plan.depth > 1:
-            # 0 from the start: before the first reset, nothing may be written to a RAM. What an initial block writes, an
-            # always_ff block may not (IEEE 1800, 9.2.2.4).
+            # 0 from the start: before the first reset, nothing may be written to a RAM. What an initial block writes,
+            # an always_ff block may not (IEEE 1800, 9.2.2.4).
             chain += [f"reg [{self.plan.depth - 1}:1] valid;", "initial valid = '0;", "always @(posedge clk) begin"]
             chain += [f"    valid[{k}] <= !rst && {_valid(k - 1)};" for k in range(1, self.plan.depth)] + ["end"]
         registers = (

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Cell:
-    """A scalar of an object: `width` bits kept in `size` bytes at `offset`, extended by their sign; only members have names."""
+    """A scalar of an object: `width` bits kept in `size` bytes at `offset`, extended by their sign; only members have
+    names.
+    """
 
     offset: int
     size: int

@@ -22,7 +22,9 @@ FUNCTION = r"^define [^@]*@{symbol}\(([^\n]*)\{{\n(.*?)^\}}"
 
 @dataclass(frozen=True)
 class Process:
-    """A stage of the top: its name, its kernel's C++ type, and the top's streams in the order of `step`'s parameters."""
+    """A stage of the top: its name, its kernel's C++ type, and the top's streams in the order of `step`'s
+    parameters.
+    """
 
     name: str
     kernel: str
@@ -81,7 +83,8 @@ def read_top(
     unknown = sorted({s for p in processes for s in p.streams} - set(ports) - set(depths))
     if unknown:
         raise Refused(
-            f"stream '{unknown[0]}' of '{name}' has no name and depth: declare it as hls::stream<T, DEPTH> {unknown[0]}(\"{unknown[0]}\")"
+            f"stream '{unknown[0]}' of '{name}' has no name and depth: declare it as hls::stream<T, DEPTH> "
+            f'{unknown[0]}("{unknown[0]}")'
         )
     return Top(name, ports, tuple(processes), depths)
 

@@ -1,4 +1,6 @@
-"""The stand-in for the `pynq` package on the board in software. The same tests run on the real package (real_pynq.py)."""
+"""The stand-in for the `pynq` package on the board in software. The same tests run on the real package
+(real_pynq.py).
+"""
 
 from sim.board import channels
 from tests.stand_ins.pynq.soft_board import SoftBoard

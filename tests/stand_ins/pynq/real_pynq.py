@@ -44,7 +44,8 @@ class BufferObject:
             ctypes.c_int,
             ctypes.c_long,
         ]
-        # Real pages: PYNQ unmaps them when it frees a buffer, and a view that is used after that crashes as on the board.
+        # Real pages: PYNQ unmaps them when it frees a buffer, and a view that is used after that crashes as on the
+        # board.
         self.start = self._mapped.mmap(
             None, nbytes, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0
         )

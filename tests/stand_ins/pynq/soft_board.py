@@ -1,9 +1,10 @@
 """A board in software: the registers of an AXI DMA, contiguous memory, and `srcnn_top` by the golden model.
 
-The DMA behaves as its product guide (PG021, direct register mode) has it: a channel is halted until it runs, is idle only
-after a transfer, halts on an error, and its length register counts what a receive wrote. The board is strict: a send that
-finds no armed receive, and a packet that breaks docs/architecture.md, are noted in `violations`. What stands between this
-and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/board/channels.py), has the cache. Faults are switched on by `fault`.
+The DMA behaves as its product guide (PG021, direct register mode) has it: a channel is halted until it runs, is idle
+only after a transfer, halts on an error, and its length register counts what a receive wrote. The board is strict: a
+send that finds no armed receive, and a packet that breaks docs/architecture.md, are noted in `violations`. What stands
+between this and the driver, PYNQ itself (real_pynq.py) or a stand-in (sim/board/channels.py), has the cache. Faults are
+switched on by `fault`.
 """
 
 import numpy as np
@@ -41,9 +42,10 @@ class SoftBoard:
     model : QuantModel
         What has to be loaded.
     fault : str, optional
-        "no answer", "stuck", "DMA error", "address error", "no TLAST", "short answer", "one tile less", "error answer", "cut short", "garbage",
-        "wrong tag", "wrong size" (of a transfer with tiles); "wrong config", "stuck reset", "stuck start", "out of memory",
-        "out of reach". Loading the bitstream ends it unless `fault_until_download` is False.
+        "no answer", "stuck", "DMA error", "address error", "no TLAST", "short answer", "one tile less", "error answer",
+        "cut short", "garbage", "wrong tag", "wrong size" (of a transfer with tiles); "wrong config", "stuck reset",
+        "stuck start", "out of memory", "out of reach". Loading the bitstream ends it unless `fault_until_download` is
+        False.
 
     Attributes
     ----------

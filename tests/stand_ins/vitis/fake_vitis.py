@@ -1,7 +1,9 @@
-"""`v++` and `vitis-run` without Vitis: refuse what the tools' manuals don't have, then write stand-ins for their results.
+"""`v++` and `vitis-run` without Vitis: refuse what the tools' manuals don't have, then write stand-ins for their
+results.
 
 C simulation and co-simulation run the real testbench (built beforehand, $FAKE_TESTBENCH) with the arguments of the
-configuration file. $FAKE_VITIS is JSON: what goes wrong ("csim_fails", "cosim": verdict, "ii", "loop", "dsp", "ip": name, "version").
+configuration file. $FAKE_VITIS is JSON: what goes wrong ("csim_fails", "cosim": verdict, "ii", "loop", "dsp", "ip":
+name, "version").
 """
 
 import json

@@ -1,4 +1,6 @@
-"""The overlay build's Tcl in the recorder, for tests: scripts as they are or changed, the open route's top around a stub."""
+"""The overlay build's Tcl in the recorder, for tests: scripts as they are or changed, the open route's top around a
+stub.
+"""
 
 import shutil
 
@@ -16,7 +18,9 @@ STUB = (
 
 
 def write_sources(folder):
-    """Write a Verilog file with `srcnn_top` and a stub inside; the real one takes half a minute and adds nothing here."""
+    """Write a Verilog file with `srcnn_top` and a stub inside; the real one takes half a minute and adds nothing
+    here.
+    """
     folder.mkdir(parents=True)
     top = folder / "srcnn_top.sv"
     top.write_text(STUB + AXI_TOP.format(core=CORE))

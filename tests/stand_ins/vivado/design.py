@@ -1,4 +1,5 @@
-"""A block design as Vivado would hold it: cells with pins and interfaces, nets, addresses, and the rules that connect them.
+"""A block design as Vivado would hold it: cells with pins and interfaces, nets, addresses, and the rules that connect
+them.
 
 `validate` is stricter than Vivado's: what would be a warning there (an interface that hangs, an address that nobody
 assigned) is an error here. IP and its rules are described in ips.toml.

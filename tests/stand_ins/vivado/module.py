@@ -1,4 +1,6 @@
-"""A Verilog module as a cell of a block design: its interfaces, as Vivado reads them from the attributes of its ports."""
+"""A Verilog module as a cell of a block design: its interfaces, as Vivado reads them from the attributes of its
+ports.
+"""
 
 import pathlib
 import re

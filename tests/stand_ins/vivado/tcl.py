@@ -1,4 +1,6 @@
-"""A Tcl interpreter whose extra commands are answered by Python: tclsh or, where that is missing, the one in tkinter."""
+"""A Tcl interpreter whose extra commands are answered by Python: tclsh or, where that is missing, the one in
+tkinter.
+"""
 
 import importlib.util
 import os
