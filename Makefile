@@ -89,7 +89,7 @@ sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
 
 rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png
-	$(PY) -m sim.run.frame $(IMG)
+	$(PY) -m sim.run.frame $(IMG) --network $(NETWORK) --board $(BOARD)
 
 mutation: $(READY)  ## broken kernels have to be caught
 	$(PY) -m sim.mutation

@@ -346,9 +346,9 @@ def main(network: str, board: str, rtl: str, jobs: int) -> None:
     """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/."""
     config = load_config(network, board)
     folder, timing = build_bitstream(config, rtl, jobs=jobs, progress=True)
-    rows = [{"board": board, "network": network, "rtl": rtl, **timing}]
+    rows = [{"board": config.board, "network": network, "rtl": rtl, **timing}]
     print(table(rows, ["board", "network", "rtl", "wns_ns", "whs_ns", "wpws_ns"]))
-    print(f"timing is met; written to {write_report(f'bitstream_{board}', rows)}")
+    print(f"timing is met; written to {write_report(f'bitstream_{config.board}', rows)}")
     print(f"overlay: {os.path.relpath(folder)}")
 
 

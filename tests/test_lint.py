@@ -27,8 +27,8 @@ def test_cpp():
 
 
 def test_pragmas_pass_the_formatter_as_they_are():
-    text = "void f() {\n#pragma HLS DEPENDENCE variable=a.data type=inter\n int   a = 0;\n}\n"
-    assert (
-        format_cpp.formatted(text, "a.hpp")
-        == "void f() {\n#pragma HLS DEPENDENCE variable=a.data type=inter\n    int a = 0;\n}\n"
-    )
+    """Short ones and long ones, at the left edge, where they end up."""
+    long = "#pragma HLS DEPENDENCE " + " ".join(f"option{i}=value" for i in range(12))
+    text = f"void f() {{\n    #pragma HLS DEPENDENCE variable=a.data type=inter\n{long}\n int   a = 0;\n}}\n"
+    right = f"void f() {{\n#pragma HLS DEPENDENCE variable=a.data type=inter\n{long}\n    int a = 0;\n}}\n"
+    assert format_cpp.formatted(text, "a.hpp") == right

@@ -33,7 +33,7 @@ def read_board(board: str = DEFAULT_BOARD) -> dict:
     if not str(board).endswith(".toml") and board not in list_boards():
         raise UserError(f"there is no board {board!r}; known: {', '.join(list_boards())}")
     path = pathlib.Path(board) if str(board).endswith(".toml") else BOARDS / f"{board}.toml"
-    described = {"pack": True} | load_toml(path, f"{DEFAULT_BOARD}.toml")
+    described = {"pack": True, "folding": {}} | load_toml(path, f"{DEFAULT_BOARD}.toml")
     _check_board(described, path)
     return described | {"path": str(path)}
 

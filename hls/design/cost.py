@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
 DISTRIBUTED_DEPTH = 64  # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
-BEAT_BITS = 64  # of a parameter word, and of a piece of a PE's weights (hls/kernels/conv_stage.hpp)
+BEAT_BITS = 64  # of a parameter word, and of a piece of a PE's weights (hls/kernels/parameters.hpp)
 MAX_WORD = 4096  # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
 # Simple dual-port block RAMs: words -> bits of a word.
 RAMB36 = {512: 72, 1024: 36, 2048: 18, 4096: 9, 8192: 4, 16384: 2, 32768: 1}
@@ -105,7 +105,7 @@ def distributed_lut(width: int, depth: int) -> int:
 
 
 def mac_rams(stage: Stage) -> list[Ram]:
-    """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/conv_stage.hpp)."""
+    """Return the RAMs of a stage's MAC array and line buffer (hls/kernels/parameters.hpp, line_buffer.hpp)."""
     whole, rest = divmod(stage.simd * WEIGHT_BITS, BEAT_BITS)
     rams = [
         Ram("weights", stage.pe * whole, BEAT_BITS, stage.fold),
@@ -175,7 +175,7 @@ def mac_sizes(stage: Stage) -> dict[str, int]:
 def mac_widest(stage: Stage) -> dict[str, int]:
     """Return {what: bits} of the widest ap_int values of a MAC array."""
     words = {
-        "the weights of a PE": stage.weight_beats * 64,
+        "the weights of a PE": stage.weight_beats * BEAT_BITS,
         "the pixels of a column": stage.mac_k * stage.layer.in_ch * ACT_BITS,
         "the outputs": stage.pe * (stage.raw_bits if stage.scatter else ACT_BITS),
     }

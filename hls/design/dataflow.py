@@ -44,7 +44,13 @@ def layer_processes(stage: Stage) -> tuple[Process, ...]:
 def list_processes(stages: tuple[Stage, ...]) -> tuple[Process, ...]:
     """Return all processes of a network's stages, the ends included."""
     inner = [process for stage in stages for process in layer_processes(stage)]
-    return (ParserProcess(), *inner, PackerProcess(stages[-1].layer.out_ch, inner[-1].out_word.values))
+    assert all(process.param_beats for process in inner), "a message's gate takes it that a stage has parameters"
+    return (ParserProcess(), *inner, packer_behind(stages[-1]))
+
+
+def packer_behind(stage: Stage) -> PackerProcess:
+    """Return the packer that the last stage's output asks for."""
+    return PackerProcess(stage.layer.out_ch, layer_processes(stage)[-1].out_word.values)
 
 
 def join(processes: tuple[Process, ...]) -> Dataflow:

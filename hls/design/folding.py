@@ -3,7 +3,8 @@
 A stage of T cycles per position needs (mac_out_ch / PE) * ceil(taps / SIMD) <= T. All stages run side by side, so the
 slowest one decides. The search goes through T upwards, and stops at the first for which there is a folding that fits
 the budget; of those it takes the one with the fewest DSPs, then the least block RAM, then the fewest LUTs. A stage's
-output stream needs no attention: mac_out_ch / PE words per position, and never more than that many cycles.
+output stream needs no attention: mac_out_ch / PE words per position, and never more than that many cycles. Behind the
+last stage the packer counts, which takes its bytes by those that divide a word and a beat.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hls.design.config import make_config
 from hls.design.cost import LIMITS, MAX_WORD, PACKER, PARSER, total
+from hls.design.dataflow import packer_behind
 from hls.design.stage import Stage, legal_simd
 
 if TYPE_CHECKING:
@@ -23,7 +25,15 @@ if TYPE_CHECKING:
     from model.graph.network import Network
 
 
-def candidates(layer: Conv, max_w: int, pack: bool, most: int | None = None) -> list[tuple[Stage, Cost]]:
+def position_cycles(stage: Stage, last: bool) -> int:
+    """Return the cycles of a position: of a stage's processes and, behind the last stage, of the packer."""
+    processes = (*stage.processes, packer_behind(stage)) if last else stage.processes
+    return max(process.steady for process in processes)
+
+
+def candidates(
+    layer: Conv, max_w: int, pack: bool, most: int | None = None, last: bool = False
+) -> list[tuple[Stage, Cost]]:
     """Return the legal stages of a layer: every PE that divides its outputs with every SIMD worth having.
 
     Parameters
@@ -34,6 +44,8 @@ def candidates(layer: Conv, max_w: int, pack: bool, most: int | None = None) -> 
     pack : bool
     most : int, optional
         Leave out what takes more cycles per position.
+    last : bool
+        The packer is behind it, and counts.
 
     Returns
     -------
@@ -51,7 +63,7 @@ def candidates(layer: Conv, max_w: int, pack: bool, most: int | None = None) -> 
     return [
         (stage, total(process.cost for process in stage.processes))
         for stage in stages
-        if (most is None or stage.fold <= most) and widest(stage) <= MAX_WORD
+        if (most is None or position_cycles(stage, last) <= most) and widest(stage) <= MAX_WORD
     ]
 
 
@@ -105,17 +117,17 @@ def _search(network, board, most=None):
     """Return (cycles, {layer: (pe, simd)}), or None if nothing that fits takes `most` cycles or fewer."""
     max_w, choices = board["tile_width"] + 2 * network.halo, []
     for layer in network.layers:
-        choices.append(
-            [
-                (stage, cost)
-                for stage, cost in candidates(layer, max_w, board["pack"], most)
-                if fits(cost, board["budget"])
-            ]
-        )
+        last = layer is network.layers[-1]
+        found = [
+            (stage, cost, position_cycles(stage, last))
+            for stage, cost in candidates(layer, max_w, board["pack"], most, last)
+            if fits(cost, board["budget"])
+        ]
+        choices.append(found)
         max_w -= layer.k - 1
     ends = PARSER + PACKER
-    for cycles in sorted({stage.fold for stages in choices for stage, _ in stages}):
-        fast = [[(stage, cost) for stage, cost in stages if stage.fold <= cycles] for stages in choices]
+    for cycles in sorted({taken for stages in choices for _, _, taken in stages}):
+        fast = [[(stage, cost) for stage, cost, taken in stages if taken <= cycles] for stages in choices]
         if not all(fast) or sum(min(cost.dsp for _, cost in stages) for stages in fast) > board["budget"]["dsp"]:
             continue
         best = None
@@ -142,7 +154,8 @@ def fewest_dsps(network: Network, cycles: int, pack: bool) -> int | None:
     """Return the DSPs without which no folding takes `cycles` cycles per pixel or fewer; None if no number of them
     does.
     """
-    fast = [[cost.dsp for _, cost in candidates(layer, 1, pack, cycles)] for layer in network.layers]
+    last = network.layers[-1]
+    fast = [[cost.dsp for _, cost in candidates(layer, 1, pack, cycles, layer is last)] for layer in network.layers]
     return sum(map(min, fast)) if all(fast) else None
 
 

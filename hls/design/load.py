@@ -8,6 +8,7 @@ from hls.design.boards import DEFAULT_BOARD, read_board
 from hls.design.config import make_config
 from hls.design.cost import LIMITS, MAX_WORD, total
 from hls.design.folding import remedy
+from hls.design.keywords import KEYWORDS
 from hls.design.stage import legal_simd
 from model.base.errors import UserError
 from model.graph.formats import WEIGHT_BITS
@@ -78,24 +79,30 @@ def load_config(
         if value is not None
     }
     config = make_config(network, described, folding)
-    _check_names(config)
     for stage in config.stages:
         _check_fold(stage)
+    _check_names(config)
     _check_budget(config, described)
     return config
 
 
 def _check_names(config):
-    """Processes have a name each, which no file of the compiler's library has."""
+    """Every process becomes two Verilog modules, itself and `<name>_stage`, which need names of their own."""
     names = [process.name for process in config.processes]
+    modules = [module for name in names for module in (name, f"{name}_stage")]
     for name in names:
-        if names.count(name) > 1 or name.startswith(RESERVED):
+        if name in KEYWORDS or name.startswith(RESERVED):
+            why = (
+                f"what begins with {RESERVED} is the top's"
+                if name.startswith(RESERVED)
+                else "it is a keyword of Verilog or C++"
+            )
+            raise UserError(f"a layer of {config.network.name} can't be named {name}: {why}; choose another name")
+        if modules.count(name) > 1:
             raise UserError(
-                f"two processes would be named {name}: of a layer, its sum, parser and packer; name the layer of "
-                f"{config.network.name} otherwise"
-                if names.count(name) > 1
-                else f"a layer can't be named {name}: what begins with {RESERVED} is of the top itself; choose "
-                f"another name"
+                f"two processes or their parts would be named {name}: a layer, its sum ({name}_sum), its stage "
+                f"({name}_stage), "
+                f"parser and packer need different names; rename the layer of {config.network.name}"
             )
 
 

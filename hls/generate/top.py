@@ -64,7 +64,7 @@ def top_header(config: Config) -> str:
         "#define SRCNN_STAGES(STAGE) \\",
         *[f"    STAGE({_described(p)}) \\" for p in processes[1:-1]],
         "",
-        f"typedef {processes[1].name}_cfg first_cfg;",
+        f"typedef {processes[1].name}_cfg srcnn_first_cfg;",
         "",
         "}  // namespace srcnn",
         "",

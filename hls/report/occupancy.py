@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FIGURE = ROOT / "docs" / "images" / "folding.svg"
 SHARES = ("products", "padding", "odd_channel", "waiting", "unused")
-COLOURS = {"conv1": "#4878a8", "conv2": "#5a9e6f", "conv3": "#c9803a"}
+COLOURS = ("#4878a8", "#5a9e6f", "#c9803a", "#8f6bb3", "#b04a5a", "#6b8f9e")  # of the layers, in turn
 
 
 def occupancy_rows(config: Config) -> list[dict]:
@@ -89,8 +89,8 @@ def draw(configs: list[list[Config]], path: str | pathlib.Path) -> None:
 
 def _panel(axes, config):
     steady, base = steady_cycles_per_pixel(config), 0
-    for stage in config.stages:
-        colour = COLOURS[stage.layer.name]
+    for index, stage in enumerate(config.stages):
+        colour = COLOURS[index % len(COLOURS)]
         # Of the stage's DSPs in its busy cycles, so many would do if no slot were lost to padding and odd channels.
         useful = stage.layer.macs_per_pixel / (2 if stage.pack else 1) / stage.fold
         axes.barh(base, stage.fold, useful, align="edge", color=colour, linewidth=0)

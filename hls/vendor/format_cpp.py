@@ -39,15 +39,24 @@ def formatted(text: str, name: str) -> str:
     UserError
         If clang-format is missing or refuses the text.
     """
-    masked = re.sub(r"^(#pragma HLS )", rf"{MARK}\1", text, flags=re.MULTILINE)
+    masked = re.sub(r"^[ \t]*(#pragma HLS )", rf"{MARK}\1", text, flags=re.MULTILINE)
     command = [str(pathlib.Path(sys.executable).with_name("clang-format")), f"--assume-filename={ROOT / name}"]
     try:
         ended = subprocess.run(command, input=masked, capture_output=True, text=True)
     except OSError as error:
         raise UserError("clang-format is not installed; run `make setup`") from error
     if ended.returncode:
-        raise UserError(f"clang-format refuses {name}: {ended.stderr.strip().splitlines()[0]}; correct it")
-    return re.sub(rf"^[ \t]*{MARK}(#pragma HLS )", r"\1", ended.stdout, flags=re.MULTILINE)
+        raise UserError(
+            f"clang-format refuses {name}: {(ended.stderr.strip().splitlines() or ['no message'])[0]}; correct it"
+        )
+    result = re.sub(rf"^[ \t]*{MARK}(#pragma HLS )", r"\1", ended.stdout, flags=re.MULTILINE)
+    assert pragmas(result) == pragmas(text), f"a pragma of {name} was changed"
+    return result
+
+
+def pragmas(text: str) -> list[str]:
+    """Return the HLS pragmas of a C++ text, without what stands in front of them."""
+    return re.findall(r"^[ \t]*(#pragma HLS .*)$", text, flags=re.MULTILINE)
 
 
 @click.command()

@@ -320,9 +320,10 @@ def find_ip(work: pathlib.Path) -> pathlib.Path:
 @report_user_errors
 def main(network: str, board: str, cosim: bool) -> None:
     """Run Vitis HLS on the kernels: C simulation, synthesis, co-simulation, IP export."""
-    build = build_hls(load_config(network, board), cosim=cosim, progress=True)
+    config = load_config(network, board)
+    build = build_hls(config, cosim=cosim, progress=True)
     print(table(build.rows))
-    print(f"estimated by Vitis {build.version}; written to {write_report(f'hls_{board}', build.rows)}")
+    print(f"estimated by Vitis {build.version}; written to {write_report(f'hls_{config.board}', build.rows)}")
     print(f"IP: {os.path.relpath(build.ip)}")
 
 

@@ -39,8 +39,16 @@ def digest(recipe: object, files: Iterable[str | pathlib.Path] = (), root: str |
 @contextlib.contextmanager
 def build_lock(name: str) -> Iterator[None]:
     """Let one process build what `name` stands for, while others that want the same wait for it."""
-    with open(make_folder(BUILD / "locks") / name, "w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    path = make_folder(BUILD / "locks") / name
+    try:
+        file = open(path, "a", encoding="ascii")
+    except OSError as error:
+        raise UserError(
+            f"cannot lock {path}: {error.strerror}; name a build folder of your own in SRCNN_BUILD"
+        ) from error
+    with file:
+        with contextlib.suppress(OSError):  # a file system without locks: everybody builds, the last one stays
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -145,6 +145,10 @@ def load_network(name: str = DEFAULT_NETWORK) -> Network:
         layers, channels = [], {INPUT: 1}
         for entry in description["layers"]:
             source = entry.get("input", layers[-1].name if layers else INPUT)
+            if not isinstance(source, str):
+                raise UserError(
+                    f"{path}: layer {entry['name']} has input = {source!r}; it is the name of one tensor, in quotes"
+                )
             layer = Conv(entry["name"], entry["k"], channels.get(source, 0), entry["out_ch"], entry["relu"], (source,))
             layers.append(layer)
             channels[layer.name] = layer.out_ch

@@ -235,10 +235,13 @@ def test_processes_follow_from_the_layers():
 @pytest.mark.parametrize(
     "names, message",
     [
-        (("parser", "b"), "two processes would be named parser"),
-        (("a", "packer"), "two processes would be named packer"),
-        (("b_sum", "b"), "two processes would be named b_sum"),
+        (("parser", "b"), "would be named parser"),
+        (("a", "packer"), "would be named packer"),
+        (("b_sum", "b"), "would be named b_sum"),
         (("srcnn_fifo", "b"), "can't be named srcnn_fifo"),
+        (("b_stage", "b"), "would be named b_stage"),
+        (("output", "b"), "can't be named output: it is a keyword"),
+        (("a", "int"), "can't be named int: it is a keyword"),
     ],
 )
 def test_names_that_the_top_needs_are_refused(names, message):

@@ -17,7 +17,7 @@ from hls.design.boards import list_boards, read_board
 from hls.design.config import make_config
 from hls.design.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Ram, adder_bits, total
 from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
-from hls.design.folding import fewest_dsps, search
+from hls.design.folding import candidates, fewest_dsps, fits, search
 from hls.design.load import load_config
 from hls.design.stage import Stage, legal_simd
 from hls.generate.verilog import KERNELS, OPEN
@@ -59,6 +59,22 @@ def test_board_files_hold_what_the_search_proposes(network, board):
 def test_the_default_network_takes_what_was_found_by_hand(board, cycles, dsps):
     config = search(load_network("srcnn915"), read_board(board))
     assert (steady_cycles_per_pixel(config), config.dsp) <= (cycles, dsps)
+
+
+def test_the_packer_behind_several_channels_counts():
+    """A stage that is faster than the packer takes DSPs for nothing."""
+    network = Network("wide", (Conv("a", 3, 1, 8, True), Conv("b", 1, 8, 12, True)))
+    config = search(network, read_board("pynq_z2"))
+    packer = config.processes[-1]
+    slowest = max(process.steady for process in config.processes[:-1])
+    assert steady_cycles_per_pixel(config) == max(slowest, packer.steady)
+    better = [
+        make_config(network, read_board("pynq_z2"), {"a": (stage.pe, stage.simd), "b": (last.pe, last.simd)})
+        for stage, _ in candidates(network.layers[0], 1926, True, 12)
+        for last, _ in candidates(network.layers[1], 1924, True, 12)
+    ]
+    best = min((steady_cycles_per_pixel(c), c.dsp) for c in better if c.dsp <= 220 and fits(total(c.costs), c.budget))
+    assert (steady_cycles_per_pixel(config), config.dsp) == best
 
 
 def test_without_packing_a_pixel_takes_about_twice_the_cycles():

@@ -64,6 +64,7 @@ def test_the_three_networks_are_described():
         ("out_ch = 4", "out_ch = 0", "both positive"),
         ("k = 1", 'k = 1\ninput = "c"', "reads 'c'; it reads one tensor that stands before it: input, a"),
         ("k = 1", 'k = 1\ninput = "b"', "reads 'b'"),
+        ("k = 1", 'k = 1\ninput = ["a"]', "it is the name of one tensor"),
         ("k = 1", 'k = 1\ninput = "input"', "nothing reads a of n"),
         ('name = "b"', 'name = "input"', "have the same name 'input'"),
         ("k = 3", "", "lacks the key 'k'"),

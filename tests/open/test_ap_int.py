@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.fuzz.random_cpp import RandomCpp, Var, type_name
-from tests.open.test_tools import need, need_reference
+from tests.open.tools import need, need_reference
 
 BLOCKS = 12  # the blocks of a program share types: AMD's templates are what takes g++'s time
 INCLUDE = Path(__file__).resolve().parents[2] / "hls" / "open" / "include"

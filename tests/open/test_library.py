@@ -8,7 +8,7 @@ import pytest
 from hls.open.pipeline.netlist import RTL
 from hls.open.verilator import SIMULATE, environment
 from model.base.errors import UserError
-from tests.open.test_tools import need
+from tests.open.tools import need
 
 RIGHT = {
     "srcnn_fifo": [{}, {"DEPTH": 1, "ROOM": 1, "WIDTH": 1}, {"DEPTH": 4}],

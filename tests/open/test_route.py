@@ -5,7 +5,7 @@ import random
 import pytest
 
 from model.base.errors import Refused
-from tests.open.test_tools import need, need_reference
+from tests.open.tools import need, need_reference
 
 HEAD = "#include <ap_int.h>\n#include <hls_stream.h>\n#include <ap_axi_sdata.h>\n"
 STREAMS = "hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out"

@@ -7,7 +7,7 @@ import pytest
 from hls.open.pipeline.fabric import FABRICS, SERIES7_1, fabric_of
 from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LAG, RAM_LATENCY, Timing, schedule
 from model.base.errors import Refused
-from tests.open.test_tools import need
+from tests.open.tools import need
 
 SEEDS = range(30001, 30031)
 

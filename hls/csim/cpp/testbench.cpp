@@ -83,8 +83,8 @@ static void test_pairs() {
 
 static void test_line_buffer() {
     const array& image = vector_named("line_image");
-    constexpr int K = first_cfg::K;
-    static line_buffer<K, 8, first_cfg::MAX_W> lines;
+    constexpr int K = srcnn_first_cfg::K;
+    static line_buffer<K, 8, srcnn_first_cfg::MAX_W> lines;
     checker check("line_buffer", vector_named("line_expected"));
     for (int y = 0; y < image.shape[0]; y++) {
         for (int x = 0; x < image.shape[1]; x++) {
