@@ -5,6 +5,10 @@ a figure that stands in two places is written in both by this. Pages written by 
 `<!-- begin NAME -->` and `<!-- end NAME -->`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from hls.design.boards import list_boards
@@ -20,16 +24,22 @@ from model.quality import cards, pages
 from model.quality import results as committed
 from model.quality.pages import markdown, replace_region, title
 
+if TYPE_CHECKING:
+    import pathlib
+
+    from hls.design.config import Config
+    from model.quality.results import Results
+
 README, PERFORMANCE, SYNTHESIS = ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "synthesis.md"
 NAMES = {"pynq_z2": "PYNQ-Z2", "kv260": "KV260"}  # of boards, as their makers write them
 
 
-def called(board):
+def called(board: str) -> str:
     """Return a board's name for readers."""
     return NAMES.get(board, board)
 
 
-def configs(network=None):
+def configs(network: str | None = None) -> list[Config]:
     """Return the configurations of all boards, smallest first, with one network or with all."""
     found = [
         load_config(name, board) for board in list_boards() for name in ([network] if network else list_networks())
@@ -37,13 +47,13 @@ def configs(network=None):
     return sorted(found, key=lambda config: (config.budget["dsp"], config.board, config.network.name))
 
 
-def synthesised():
+def synthesised() -> dict[str, dict]:
     """Return {board: what Yosys counted for the default network, as recorded}."""
     rows = compare([figure for figure in recorded() if figure["network"] == DEFAULT_NETWORK])
     return {row["board"]: row for row in rows if row["stage"] == "total"}
 
 
-def numbers(results):
+def numbers(results: Results) -> str:
     """Return README's region: quality, then speed and size of the default network on every board."""
     whole, rows = synthesised(), []
     for config in configs(DEFAULT_NETWORK):
@@ -70,7 +80,7 @@ def numbers(results):
     return pages.headline(results) + "\n\n" + markdown(header, rows)
 
 
-def rates():
+def rates() -> str:
     """Return cycles and rates of every network on every board."""
     rows = []
     for config in configs():
@@ -108,7 +118,7 @@ def rates():
     )
 
 
-def idle():
+def idle() -> str:
     """Return where the product slots of the default network go, a table per board."""
     tables = []
     for config in configs(DEFAULT_NETWORK):
@@ -153,7 +163,7 @@ def idle():
     return "\n\n".join(tables)
 
 
-def edges():
+def edges() -> str:
     """Return the cycles that edges cost, by tile width."""
     rows, widths = [], []
     for config in configs():
@@ -176,7 +186,7 @@ def edges():
     )
 
 
-def model_table():
+def model_table() -> str:
     """Return the cost model against Yosys, for the default network."""
     rows = []
     for row in compare([figure for figure in recorded() if figure["network"] == DEFAULT_NETWORK]):
@@ -202,7 +212,7 @@ def model_table():
     )
 
 
-def resources():
+def resources() -> str:
     """Return what Yosys counted for the default network, of what the boards have."""
     whole, rows = synthesised(), []
     for config in configs(DEFAULT_NETWORK):
@@ -222,7 +232,7 @@ def resources():
     )
 
 
-def documents(results):
+def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of every page that has regions."""
     regions = {
         README: {"numbers": numbers(results)},
@@ -237,14 +247,14 @@ def documents(results):
     return texts
 
 
-def write(results):
+def write(results: Results) -> list[pathlib.Path]:
     """Bring README's numbers, the tables in docs/ and the model cards up to date; return the files that changed."""
     return pages.write_changed(documents(results)) + pages.write(results) + cards.write(results)
 
 
 @click.command()
 @report_user_errors
-def main():
+def main() -> None:
     """Write the generated tables of README.md and docs/ from descriptions, committed results and recorded figures."""
     changed = write(committed.load())
     print(

@@ -3,9 +3,12 @@
 The environment names the kernel (SIM_KERNEL) and its streams (SIM_STREAMS, JSON: name -> [direction, width]).
 """
 
+from __future__ import annotations
+
 import json
 import os
 import random
+from typing import TYPE_CHECKING
 
 import cocotb
 from cocotb.clock import Clock
@@ -13,6 +16,9 @@ from cocotb.triggers import ClockCycles, Event, RisingEdge, with_timeout
 
 from hls.design.load import load_config
 from sim.benches.kernel_words import kernel_words
+
+if TYPE_CHECKING:
+    from cocotb.handle import HierarchyObject
 
 KERNEL = os.environ["SIM_KERNEL"]
 STREAMS = json.loads(os.environ["SIM_STREAMS"])
@@ -26,13 +32,13 @@ IDLE_CYCLES = 300  # after the last expected word, nothing more may come
 class Bench:
     """Drives all streams of a stage: inputs from lists, outputs into lists, both with random gaps."""
 
-    def __init__(self, dut, idle=0.0, backpressure=0.0):
+    def __init__(self, dut: HierarchyObject, idle: float = 0.0, backpressure: float = 0.0) -> None:
         self.dut, self.idle, self.backpressure = dut, idle, backpressure
         self.rng = random.Random(SEED)
         self.tasks = []
         cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns").start())
 
-    async def reset(self):
+    async def reset(self) -> None:
         """Stop the drivers and reset the stage."""
         for task in self.tasks:
             task.cancel()
@@ -44,7 +50,7 @@ class Bench:
         self.dut.rst.value = 0
         await RisingEdge(self.dut.clk)
 
-    def start(self, words):
+    def start(self, words: dict[str, list[int]]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
         """Start driving; return (left, seen): words not yet taken per input, words seen per output."""
         left = {name: list(words[name]) for name, (direction, _) in STREAMS.items() if direction == "in"}
         seen = {name: [] for name, (direction, _) in STREAMS.items() if direction == "out"}
@@ -79,7 +85,7 @@ class Bench:
                 if all(len(seen[n]) >= count for n, count in self.counts.items()):
                     self.complete.set()
 
-    async def check(self, words, what):
+    async def check(self, words: dict[str, list[int]], what: str) -> None:
         """Drive `words` through and compare all outputs; fails after a bounded time, and if anything is left over."""
         left, seen = self.start(words)
         try:
@@ -105,7 +111,7 @@ class Bench:
 
 @cocotb.test()
 @cocotb.parametrize(idle=[0.0, 0.5], backpressure=[0.0, 0.5])
-async def words_in_words_out(dut, idle, backpressure):
+async def words_in_words_out(dut: HierarchyObject, idle: float, backpressure: float) -> None:
     """Parameters, then tiles of odd sizes back to back, with gaps and backpressure; then everything once more."""
     bench = Bench(dut, idle, backpressure)
     await bench.reset()
@@ -115,7 +121,7 @@ async def words_in_words_out(dut, idle, backpressure):
 
 
 @cocotb.test()
-async def reset_in_the_middle(dut):
+async def reset_in_the_middle(dut: HierarchyObject) -> None:
     """A reset after any number of cycles leaves a stage that works."""
     bench = Bench(dut, 0.1, 0.1)
     words = kernel_words(CONFIG, KERNEL, SEED)

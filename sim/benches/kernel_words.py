@@ -1,5 +1,10 @@
 """What goes into a kernel's streams and what has to come out, as integers, from the golden model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from hls.csim.vectors import PacketModel, stage_vectors
@@ -8,13 +13,18 @@ from hls.packets.parameters import load_packet
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from hls.design.process import Process
+    from hls.design.stage import Stage
+
 FULL_BEAT = 0xFF << 64  # TKEEP of a beat as it lies in a stream: data, keep, last from bit 0
 LAST = 1 << 72
 END = 1 << 64  # the last word of a message
 KINDS = {"tile": 0, "tile_end": 1, "load": 2, "identify": 3, "error": 4}  # answer_command.hpp
 
 
-def pack(values, per_word, bits):
+def pack(values: np.ndarray, per_word: int, bits: int) -> list[int]:
     """Pack integers into words of `per_word` values of `bits` bits each, the first in the lowest bits."""
     mask = (1 << bits) - 1
     values = [int(v) & mask for v in np.asarray(values).ravel()]
@@ -23,27 +33,29 @@ def pack(values, per_word, bits):
     ]
 
 
-def tile_message(width, height):
+def tile_message(width: int, height: int) -> int:
     """Return the command that announces a tile (stage_command.hpp)."""
     return 1 | width - 1 << 16 | height - 1 << 32 | END
 
 
-def load_message(params):
+def load_message(params: Sequence[int] | np.ndarray) -> list[int]:
     """Return the words that load parameters: a command, then the parameters."""
     return [0, *(int(word) & (1 << 64) - 1 for word in params[:-1]), int(params[-1]) & (1 << 64) - 1 | END]
 
 
-def answer(kind, last=0, error=0, tag=0):
+def answer(kind: str, last: int = 0, error: int = 0, tag: int = 0) -> int:
     """Return an answer command (answer_command.hpp)."""
     return KINDS[kind] | last << 3 | error << 4 | tag << 12
 
 
-def beats(words):
+def beats(words: Sequence[int] | np.ndarray) -> list[int]:
     """Return a transfer as stream words: full beats, TLAST on the last."""
     return [int(w) | FULL_BEAT | (LAST if i + 1 == len(words) else 0) for i, w in enumerate(words)]
 
 
-def inner_words(config, stage, process, rng, extreme):
+def inner_words(
+    config: Config, stage: Stage, process: Process, rng: np.random.Generator, extreme: bool
+) -> dict[str, list[int]]:
     """Streams of a process between parser and packer."""
     layer = random_model(config.network, rng, extreme).layers[config.stages.index(stage)]
     k = stage.layer.k
@@ -65,7 +77,7 @@ def inner_words(config, stage, process, rng, extreme):
     return words
 
 
-def parser_words(config, rng):
+def parser_words(config: Config, rng: np.random.Generator) -> dict[str, list[int]]:
     """Streams of the parser: load, two tiles and identify in one transfer, then a tile with a wrong config id."""
     model = random_model(config.network, rng)
     halo = config.network.halo
@@ -93,7 +105,7 @@ def parser_words(config, rng):
     return expected
 
 
-def packer_words(config, rng):
+def packer_words(config: Config, rng: np.random.Generator) -> dict[str, list[int]]:
     """Streams of the packer: every kind of answer, a tile that ended well and one that did not."""
     halo, top = config.network.halo, PacketModel(config)
     model = random_model(config.network, rng)
@@ -115,7 +127,7 @@ def packer_words(config, rng):
     return given
 
 
-def kernel_words(config, kernel, seed, extreme=False):
+def kernel_words(config: Config, kernel: str, seed: int, extreme: bool = False) -> dict[str, list[int]]:
     """Return {stream: words} of a kernel of the top by its process name: inputs and expected outputs."""
     rng = np.random.default_rng(seed)
     if kernel == "parser":

@@ -4,9 +4,12 @@ Started by `pytest sim/` (test_srcnn_top.py), which passes the configuration thr
 SIM_NETWORK, SIM_BOARD, SIM_SEED.
 """
 
+from __future__ import annotations
+
 import itertools
 import os
 import random
+from typing import TYPE_CHECKING
 
 import cocotb
 import numpy as np
@@ -22,6 +25,9 @@ from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
+
+if TYPE_CHECKING:
+    from cocotb.handle import HierarchyObject
 
 PERIOD_NS = 10
 IDLE_CYCLES = 2000  # after the last answer, nothing more may come
@@ -41,7 +47,7 @@ class Bench:
         Share of cycles in which the source has no data, and in which the sink is not ready.
     """
 
-    def __init__(self, dut, idle=0.0, backpressure=0.0):
+    def __init__(self, dut: HierarchyObject, idle: float = 0.0, backpressure: float = 0.0) -> None:
         self.dut = dut
         self.rng = np.random.default_rng(SEED)
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
@@ -54,7 +60,7 @@ class Bench:
                 stream.set_pause_generator(pauses.random() < share for _ in itertools.count())
         cocotb.start_soon(Clock(dut.clk, PERIOD_NS, "ns").start())
 
-    async def reset(self):
+    async def reset(self) -> None:
         """Reset the design, and forget what its streams held."""
         self.dut.rst.value = 1
         await ClockCycles(self.dut.clk, RESET_CYCLES)
@@ -63,30 +69,30 @@ class Bench:
         self.dut.rst.value = 0
         await RisingEdge(self.dut.clk)
 
-    async def send(self, words, keep=None):
+    async def send(self, words: np.ndarray, keep: np.ndarray | None = None) -> None:
         """Queue a transfer."""
         data = np.asarray(words, "<u8").tobytes()
         tkeep = None if keep is None else [int(k) >> i & 1 for k in keep for i in range(8)]
         await self.source.send(AxiStreamFrame(data, tkeep=tkeep))
 
-    async def receive(self, cycles):
+    async def receive(self, cycles: int) -> np.ndarray:
         """Return the words of the next answer transfer; fails after `cycles`."""
         frame = await with_timeout(self.sink.recv(compact=False), cycles * PERIOD_NS, "ns")
         assert frame.tkeep is None or all(frame.tkeep), "an answer beat is not full"
         return np.frombuffer(bytes(frame.tdata), "<u8")
 
-    async def transfer(self, words, keep=None, cycles=1_000_000):
+    async def transfer(self, words: np.ndarray, keep: np.ndarray | None = None, cycles: int = 1_000_000) -> np.ndarray:
         """Send a transfer and return its answer."""
         await self.send(words, keep)
         return await self.receive(cycles)
 
-    async def done(self):
+    async def done(self) -> None:
         """Nothing is left over and nothing more comes: no beat in the sink, none in the source."""
         await ClockCycles(self.dut.clk, IDLE_CYCLES)
         assert self.sink.idle() and self.sink.empty() and self.source.empty(), f"beats are left in the streams; {RERUN}"
 
 
-def compare(actual, expected, what):
+def compare(actual: np.ndarray, expected: np.ndarray, what: str) -> None:
     """Fail with the first differing word, the count, and how to run it again."""
     actual, expected = np.asarray(actual, np.uint64), np.asarray(expected, np.uint64)
     same = min(len(actual), len(expected))
@@ -99,7 +105,7 @@ def compare(actual, expected, what):
     assert len(actual) == len(expected), f"{what}: {len(actual)} words, expected {len(expected)}; {RERUN}"
 
 
-def compare_pixels(actual, expected, what):
+def compare_pixels(actual: np.ndarray, expected: np.ndarray, what: str) -> None:
     """Fail with the first differing pixel."""
     wrong = np.argwhere(actual != expected)
     assert not len(wrong), (
@@ -108,7 +114,7 @@ def compare_pixels(actual, expected, what):
     )
 
 
-def transfers(beats):
+def transfers(beats: list[tuple[int, int, int]]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Split (data, keep, last) rows into transfers: lists of (words, keeps)."""
     rows = np.array(beats, np.uint64)
     ends = np.flatnonzero(rows[:, 2]) + 1
@@ -117,7 +123,7 @@ def transfers(beats):
 
 @cocotb.test()
 @cocotb.parametrize(idle=[0.0, 0.6], backpressure=[0.0, 0.6])
-async def every_packet_and_every_error(dut, idle, backpressure):
+async def every_packet_and_every_error(dut: HierarchyObject, idle: float, backpressure: float) -> None:
     """All packet types, all errors and the recovery from each, with idle cycles and backpressure."""
     bench = Bench(dut, idle, backpressure)
     await bench.reset()
@@ -128,7 +134,7 @@ async def every_packet_and_every_error(dut, idle, backpressure):
 
 
 @cocotb.test()
-async def tiles_of_odd_sizes(dut):
+async def tiles_of_odd_sizes(dut: HierarchyObject) -> None:
     """Random and extreme weights, tiles down to one pixel, in one transfer after the other."""
     bench = Bench(dut, 0.2, 0.2)
     await bench.reset()
@@ -147,7 +153,7 @@ async def tiles_of_odd_sizes(dut):
 
 
 @cocotb.test()
-async def reset_in_the_middle(dut):
+async def reset_in_the_middle(dut: HierarchyObject) -> None:
     """A reset at any point of a packet leaves a design that works."""
     bench = Bench(dut)
     await bench.reset()
@@ -168,7 +174,7 @@ async def reset_in_the_middle(dut):
 
 
 @cocotb.test()
-async def cycles_of_queued_tiles(dut):
+async def cycles_of_queued_tiles(dut: HierarchyObject) -> None:
     """Tiles queued back to back take the cycles of the model within 2 %, with no bubble over 1 % between them."""
     bench = Bench(dut)
     await bench.reset()

@@ -4,10 +4,13 @@ Started by `pytest sim/` (test_host.py), which leaves `picture.png` in the folde
 the same script makes of it with the golden model.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import pathlib
 import re
+from typing import TYPE_CHECKING
 
 import cocotb
 import numpy as np
@@ -25,6 +28,9 @@ from sim.benches.top_bench import CONFIG, SEED, compare_pixels
 from sim.board.board import Board, run_script
 from sim.board.dma import FAULTS
 
+if TYPE_CHECKING:
+    from cocotb.handle import HierarchyObject
+
 FOLDER = pathlib.Path(os.environ.get("SIM_HOST", "."))
 UPSCALE = 3
 PICTURE, GOLDEN, OUTPUT = (FOLDER / f"{name}.png" for name in ("picture", "golden", "output"))
@@ -32,7 +38,7 @@ OPTIONS = (PICTURE, "-o", OUTPUT, "--network", CONFIG.network.name, "--upscale",
 IDENTIFY, TILE = COMMANDS["identify"], COMMANDS["tile"]  # the parameters follow in the transfer that identifies
 
 
-def check_output(end):
+def check_output(end: tuple[int, str, str]) -> None:
     """The script ended well, and its file is the golden model's, byte for byte."""
     code, out, err = end
     assert code == 0 and not err, f"the script ended with {code}: {err.strip()}"
@@ -44,7 +50,7 @@ def check_output(end):
     assert len(np.unique(read_picture(OUTPUT).pixels)) > 20, "the picture is nearly constant"
 
 
-def check_refusal(end, words):
+def check_refusal(end: tuple[int, str, str], words: str) -> None:
     """The script ended with one sentence that says `words`, exit code 2, and without a file."""
     code, out, err = end
     assert code == 2 and err.count("\n") == 1 and re.search(words, err), (
@@ -53,14 +59,14 @@ def check_refusal(end, words):
     assert not OUTPUT.exists()
 
 
-def check_board(board):
+def check_board(board: Board) -> None:
     """Everything was given back, and nothing is left in the streams."""
     assert board.allocations and not board.memory, f"{len(board.memory)} of {board.allocations} buffers were not freed"
     assert board.dma.idle(), "words are left in the streams"
 
 
 @cocotb.test()
-async def whole_picture(dut):
+async def whole_picture(dut: HierarchyObject) -> None:
     """The script upscales a picture in one tile."""
     board = Board(CONFIG, FOLDER / "overlays")
     check_output(await run_script(*OPTIONS))
@@ -69,7 +75,7 @@ async def whole_picture(dut):
     dut._log.info(f"{board.cycles()} cycles for {PICTURE}")
 
 
-def count_tiles(words):
+def count_tiles(words: np.ndarray) -> int:
     """Return how many tile packets a transfer consists of."""
     count = at = 0
     while at < len(words):
@@ -80,7 +86,7 @@ def count_tiles(words):
 
 
 @cocotb.test()
-async def picture_in_tiles(dut):
+async def picture_in_tiles(dut: HierarchyObject) -> None:
     """Many tiles of uneven sizes in one transfer give the file of the whole picture."""
     board = Board(CONFIG, FOLDER / "overlays")
     check_output(await run_script(*OPTIONS, "--tile", "13x11"))
@@ -95,7 +101,7 @@ async def picture_in_tiles(dut):
 
 
 @cocotb.test()
-async def two_pictures(dut):
+async def two_pictures(dut: HierarchyObject) -> None:
     """One driver, two pictures in many transfers: parameters are loaded once, buffers are used again."""
     board = Board(CONFIG, FOLDER / "overlays", batch_bytes=2000)
     model = load_model(CONFIG.network.name, UPSCALE)
@@ -122,7 +128,7 @@ async def two_pictures(dut):
 
 
 @cocotb.test()
-async def wrong_config_id(dut):
+async def wrong_config_id(dut: HierarchyObject) -> None:
     """A manifest of another description is refused before anything is loaded."""
     board = Board(CONFIG, FOLDER / "overlays", config_id=f"{CONFIG.config_id ^ 1:#010x}")
     check_refusal(
@@ -133,7 +139,7 @@ async def wrong_config_id(dut):
 
 
 @cocotb.test()
-async def overlay_of_another_board(dut):
+async def overlay_of_another_board(dut: HierarchyObject) -> None:
     """An overlay of another board is not even loaded."""
     other = next(load_config(CONFIG.network.name, board) for board in list_boards() if board != CONFIG.board)
     board = Board(CONFIG, FOLDER / "overlays", board=other.board, config_id=f"{other.config_id:#010x}")
@@ -142,7 +148,7 @@ async def overlay_of_another_board(dut):
 
 
 @cocotb.test()
-async def overlay_of_another_network(dut):
+async def overlay_of_another_network(dut: HierarchyObject) -> None:
     """A manifest whose hardware is another: the hardware says so."""
     other = next(
         load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name
@@ -170,7 +176,7 @@ SAYS = {
 
 
 @cocotb.test()
-async def faults(dut):
+async def faults(dut: HierarchyObject) -> None:
     """Each fault ends in one clear error, and the driver's next picture is right."""
     board = Board(CONFIG, FOLDER / "overlays")
     model = load_model(CONFIG.network.name, UPSCALE)

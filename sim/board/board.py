@@ -15,6 +15,8 @@ simulation run, and the driver's deadlines are deadlines of the simulation: a ke
 driver's own error. A script that waits in any other way runs into `LIMIT_CYCLES`.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import importlib.machinery
@@ -24,6 +26,7 @@ import pathlib
 import runpy
 import sys
 import types
+from typing import TYPE_CHECKING
 
 import cocotb
 import cocotbpynq
@@ -40,6 +43,9 @@ from model.base.paths import ROOT
 from sim.board import channels, handoff
 from sim.board.dma import DmaEngine
 
+if TYPE_CHECKING:
+    from hls.design.config import Config
+
 PERIOD_STEPS = 1000  # of the clock that cocotbpynq starts
 RESET_CYCLES = 20  # long enough for every FIFO and pipeline of the design
 PATIENCE_S = 2e-4  # of the driver: 30,000 cycles at 150 MHz; its default of 5 s would take hours
@@ -51,7 +57,7 @@ PAGE = 4096
 class Overlay(cocotbpynq.Overlay):
     """cocotbpynq's overlay, with a DMA as PYNQ's, and `download`, which resets the kernel as a new bitstream does."""
 
-    def __init__(self, board, bitfile):
+    def __init__(self, board: Board, bitfile: str | pathlib.Path) -> None:
         bitfile = pathlib.Path(bitfile)
         assert bitfile.is_file()
         self._board = board
@@ -64,7 +70,7 @@ class Overlay(cocotbpynq.Overlay):
         self.hierarchy_dict.update(channels.find_dmas(board, bitfile))
         self.download()
 
-    def create_IP(self, instance_name):
+    def create_IP(self, instance_name: str) -> object:
         found = super().create_IP(instance_name)
         if isinstance(found, cocotbpynq.DMA):
             self._board.dma = DmaEngine(
@@ -86,7 +92,7 @@ class Overlay(cocotbpynq.Overlay):
         return stream
 
     @resume
-    async def download(self):
+    async def download(self) -> None:
         await cocotbpynq.overlay.cptop.await_reset()
         await self._board.reset_kernel()
         self._board.downloads += 1
@@ -116,7 +122,13 @@ class Board:
     overlay : Overlay or None
     """
 
-    def __init__(self, config, folder, batch_bytes=host.board.driver.BATCH_BYTES, **changes):
+    def __init__(
+        self,
+        config: Config,
+        folder: pathlib.Path,
+        batch_bytes: int = host.board.driver.BATCH_BYTES,
+        **changes: object,
+    ) -> None:
         self.config, self.clock_hz = config, config.clock_mhz * 1e6
         self.dma, self.memory, self.starved, self.allocations, self.downloads, self.overlay = (
             None,
@@ -139,25 +151,25 @@ class Board:
             host.board.driver.Driver, patience_s=PATIENCE_S, batch_bytes=batch_bytes
         )
 
-    def commands(self):
+    def commands(self) -> list[int]:
         """Return the command of the first packet of each transfer."""
         return [int(words[0]) >> 16 & 0xFF for words in self.dma.sent]
 
-    def cycles(self):
+    def cycles(self) -> int:
         """Return the clock cycles since the simulation began."""
         return int(get_sim_time("step")) // PERIOD_STEPS
 
-    def seconds(self):
+    def seconds(self) -> float:
         """Return the time on the board's clock."""
         return self.cycles() / self.clock_hz
 
-    async def pass_cycles(self, count):
+    async def pass_cycles(self, count: int) -> None:
         """Let the simulation run, without any Python per cycle."""
         if self.cycles() > LIMIT_CYCLES:
             raise TimeoutError(f"the test's limit of {LIMIT_CYCLES} cycles is over")
         await Timer(count * PERIOD_STEPS, "step")
 
-    async def reset_kernel(self):
+    async def reset_kernel(self) -> None:
         """Reset `srcnn_top`."""
         kernel = cocotbpynq.overlay.cptop
         kernel.rst.value = not kernel.rst_active_low
@@ -165,15 +177,15 @@ class Board:
         kernel.rst.value = kernel.rst_active_low
         await self.pass_cycles(1)
 
-    def read(self, offset):
+    def read(self, offset: int) -> int:
         """Read a register of the DMA."""
         return self.dma.read(offset)
 
-    def write(self, offset, value):
+    def write(self, offset: int, value: int) -> None:
         """Write a register of the DMA."""
         self.dma.write(offset, value)
 
-    def take_memory(self, nbytes):
+    def take_memory(self, nbytes: int) -> int:
         """Return the address of fresh contiguous memory."""
         if self.starved:
             raise RuntimeError("Allocate failed: 4294967295")  # PYNQ's words
@@ -183,11 +195,11 @@ class Board:
         self.allocations += 1
         return address
 
-    def give_back(self, address):
+    def give_back(self, address: int) -> None:
         """Take memory back."""
         del self.memory[address]
 
-    def flushed(self, address):
+    def flushed(self, address: int) -> None:
         """The cache's lines of this memory were written back; the software board looks closer at that."""
 
     @resume
@@ -200,7 +212,7 @@ class Board:
 
 
 @bridge
-def run_script(*arguments):
+def run_script(*arguments: object) -> tuple[int, str, str]:
     """Run host/run_pynq.py, the file as it is, as the main program.
 
     Returns

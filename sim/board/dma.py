@@ -11,6 +11,10 @@ Every look at a register costs clock cycles, during which the simulation runs. A
     DMA reset      the DMA is
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import cocotb
 import numpy as np
 from cocotb.task import resume
@@ -31,6 +35,11 @@ from sim.board.channels import (
     SEND,
     STATUS,
 )
+
+if TYPE_CHECKING:
+    from cocotbext.axi import AxiStreamSink, AxiStreamSource
+
+    from sim.board.board import Board
 
 REGISTER_CYCLES = 20  # of a read or write over AXI-Lite
 SOON_CYCLES = 100  # until half of a small transfer has gone
@@ -56,17 +65,17 @@ class DmaEngine:
         Of `FAULTS`, for the next transfer of tiles.
     """
 
-    def __init__(self, board, source, sink):
+    def __init__(self, board: Board, source: AxiStreamSource, sink: AxiStreamSink) -> None:
         self.board, self.source, self.sink = board, source, sink
         self.sent, self.fault, self.registers, self._task, self._begun = [], None, {}, None, False
         self._reset()
 
-    def idle(self):
+    def idle(self) -> bool:
         """Return whether nothing moves and no word is left, without the time of a look at a register."""
         return self._task is None and self.source.idle() and self.sink.empty()
 
     @resume
-    async def read(self, offset):
+    async def read(self, offset: int) -> int:
         """Read a register."""
         await self.board.pass_cycles(REGISTER_CYCLES)
         if offset == SEND + STATUS and self._begun and self.source.idle():
@@ -74,7 +83,7 @@ class DmaEngine:
         return self.registers[offset]
 
     @resume
-    async def write(self, offset, value):
+    async def write(self, offset: int, value: int) -> None:
         """Write a register."""
         await self.board.pass_cycles(REGISTER_CYCLES)
         channel, register = (RECEIVE, offset - RECEIVE) if offset >= RECEIVE else (SEND, offset)

@@ -4,10 +4,18 @@ What the handoff file says is what the block design in `bitstreams/` asks of Viv
 the DMA's parameters. Real files are larger; nothing here is known better than there.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import struct
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from hls.design.config import Config
 
 DMA, KERNEL = "axi_dma_0", "srcnn_top_0"
 # Per processor: instance, version, port that reaches registers, their address, port to memory, address width, clocks.
@@ -54,7 +62,13 @@ DMA_PARAMETERS = {
 }
 
 
-def write_overlay(folder, config, toplevel="srcnn_top", hardware=None, **changes):
+def write_overlay(
+    folder: pathlib.Path,
+    config: Config,
+    toplevel: str = "srcnn_top",
+    hardware: dict[str, object] | None = None,
+    **changes: object,
+) -> pathlib.Path:
     """Write an overlay folder that is right but for `changes`.
 
     Parameters
@@ -90,7 +104,7 @@ def write_overlay(folder, config, toplevel="srcnn_top", hardware=None, **changes
     return folder
 
 
-def bitstream(config):
+def bitstream(config: Config) -> bytes:
     """The header of a .bit, and 16 bytes where the configuration would be."""
     content = struct.pack(">H9sH", 9, bytes.fromhex("0ff00ff00ff00ff000"), 1)
     for tag, text in (
@@ -103,12 +117,12 @@ def bitstream(config):
     return content + struct.pack(">ci", b"e", 16) + bytes(16)
 
 
-def processor(config):
+def processor(config: Config) -> dict:
     """`ZYNQ` or `ZYNQ_MP`, by the part."""
     return ZYNQ if config.part.startswith("xc7z") else ZYNQ_MP
 
 
-def handoff(config, toplevel="srcnn_top", dma=None):
+def handoff(config: Config, toplevel: str = "srcnn_top", dma: dict[str, object] | None = None) -> bytes:
     """The .hwh: processor, DMA and kernel, joined by two streams and one address range."""
     chip = processor(config)
     system = ElementTree.Element("EDKSYSTEM", EDWVERSION="1.2", VIVADOVERSION="none: written by a test")
