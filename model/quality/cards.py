@@ -17,11 +17,11 @@ import click
 import numpy as np
 
 from model.base.errors import report_user_errors
-from model.base.paths import ROOT, WEIGHTS, atomic_write
+from model.base.paths import ROOT, WEIGHTS
 from model.graph.weights import DEGRADATIONS, FloatModel, QuantModel, load_float, load_quant
 from model.quality import pages
 from model.quality import results as committed
-from model.quality.pages import markdown, name_of, number, title
+from model.quality.pages import markdown, name_of, number, title, write_changed
 
 if TYPE_CHECKING:
     from model.quality.results import Results
@@ -438,12 +438,7 @@ def write(results: Results) -> list[pathlib.Path]:
         if path not in wanted:
             path.unlink()
             changed.append(path)
-    for path, text in wanted.items():
-        if not path.is_file() or path.read_text() != text:
-            with atomic_write(path) as temporary:
-                temporary.write_text(text)
-            changed.append(path)
-    return changed
+    return changed + write_changed(wanted)
 
 
 @click.command()

@@ -19,13 +19,18 @@ from tests.chains import chains
 pytest.importorskip("ziglang", reason="the native build of the kernels needs the package ziglang (make setup)")
 
 
-@settings(
-    max_examples=32,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+def drawn(count):
+    """So many examples, the same every time; a failing one is not shrunk, as each costs a compilation."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@drawn(32)
 @given(config=chains(), seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_chains(config, seed, data):
     """Tiles of several sizes in one transfer, stage by stage, then clock by clock with bounded FIFOs."""
@@ -48,13 +53,7 @@ def test_chains(config, seed, data):
                 assert np.array_equal(answer.pixels, right)
 
 
-@settings(
-    max_examples=10,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@drawn(10)
 @given(config=chains(sides=st.integers(9, 20)), seed=st.integers(0, 2**32 - 1))
 def test_every_packet_and_every_error(config, seed):
     given_beats, expected = (np.array(beats, np.uint64) for beats in top_beats(config, np.random.default_rng(seed)))
@@ -62,13 +61,7 @@ def test_every_packet_and_every_error(config, seed):
     assert np.array_equal(beats, expected[:, 0]) and np.array_equal(last, expected[:, 2])
 
 
-@settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@drawn(8)
 @given(config=chains(sides=st.integers(24, 40)), seed=st.integers(0, 2**32 - 1))
 def test_cycles_of_queued_tiles(config, seed):
     """A queued tile takes the cycles of the model, and up to a fifth more in small tiles, where stage after stage

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from model.base.paths import ROOT
 from model.graph.weights import load_float, load_quant, save_float
 from model.quantise import search
-from tests.model.test_train import arrays, environment, place  # noqa: F401  (place is a fixture)
+from tests.model.test_train import arrays, environment, place, run_command  # noqa: F401  (place is a fixture)
 from tests.model.test_train import run as train
 
 pytest.importorskip("tensorflow", reason="fine-tuning needs tensorflow")
@@ -59,14 +59,7 @@ def command(place, *options, steps=120):  # noqa: F811
 
 
 def run(place, *options, **arguments):  # noqa: F811
-    return subprocess.run(
-        command(place, *options, **arguments),
-        cwd=ROOT,
-        env=environment(place),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return run_command(place, command(place, *options, **arguments))
 
 
 @pytest.fixture(scope="module")

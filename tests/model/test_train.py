@@ -77,8 +77,13 @@ def environment(place):
 
 
 def run(place, *options, **arguments):
+    return run_command(place, command(place, *options, **arguments))
+
+
+def run_command(place, argv):
+    """Run a training's command line in the environment of a place."""
     return subprocess.run(
-        command(place, *options, **arguments),
+        argv,
         cwd=ROOT,
         env=environment(place),
         capture_output=True,
