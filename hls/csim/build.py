@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 KERNELS = ROOT / "hls" / "kernels"
 CSIM = ROOT / "hls" / "csim" / "cpp"
 OPEN_TYPES = ROOT / "hls" / "open" / "include"
+OPEN_LIBRARY = ROOT / "hls" / "open" / "lib"
 # The loops over PE and SIMD are hardware: unrolled, their constant bit slices cost almost nothing.
 # clang 22's SLP vectoriser miscompiles sums of odd widths (seen with 21-bit accumulators), so it is off.
 NATIVE = [
@@ -132,7 +133,7 @@ def build(
     )
     files = [
         path
-        for folder in (KERNELS, CSIM, OPEN_TYPES)
+        for folder in (KERNELS, CSIM, OPEN_TYPES, OPEN_LIBRARY)
         for path in [*sorted(folder.rglob("*.*pp")), *sorted(folder.rglob("*.h"))]
     ]
 
@@ -142,7 +143,7 @@ def build(
             objects = []
             for source in (*(folder / source for source in sources), *plain_sources):
                 how = (
-                    command + ["-I", str(KERNELS), "-I", str(folder)]
+                    command + ["-I", str(KERNELS), "-I", str(OPEN_LIBRARY), "-I", str(folder)]
                     if source not in plain_sources
                     else [*_gxx(), "-c", "-O2", "-fPIC"]
                 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
-DISTRIBUTED_DEPTH = 64  # RAMs of up to so many words are made of LUTs (hls/open/rtl/srcnn_ram.sv)
+DISTRIBUTED_DEPTH = 64  # RAMs of up to so many words are made of LUTs (hls/open/rtl/hls_open_ram.sv)
 BEAT_BITS = 64  # of a parameter word, and of a piece of a PE's weights (hls/kernels/parameters.hpp)
 MAX_WORD = 4096  # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
 # Simple dual-port block RAMs: words -> bits of a word.

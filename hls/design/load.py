@@ -17,7 +17,7 @@ from model.graph.network import Network, load_network
 if TYPE_CHECKING:
     from hls.design.config import Config
 
-RESERVED = "srcnn_"
+RESERVED = ("srcnn_", "hls_open_")
 
 
 def load_config(
@@ -93,7 +93,7 @@ def _check_names(config):
     for name in names:
         if name in KEYWORDS or name.startswith(RESERVED):
             why = (
-                f"what begins with {RESERVED} is the top's"
+                "what begins so is the top's or the compiler's"
                 if name.startswith(RESERVED)
                 else "it is a keyword of Verilog or C++"
             )

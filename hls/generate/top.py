@@ -45,7 +45,7 @@ def top_header(config: Config) -> str:
         *[f"        srcnn::run({', '.join((j.process.name + '_process', *j.streams))});" for j in flow.joined],
         "    }",
         "",
-        "#if !defined(__SYNTHESIS__) && !defined(SRCNN_OPEN_RTL)",
+        "#if !defined(__SYNTHESIS__) && !defined(HLS_OPEN_RTL)",
         "    // One clock cycle of all stages with the FIFO depths of the hardware; false if none could step. From "
         "the back to the",
         "    // front, so that a stage sees what was in its FIFO when the cycle began (a FIFO frees its place a cycle "

@@ -5,11 +5,10 @@ from __future__ import annotations
 import click
 
 from hls.open.dataflow.feedback import longest_feedback
+from hls.open.errors import Refused
 from hls.open.pipeline.fabric import FABRICS, fabric_of
 from hls.open.pipeline.schedule import Timing
 from hls.open.route import build
-from model.base.errors import UserError, report_user_errors
-from model.base.paths import BUILD
 
 
 @click.command()
@@ -18,7 +17,7 @@ from model.base.paths import BUILD
 @click.option(
     "-I", "--include", multiple=True, type=click.Path(exists=True, file_okay=False), help="Folders for #include."
 )
-@click.option("-o", "--output", default=str(BUILD / "open"), show_default=True, help="Folder for the Verilog.")
+@click.option("-o", "--output", default="build/open", show_default=True, help="Folder for the Verilog.")
 @click.option(
     "--part",
     default="xc7z020",
@@ -27,7 +26,6 @@ from model.base.paths import BUILD
 )
 @click.option("--clock", default=150.0, show_default=True, type=click.FloatRange(1, 1000), help="In MHz.")
 @click.option("--feedback", is_flag=True, help="Name the longest paths that feed state back.")
-@report_user_errors
 def main(
     header: str,
     kernels: tuple[str, ...],
@@ -39,14 +37,13 @@ def main(
 ) -> None:
     """Translate the KERNELS (name=C++ type) that HEADER defines, for example
 
-    python -m hls.open build/gen/srcnn915-pynq_z2/srcnn_top.hpp conv1=srcnn::conv1_kernel -I hls/kernels -I
-    build/gen/srcnn915-pynq_z2
+    python -m hls.open fir.hpp fir=dsp::fir_stage -I include
     """
     named = {}
     for kernel in kernels:
         name, equals, kind = kernel.partition("=")
         if not equals:
-            raise UserError(f"'{kernel}' is no kernel; write name=type, for example conv1=srcnn::conv1_stage")
+            raise Refused(f"'{kernel}' is no kernel; write name=type, for example fir=dsp::fir_stage")
         named[name] = kind
     fabric = fabric_of(part)
     built = build(f'#include "{header}"', named, include, output, Timing(fabric, fabric.budget(clock)))

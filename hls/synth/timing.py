@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 WASM_CACHE = BUILD / "yowasp"  # nextpnr is WebAssembly, compiled at its first use
 TECHMAPS = pathlib.Path(__file__).resolve().parent / "techmaps"
 WIDE_MULTIPLIER = TECHMAPS / "ecp5_wide_multiplier.v"  # a product without registers of its own
-STAND_INS = {"srcnn_arithmetic.sv": TECHMAPS / "ecp5_multiply.sv"}  # in place of the boards' DSPs
+STAND_INS = {"hls_open_arithmetic.sv": TECHMAPS / "ecp5_multiply.sv"}  # in place of the boards' DSPs
 DEVICE = "LFE5U-85F-8"
 DEVICE_OPTIONS = ("--85k", "--speed", "8", "--package", "CABGA756", "--out-of-context", "--router", "router2")
 CAPACITY = {"lut4": 83640, "ff": 83640, "ram16k": 208, "multipliers": 156}

@@ -25,8 +25,8 @@ def _rules():
 
 
 def lint_folder(folder: pathlib.Path) -> None:
-    """Raise `UserError` at the first pragma in the folder's kernels (*.hpp, *.cpp) that breaks a rule."""
-    for path in sorted(folder.glob("*.*pp")):
+    """Raise `UserError` at the first pragma in the folder's kernels (*.hpp, *.cpp, *.h) that breaks a rule."""
+    for path in sorted([*folder.glob("*.*pp"), *folder.glob("*.h")]):
         problems = lint_pragmas(path.read_text())
         if problems:
             line, problem = problems[0]

@@ -11,6 +11,8 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 
+import click
+
 from model.base.errors import UserError
 from model.base.paths import BUILD, make_folder
 
@@ -82,12 +84,13 @@ def _build(folder, make):
         make(make_folder(temporary))
         temporary.rename(folder)
         shutil.rmtree(failed, ignore_errors=True)
-    except UserError as error:
+    except click.ClickException as error:  # a `UserError`, or what the compiler refuses
         with build_lock(failed.name):  # another content of this name may fail at the same time
             shutil.rmtree(failed, ignore_errors=True)
             if temporary.is_dir():
                 temporary.rename(failed)
-        error.args = (str(error).replace(str(temporary), str(failed)),)
+        error.message = error.message.replace(str(temporary), str(failed))
+        error.args = (error.message,)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

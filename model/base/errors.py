@@ -8,30 +8,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import click
 
 EXIT_BAD_INPUT = 2
 
 
-class UserError(Exception):
+class UserError(click.ClickException):
     """Bad input: the message is one sentence with what is wrong, the limit and the remedy."""
 
+    exit_code = EXIT_BAD_INPUT
 
-class Refused(UserError):
-    """A construct outside the subset of C++ that the open route takes, said so that the kernel's author knows where and
-    what to write instead.
-
-    Parameters
-    ----------
-    what : str
-        The construct, and what to write instead.
-    where : str, optional
-        `file:line` of the kernel.
-    """
-
-    def __init__(self, what: str, where: str = "") -> None:
-        super().__init__(f"{where}: {what}" if where else what)
-        self.what = what
-        self.where = where
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the sentence as one line on stderr."""
+        print(f"error: {self.message}", file=file or sys.stderr)
 
 
 @contextlib.contextmanager
@@ -53,8 +44,8 @@ def hear_interrupts() -> Iterator[None]:
 
 
 def report_user_errors(command: Callable) -> Callable:
-    """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also
-    `hear_interrupts`.
+    """Make a CLI entry point print a `UserError`, or what the compiler refuses, as one line on stderr and exit with
+    code 2; see also `hear_interrupts`.
 
     Parameters
     ----------
@@ -64,7 +55,7 @@ def report_user_errors(command: Callable) -> Callable:
     Returns
     -------
     callable
-        The same function; any `UserError` ends the process with `EXIT_BAD_INPUT` and no traceback.
+        The same function; any `click.ClickException` ends the process with `EXIT_BAD_INPUT` and no traceback.
     """
 
     @functools.wraps(command)
@@ -72,8 +63,8 @@ def report_user_errors(command: Callable) -> Callable:
         try:
             with hear_interrupts():
                 return command(*args, **kwargs)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(EXIT_BAD_INPUT)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
 
     return wrapped

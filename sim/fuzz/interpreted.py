@@ -9,8 +9,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from hls.csim.ap_types import ap_types_dir
+from hls.open.errors import Refused
+from hls.open.read.frontend import LIBRARY
 from hls.open.route import lower_source
-from model.base.errors import Refused
 from sim.fuzz.random_kernels import RandomKernel, kernels_source, reference_source, stimulus
 from sim.fuzz.xls_run import StepFunction
 
@@ -30,7 +31,7 @@ def reference(
     """Run the kernels with g++ and AMD's headers; return {kernel name: list of printed rows}."""
     source, program = directory / "reference.cpp", directory / "reference"
     source.write_text(reference_source(kernels, steps))
-    command = ["g++", "-std=c++17", "-O0", "-w", f"-I{ap_types_dir()}", str(source), "-o", str(program)]
+    command = ["g++", "-std=c++17", "-O0", "-w", f"-I{ap_types_dir()}", f"-I{LIBRARY}", str(source), "-o", str(program)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise Refused(f"g++ refuses the reference: {result.stderr[:2000]}")

@@ -12,22 +12,6 @@ from dataclasses import dataclass, field
 
 from sim.fuzz.random_cpp import RandomCpp, Var, type_name
 
-RAM_CLASS = """
-#ifdef SRCNN_OPEN_RTL
-#include <srcnn_rtl.h>
-#endif
-template <class T, int DEPTH> struct ram {
-    T data[DEPTH];
-#ifdef SRCNN_OPEN_RTL
-    T read(ap_uint<32> address) const { T value; srcnn_ram_read(this, address.to_uint(), &value); return value; }
-    void write(ap_uint<32> address, T value) { srcnn_ram_write(this, address.to_uint(), &value); }
-#else
-    ram() { for (int i = 0; i < DEPTH; i++) data[i] = 0; }
-    T read(ap_uint<32> address) const { return data[address.to_uint()]; }
-    void write(ap_uint<32> address, T value) { data[address.to_uint()] = value; }
-#endif
-};
-"""
 PRINT = """
 #include <stdio.h>
 template <class T> static void show(T x) {
@@ -198,7 +182,9 @@ def stimulus(kernel: RandomKernel, steps: int) -> list[list[int]]:
 
 def kernels_source(kernels: list[RandomKernel]) -> str:
     """Return the C++ of the kernels alone, for the route."""
-    return "#include <ap_int.h>\n#include <hls_stream.h>\n" + RAM_CLASS + "\n".join(k.text for k in kernels)
+    return "#include <ap_int.h>\n#include <hls_stream.h>\n#include <ram.h>\nusing hls_open::ram;\n" + "\n".join(
+        k.text for k in kernels
+    )
 
 
 def reference_source(kernels: list[RandomKernel], steps: int) -> str:

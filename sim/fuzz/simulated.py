@@ -5,11 +5,11 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
+from hls.open.errors import Refused
 from hls.open.pipeline.netlist import write_stage
 from hls.open.pipeline.schedule import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.verilator import run_bench
-from model.base.errors import Refused
 from sim.fuzz.random_kernels import RandomKernel, stimulus
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 from sim.fuzz.xls_ir import function_signature, function_text
 
 if TYPE_CHECKING:

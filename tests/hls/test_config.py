@@ -239,6 +239,7 @@ def test_processes_follow_from_the_layers():
         (("a", "packer"), "would be named packer"),
         (("b_sum", "b"), "would be named b_sum"),
         (("srcnn_fifo", "b"), "can't be named srcnn_fifo"),
+        (("hls_open_fifo", "b"), "can't be named hls_open_fifo"),
         (("b_stage", "b"), "would be named b_stage"),
         (("output", "b"), "can't be named output: it is a keyword"),
         (("a", "int"), "can't be named int: it is a keyword"),

@@ -217,9 +217,9 @@ def test_rams_are_counted_as_yosys_maps_them(tmp_path):
     for width, depth in RAMS:
         lines += [
             "design -reset",
-            f"read_verilog -sv {OPEN / 'rtl' / 'srcnn_ram.sv'}",
-            f"chparam -set WIDTH {width} -set DEPTH {depth} -set BITS {(depth - 1).bit_length()} srcnn_ram",
-            "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top srcnn_ram -run begin:check",
+            f"read_verilog -sv {OPEN / 'rtl' / 'hls_open_ram.sv'}",
+            f"chparam -set WIDTH {width} -set DEPTH {depth} -set BITS {(depth - 1).bit_length()} hls_open_ram",
+            "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top hls_open_ram -run begin:check",
             f"tee -q -o {tmp_path}/{width}x{depth}.json stat -json",
         ]
     run_yosys(lines, tmp_path, "Yosys does not synthesise RAMs")

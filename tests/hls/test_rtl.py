@@ -73,7 +73,7 @@ def test_line_buffers_and_weights_are_rams(rtl):
     assert stages["conv3_sum"]["rams"]["partials"] == [CONFIG.max_width - 8, 4 * CONFIG.network.layers[2].acc_bits]
     for name, stage in stages.items():
         text = (rtl.folder / f"{name}_stage.sv").read_text()
-        found = re.findall(r"srcnn_ram #\(\.WIDTH\((\d+)\), \.DEPTH\((\d+)\)", text)
+        found = re.findall(r"hls_open_ram #\(\.WIDTH\((\d+)\), \.DEPTH\((\d+)\)", text)
         assert len(found) >= len(stage["rams"])
         assert stage["state_bits"] < 3000, f"{name} keeps {stage['state_bits']} bits in registers"
 

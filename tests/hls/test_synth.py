@@ -32,7 +32,7 @@ PIPELINE = """
 module tiny (input wire clk, input wire [5:0] x, input wire signed [8:0] a, input wire signed [{b}:0] b,
              output reg y, output wire signed [{p}:0] p, output wire late);
     reg [15:0] delay;
-    srcnn_multiply #(.A(9), .B({b} + 1), .P({p} + 1)) multiply_inst (.clk(clk), .a(a), .b(b), .p(p));
+    hls_open_multiply #(.A(9), .B({b} + 1), .P({p} + 1)) multiply_inst (.clk(clk), .a(a), .b(b), .p(p));
     assign late = delay[15];
     always_ff @(posedge clk) begin
         y <= ^x;
@@ -46,9 +46,9 @@ module tiny_stage (input wire clk, input wire rst, input wire [5:0] x, input wir
                    output wire y, output wire signed [{p}:0] p, output wire late,
                    input wire [9:0] read, input wire [9:0] write, input wire [35:0] data, output wire [35:0] small, output wire [35:0] large);
     tiny pipeline (.clk(clk), .x(x), .a(a), .b(b), .y(y), .p(p), .late(late));
-    srcnn_ram #(.WIDTH(36), .DEPTH(512), .BITS(9)) small_ram (
+    hls_open_ram #(.WIDTH(36), .DEPTH(512), .BITS(9)) small_ram (
         .clk(clk), .rd_addr(read[8:0]), .rd_data(small), .wr_en(rst), .wr_addr(write[8:0]), .wr_data(data));
-    srcnn_ram #(.WIDTH(36), .DEPTH(1024), .BITS(10)) large_ram (
+    hls_open_ram #(.WIDTH(36), .DEPTH(1024), .BITS(10)) large_ram (
         .clk(clk), .rd_addr(read), .rd_data(large), .wr_en(rst), .wr_addr(write), .wr_data(data));
 endmodule
 """

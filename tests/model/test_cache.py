@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from hls.open.errors import Refused
 from model.base import cache
 from model.base.cache import built, digest
-from model.base.errors import Refused, UserError
+from model.base.errors import UserError
 from model.base.paths import ROOT, take_lock
 
 

@@ -11,25 +11,25 @@ from model.base.errors import UserError
 from tests.open.tools import need
 
 RIGHT = {
-    "srcnn_fifo": [{}, {"DEPTH": 1, "ROOM": 1, "WIDTH": 1}, {"DEPTH": 4}],
-    "srcnn_ram": [{}, {"DEPTH": 1, "BITS": 1}, {"DEPTH": 65, "BITS": 7}, {"WIDTH": 1}],
-    "srcnn_multiply": [{}, {"A": 1, "B": 1, "P": 2}],
+    "hls_open_fifo": [{}, {"DEPTH": 1, "ROOM": 1, "WIDTH": 1}, {"DEPTH": 4}],
+    "hls_open_ram": [{}, {"DEPTH": 1, "BITS": 1}, {"DEPTH": 65, "BITS": 7}, {"WIDTH": 1}],
+    "hls_open_multiply": [{}, {"A": 1, "B": 1, "P": 2}],
 }
 WRONG = [
-    ("srcnn_fifo", {"DEPTH": 0}, "DEPTH has to be 1 or more"),
-    ("srcnn_fifo", {"WIDTH": 0}, "WIDTH has to be 1 or more"),
-    ("srcnn_fifo", {"DEPTH": 3}, "ROOM has to be 1 to DEPTH"),
-    ("srcnn_fifo", {"ROOM": 0}, "ROOM has to be 1 to DEPTH"),
-    ("srcnn_ram", {"WIDTH": 0}, "WIDTH has to be 1 or more"),
-    ("srcnn_ram", {"BITS": 31}, "BITS has to be 1 to 30"),
-    ("srcnn_ram", {"DEPTH": 17}, "DEPTH has to be 1 to what BITS of address reach"),
-    ("srcnn_multiply", {"A": 0, "P": 8}, "A and B have to be 1 or more"),
-    ("srcnn_multiply", {"P": 17}, "P has to be 1 to A + B"),
+    ("hls_open_fifo", {"DEPTH": 0}, "DEPTH has to be 1 or more"),
+    ("hls_open_fifo", {"WIDTH": 0}, "WIDTH has to be 1 or more"),
+    ("hls_open_fifo", {"DEPTH": 3}, "ROOM has to be 1 to DEPTH"),
+    ("hls_open_fifo", {"ROOM": 0}, "ROOM has to be 1 to DEPTH"),
+    ("hls_open_ram", {"WIDTH": 0}, "WIDTH has to be 1 or more"),
+    ("hls_open_ram", {"BITS": 31}, "BITS has to be 1 to 30"),
+    ("hls_open_ram", {"DEPTH": 17}, "DEPTH has to be 1 to what BITS of address reach"),
+    ("hls_open_multiply", {"A": 0, "P": 8}, "A and B have to be 1 or more"),
+    ("hls_open_multiply", {"P": 17}, "P has to be 1 to A + B"),
 ]
 
 
 def file_of(module):
-    return RTL / ("srcnn_arithmetic.sv" if module == "srcnn_multiply" else f"{module}.sv")
+    return RTL / ("hls_open_arithmetic.sv" if module == "hls_open_multiply" else f"{module}.sv")
 
 
 def verilate(module, parameters, folder):

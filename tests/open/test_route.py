@@ -4,19 +4,12 @@ import random
 
 import pytest
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 from tests.open.tools import need, need_reference
 
 HEAD = "#include <ap_int.h>\n#include <hls_stream.h>\n#include <ap_axi_sdata.h>\n"
 STREAMS = "hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out"
-RAM = """
-#include <srcnn_rtl.h>
-template <class T, int DEPTH> struct ram {
-    T data[DEPTH];
-    T read(unsigned a) const { T x; srcnn_ram_read(this, a, &x); return x; }
-    void write(unsigned a, T x) { srcnn_ram_write(this, a, &x); }
-};
-"""
+RAM = "#include <ram.h>\nusing hls_open::ram;\n"
 # One row of delay in a RAM: what is written at x is read a row of 5 later.
 DELAY = (
     HEAD
@@ -135,7 +128,7 @@ def test_accumulators_feed_back_through_one_addition():
     path = next(p for p in longest_feedback(step, SERIES7_1.delay, 9) if p.end == "acc")
     assert [o for o in path.operations if o.startswith("add")] == ["add24"]
     text = generate(step).text
-    assert text.count("srcnn_multiply #(") == 4
+    assert text.count("hls_open_multiply #(") == 4
 
 
 def test_a_stream_called_as_a_port_of_the_pipeline_is_refused():

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from hls.open.errors import Refused
 from hls.open.pipeline.fabric import FABRICS, SERIES7_1, fabric_of
 from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LAG, RAM_LATENCY, Timing, schedule
-from model.base.errors import Refused
 from tests.open.tools import need
 
 SEEDS = range(30001, 30031)
@@ -119,11 +119,8 @@ def test_ram_data_that_decides_what_is_read_is_refused(tmp_path):
     source = (
         HEAD
         + """
-#include <srcnn_rtl.h>
-template <class T, int DEPTH> struct ram {
-    T data[DEPTH];
-    T read(unsigned a) const { T x; srcnn_ram_read(this, a, &x); return x; }
-};
+#include <ram.h>
+using hls_open::ram;
 struct K { ram<ap_uint<8>, 64> table; ap_uint<6> at = 0;
     void step(hls::stream<ap_uint<8>>& in, hls::stream<ap_uint<8>>& out) {
         at++;

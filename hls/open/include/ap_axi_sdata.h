@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // hls::axis and ap_axiu for 64-bit AXI4-Streams: data, keep and last, as in Vitis HLS. The other side channels have
 // no bits here; assigning to them is allowed and does nothing. Works with this ap_int.h and with AMD's.
-#ifndef SRCNN_OPEN_AP_AXI_SDATA_H
-#define SRCNN_OPEN_AP_AXI_SDATA_H
+#ifndef HLS_OPEN_AP_AXI_SDATA_H
+#define HLS_OPEN_AP_AXI_SDATA_H
 
 #include <ap_int.h>
 

@@ -6,8 +6,8 @@
 //
 // Where AMD's headers silently fall back to 64-bit arithmetic (a concatenation in `+`, for example) this header
 // refuses instead. Strings, floating point and division by anything but a power of two are no part of a kernel.
-#ifndef SRCNN_OPEN_AP_INT_H
-#define SRCNN_OPEN_AP_INT_H
+#ifndef HLS_OPEN_AP_INT_H
+#define HLS_OPEN_AP_INT_H
 
 #if !defined(__clang__) || !defined(__BITINT_MAXWIDTH__)
 #error "these models need clang with _BitInt; use AMD's ap_int.h with other compilers"
@@ -23,15 +23,15 @@ typedef unsigned long long ap_ulong;
 template <int W> struct ap_int : ap_int_base<W, true> {
     using Base = ap_int_base<W, true>;
     ap_int() = default;
-    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0> SRCNN_AP_INLINE constexpr ap_int(const T& x)
-        : Base(x) {}
+    template <class T, hls_open_ap::enable<hls_open_ap::operand<T>::ok> = 0>
+    HLS_OPEN_AP_INLINE constexpr ap_int(const T& x) : Base(x) {}
 };
 
 template <int W> struct ap_uint : ap_int_base<W, false> {
     using Base = ap_int_base<W, false>;
     ap_uint() = default;
-    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0> SRCNN_AP_INLINE constexpr ap_uint(const T& x)
-        : Base(x) {}
+    template <class T, hls_open_ap::enable<hls_open_ap::operand<T>::ok> = 0>
+    HLS_OPEN_AP_INLINE constexpr ap_uint(const T& x) : Base(x) {}
 };
 
 #endif

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // hls::stream with AMD's interface, twice:
-//  - with SRCNN_OPEN_RTL, every access is a call to an undefined function that carries the stream's address; the
+//  - with HLS_OPEN_RTL, every access is a call to an undefined function that carries the stream's address; the
 //    lowering turns it into a channel operation;
 //  - otherwise a native FIFO, a ring buffer that grows as needed.
-#ifndef SRCNN_OPEN_HLS_STREAM_H
-#define SRCNN_OPEN_HLS_STREAM_H
+#ifndef HLS_OPEN_HLS_STREAM_H
+#define HLS_OPEN_HLS_STREAM_H
 
-#define SRCNN_HLS_INLINE __attribute__((always_inline, nodebug)) inline
+#define HLS_OPEN_INLINE __attribute__((always_inline, nodebug)) inline
 
-#ifdef SRCNN_OPEN_RTL
+#ifdef HLS_OPEN_RTL
 
-#include "srcnn_rtl.h"
+#include "hls_open_rtl.h"
 
 namespace hls {
 
@@ -29,22 +29,22 @@ public:
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
 
-    SRCNN_HLS_INLINE T read() {
+    HLS_OPEN_INLINE T read() {
         T x;
-        srcnn_stream_read(this, &x);
+        hls_open_stream_read(this, &x);
         return x;
     }
-    SRCNN_HLS_INLINE void read(T& x) { x = read(); }
-    SRCNN_HLS_INLINE void write(const T& x) {
+    HLS_OPEN_INLINE void read(T& x) { x = read(); }
+    HLS_OPEN_INLINE void write(const T& x) {
         T copy = x;
-        srcnn_stream_write(this, &copy);
+        hls_open_stream_write(this, &copy);
     }
-    SRCNN_HLS_INLINE void operator>>(T& x) { x = read(); }
-    SRCNN_HLS_INLINE void operator<<(const T& x) { write(x); }
+    HLS_OPEN_INLINE void operator>>(T& x) { x = read(); }
+    HLS_OPEN_INLINE void operator<<(const T& x) { write(x); }
     // Whether data or room is there is the business of the FIFOs between stages: a step waits for its inputs and
     // never asks. (A step that asked would behave differently in every clock cycle.)
-    SRCNN_HLS_INLINE bool empty() { return srcnn_stream_empty(this); }
-    SRCNN_HLS_INLINE bool full() { return srcnn_stream_full(this); }
+    HLS_OPEN_INLINE bool empty() { return hls_open_stream_empty(this); }
+    HLS_OPEN_INLINE bool full() { return hls_open_stream_full(this); }
 
 private:
     char identity;
@@ -67,32 +67,32 @@ public:
     stream& operator=(const stream&) = delete;
     ~stream() { delete[] ring; }
 
-    SRCNN_HLS_INLINE bool empty() const { return head == tail; }
-    SRCNN_HLS_INLINE bool full() const { return false; }
-    SRCNN_HLS_INLINE size_t size() const { return tail - head; }
+    HLS_OPEN_INLINE bool empty() const { return head == tail; }
+    HLS_OPEN_INLINE bool full() const { return false; }
+    HLS_OPEN_INLINE size_t size() const { return tail - head; }
 
-    SRCNN_HLS_INLINE T read() {
+    HLS_OPEN_INLINE T read() {
         if (empty())
             return read_empty();
         return ring[head++ & (capacity - 1)];
     }
-    SRCNN_HLS_INLINE void read(T& x) { x = read(); }
-    SRCNN_HLS_INLINE bool read_nb(T& x) {
+    HLS_OPEN_INLINE void read(T& x) { x = read(); }
+    HLS_OPEN_INLINE bool read_nb(T& x) {
         bool some = !empty();
         x = some ? read() : T();
         return some;
     }
-    SRCNN_HLS_INLINE void write(const T& x) {
+    HLS_OPEN_INLINE void write(const T& x) {
         if (size() == capacity)
             grow();
         ring[tail++ & (capacity - 1)] = x;
     }
-    SRCNN_HLS_INLINE bool write_nb(const T& x) {
+    HLS_OPEN_INLINE bool write_nb(const T& x) {
         write(x);
         return true;
     }
-    SRCNN_HLS_INLINE void operator>>(T& x) { x = read(); }
-    SRCNN_HLS_INLINE void operator<<(const T& x) { write(x); }
+    HLS_OPEN_INLINE void operator>>(T& x) { x = read(); }
+    HLS_OPEN_INLINE void operator<<(const T& x) { write(x); }
 
 private:
     const char* name = "";

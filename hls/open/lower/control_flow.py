@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.graph import Graph

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hls.open.errors import Refused
 from hls.open.lower.intrinsics import Intrinsics
 from hls.open.lower.memory import Address, Memory
 from hls.open.lower.operands import Choice, Operands, Stream
 from hls.open.read.layout import Array, Cell
-from model.base.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node

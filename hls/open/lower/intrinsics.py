@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hls.open.errors import Refused
 from hls.open.lower.memory import Address
 from hls.open.lower.operands import Stream
-from model.base.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -23,7 +23,7 @@ class Intrinsics:
 
     def call(self, i: Instruction) -> Node | None:
         name = i.extra["callee"]
-        access = getattr(self, "_" + name, None) if name.startswith("srcnn_") else None
+        access = getattr(self, "_" + name, None) if name.startswith("hls_open_") else None
         if access:
             return access(i)
         match = re.fullmatch(r"llvm\.([a-z]+(?:\.[a-z]+)*)\.(?:p0|i\d+)(?:\.(?:p0|i\d+))*", name)
@@ -64,13 +64,13 @@ class Intrinsics:
     def _note(self, i, kind, name, width, **what):
         return self.at.low.access(kind, name, self.at.block, self.at.low.where(i), width, **what)
 
-    def _srcnn_stream_read(self, i):
+    def _hls_open_stream_read(self, i):
         stream = self._stream(i)
         self._unpack(
             stream.layout, self._note(i, "in", stream.name, stream.layout.width), self.at.operand(i.operands[1], "ptr")
         )
 
-    def _srcnn_stream_write(self, i):
+    def _hls_open_stream_write(self, i):
         stream = self._stream(i)
         self._note(
             i,
@@ -80,12 +80,12 @@ class Intrinsics:
             data=self._pack(stream.layout, self.at.operand(i.operands[1], "ptr")),
         )
 
-    def _srcnn_stream_empty(self, i):
+    def _hls_open_stream_empty(self, i):
         raise Refused(
             "empty() in a step: a step waits for its inputs and never asks; decide from the state whether to read"
         )
 
-    def _srcnn_stream_full(self, i):
+    def _hls_open_stream_full(self, i):
         raise Refused("full() in a step: there is always room behind a step")
 
     def _ram(self, i):
@@ -105,12 +105,12 @@ class Intrinsics:
         bits = max(1, (ram.depth - 1).bit_length())
         return self.graph.slice(self.at.operand(i.operands[1], i.extra["types"][1]), 0, bits)
 
-    def _srcnn_ram_read(self, i):
+    def _hls_open_ram_read(self, i):
         ram = self._ram(i)
         data = self._note(i, "read", ram.name, ram.word.width, address=self._address(i, ram), depth=ram.depth)
         self._unpack(ram.word, data, self.at.operand(i.operands[2], "ptr"))
 
-    def _srcnn_ram_write(self, i):
+    def _hls_open_ram_write(self, i):
         ram = self._ram(i)
         data = self._pack(ram.word, self.at.operand(i.operands[2], "ptr"))
         self._note(i, "write", ram.name, ram.word.width, data=data, address=self._address(i, ram), depth=ram.depth)

@@ -7,21 +7,37 @@ a call to a stream or a RAM becomes an access with the block's predicate. Nothin
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.graph import Graph
 from hls.open.dataflow.step import Port, Register, Step
 from hls.open.dataflow.sums import balance_sums
+from hls.open.errors import Refused
 from hls.open.lower.control_flow import ControlFlow
 from hls.open.lower.instructions import Instructions
 from hls.open.lower.memory import Memory, MemoryAccess
 from hls.open.read.llvm_types import Types
-from model.base.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
     from hls.open.read.debug_info import DebugInfo
     from hls.open.read.llvm_text import Function, Instruction, Module
+
+
+@dataclass(frozen=True)
+class Access:
+    """One access of a step to a stream ("in", "out") or a RAM ("read", "write"): where, when, and what goes there."""
+
+    kind: str
+    name: str
+    block: str
+    where: str  # file:line
+    width: int
+    predicate: Node
+    data: Node | None = None
+    address: Node | None = None
+    depth: int = 0
 
 
 class Lowering:
@@ -58,7 +74,7 @@ class Lowering:
                 raise Refused(f"parameter '{name}' of step is no hls::stream: pass data through streams or members")
             self.streams[value] = (name, debug.layout(debug.template_arguments(kind)[0]))
         self.memories = [self.this]
-        self.accesses = []  # (kind, name, block, predicate, data, address, width, depth, where)
+        self.accesses = []
 
     def run(self) -> dict[tuple[str, int], Node]:
         """Lower all blocks; return the state of memory at the end."""
@@ -118,31 +134,33 @@ class Lowering:
         depth: int = 0,
     ) -> Node | None:
         """Note an access to a stream or RAM; return the node of what comes in, if anything does."""
-        self.accesses.append((kind, name, block, self.control.predicate[block], data, address, width, depth, where))
+        predicate = self.control.predicate[block]
+        self.accesses.append(Access(kind, name, block, where, width, predicate, data, address, depth))
         return self.graph.input(f"{kind}_{name}", width) if kind in ("in", "read") else None
 
     def ports(self) -> list[Port]:
         """Return one `Port` per stream and RAM port: accesses on different paths share it."""
         found = {}
         for access in self.accesses:
-            found.setdefault(access[:2], []).append(access)
+            found.setdefault((access.kind, access.name), []).append(access)
         return [self._port(kind, name, group) for (kind, name), group in found.items()]
 
     def _port(self, kind, name, group):
         for i, a in enumerate(group):
             for b in group[:i]:
-                if self.control.reaches(b[2], a[2]) or self.control.reaches(a[2], b[2]):
+                if self.control.reaches(b.block, a.block) or self.control.reaches(a.block, b.block):
                     what = {"in": "is read", "out": "is written", "read": "is read", "write": "is written"}[kind]
                     raise Refused(
-                        f"'{name}' {what} twice in one step (also at {b[8]}): one access per step, keep the "
+                        f"'{name}' {what} twice in one step (also at {b.where}): one access per step, keep the "
                         "value in a variable or use another step",
-                        a[8],
+                        a.where,
                     )
-        port = Port(name, kind, group[0][6], self.graph.false, depth=group[0][7])
-        for _, _, _, predicate, data, address, _, _, _ in group:
-            port.predicate = self.graph.or_(port.predicate, predicate)
-            port.data = data if port.data is None else self.graph.select(predicate, data, port.data) if data else None
-            port.address = address if port.address is None else self.graph.select(predicate, address, port.address)
+        first, select = group[0], self.graph.select
+        port = Port(name, kind, first.width, first.predicate, first.data, first.address, first.depth)
+        for a in group[1:]:
+            port.predicate = self.graph.or_(port.predicate, a.predicate)
+            port.data = a.data and select(a.predicate, a.data, port.data)
+            port.address = a.address and select(a.predicate, a.address, port.address)
         if kind in ("in", "read"):
             port.data = self.graph.input(f"{kind}_{name}", port.width)
         return port
@@ -161,7 +179,8 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
         Accept streams that are never accessed; otherwise they are refused.
     """
     pointer = next(
-        (text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?srcnn_step_{name}", key)), ""
+        (text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?hls_open_step_{name}", key)),
+        "",
     )
     target = re.search(r'@("[^"]*"|[\w.$]+)', pointer)
     if not target:
@@ -205,7 +224,7 @@ def _check_names(lowering):
 def _reset_values(module, debug, name):
     """Values of the state after its constructor, which must be constants; what it leaves open is 0."""
     graph = Graph()
-    lowering = Lowering(module, debug, module.functions[f"srcnn_reset_{name}"], graph)
+    lowering = Lowering(module, debug, module.functions[f"hls_open_reset_{name}"], graph)
     final = lowering.run()
     values = []
     for i, cell in enumerate(lowering.layout.cells):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.graph import Graph

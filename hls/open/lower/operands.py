@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from hls.open.errors import Refused
 from hls.open.lower.memory import Address, Memory
 from hls.open.read.layout import Array, Cell, Layout
 from hls.open.read.llvm_tokens import split, value_of
-from model.base.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node

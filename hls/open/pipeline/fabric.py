@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -27,7 +27,7 @@ FREE = {
     "not",
 }  # wires; an inverter moves into the next LUT
 LUT_INPUTS = 6
-SHALLOW_RAM = 64  # words: up to here a RAM is made of LUTs, with a register behind (rtl/srcnn_ram.sv)
+SHALLOW_RAM = 64  # words: up to here a RAM is made of LUTs, with a register behind (rtl/hls_open_ram.sv)
 
 
 @dataclass(frozen=True)

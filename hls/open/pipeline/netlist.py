@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hls.open.errors import Refused
 from hls.open.pipeline.fabric import SHALLOW_RAM
 from hls.open.pipeline.verilog import GO, Stage
-from model.base.errors import Refused
 
 RTL = Path(__file__).resolve().parents[1] / "rtl"
-LIBRARY = ("srcnn_arithmetic.sv", "srcnn_fifo.sv", "srcnn_ram.sv")
+LIBRARY = ("hls_open_arithmetic.sv", "hls_open_fifo.sv", "hls_open_ram.sv")
 
 
 def room(stage: Stage) -> int:
@@ -73,7 +73,7 @@ def _fifo(p, needed, extra):
     return [
         f"wire [{p.width - 1}:0] pipe_{p.name}_data;",
         f"wire pipe_{p.name}_valid, {p.name}_room;",
-        f"srcnn_fifo #(.WIDTH({p.width}), .DEPTH({needed + extra}), .ROOM({needed})) {p.name}_fifo (\n"
+        f"hls_open_fifo #(.WIDTH({p.width}), .DEPTH({needed + extra}), .ROOM({needed})) {p.name}_fifo (\n"
         f"        .clk(clk), .rst(rst), .room({p.name}_room), .in_data(pipe_{p.name}_data), "
         f".in_valid(pipe_{p.name}_valid),\n"
         f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );",
@@ -104,7 +104,8 @@ def _ram(name, access):
     else:
         lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
     lines.append(
-        f"srcnn_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) {name}_ram (\n"
+        f"hls_open_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) "
+        f"{name}_ram (\n"
         f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
         f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), "
         f".wr_data({name}_wr_data[{width - 1}:0])\n    );"

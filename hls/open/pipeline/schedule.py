@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import components
+from hls.open.errors import Refused
 from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric
-from model.base.errors import Refused
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step

@@ -191,7 +191,7 @@ class _Writer:
             (wa, wb) = (x.width for x in node.args)
             self.wires.append(f"wire {_range(node.width)}{name};")
             self.wires.append(
-                f"srcnn_multiply #(.A({wa}), .B({wb}), .P({node.width})) {name}_multiply "
+                f"hls_open_multiply #(.A({wa}), .B({wb}), .P({node.width})) {name}_multiply "
                 f"(.clk(clk), .a({a}), .b({b}), .p({name}));"
             )
             return

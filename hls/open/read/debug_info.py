@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
+from hls.open.errors import Refused
 from hls.open.read.layout import Array, Cell, Layout, Ram
-from model.base.errors import Refused
+
+RAM = "hls_open::ram_marker"  # lib/ram.h
 
 
 class DebugInfo:
@@ -122,8 +124,8 @@ class DebugInfo:
         if integer:
             signed = integer.group(3) == "true" if integer.group(3) else not integer.group(1)
             out.cells.append(Cell(offset, size, int(integer.group(2)), signed, name))
-        elif node.get("name", "").startswith("ram<"):
-            word, depth = self.template_arguments(key)
+        elif self._marker(node, RAM):
+            word, depth = self.template_arguments(self._marker(node, RAM))
             out.rams.append(Ram(name, offset, size, depth, self.layout(word)))
         elif tag == "DW_TAG_array_type":
             self._collect_array(out, node, name, offset, size)
@@ -136,6 +138,16 @@ class DebugInfo:
                 f"member '{name}' is a {(tag or node['kind']).removeprefix('DW_TAG_').replace('_', ' ')}: "
                 "use ap_int members, arrays, structs and ram<T, DEPTH>"
             )
+
+    def _marker(self, node, name):
+        """Return the key of the base class `name` of a class, a template of the shipped headers; empty if there is
+        none.
+        """
+        for item in self.items(node.get("elements")):
+            member = self.node(item)
+            if member.get("tag") == "DW_TAG_inheritance" and self.type_name(member["baseType"]).startswith(f"{name}<"):
+                return member["baseType"]
+        return ""
 
     def _collect_array(self, out, node, name, offset, size):
         counts = [int(self.node(item).get("count", "-1").split()[-1]) for item in self.items(node["elements"])]

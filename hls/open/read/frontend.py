@@ -13,9 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 
-INCLUDE = Path(__file__).resolve().parents[1] / "include"
+OPEN = Path(__file__).resolve().parents[1]
+INCLUDE = OPEN / "include"  # what stands in for AMD's headers
+LIBRARY = OPEN / "lib"  # headers of its own, for any compiler
 TARGET = "x86_64-linux-gnu"  # fixed, so that every machine gives the same IR
 FLAGS = [
     "-target",
@@ -34,7 +36,7 @@ FLAGS = [
     "-Wno-unknown-pragmas",
     "-Wno-unused-command-line-argument",
     "-Wno-unused-label",
-    "-DSRCNN_OPEN_RTL",
+    "-DHLS_OPEN_RTL",
 ]
 
 PREAMBLE = """\
@@ -42,9 +44,9 @@ inline void* operator new(__SIZE_TYPE__, void* place) noexcept { return place; }
 """
 # `reset` constructs the object in place: what it stores are the state's values after reset.
 KERNEL = """\
-using srcnn_kernel_{name} = {type};
-extern const auto srcnn_step_{name} = &srcnn_kernel_{name}::step;
-extern "C" void srcnn_reset_{name}(srcnn_kernel_{name}* kernel) {{ new ((void*)kernel) srcnn_kernel_{name}; }}
+using hls_open_kernel_{name} = {type};
+extern const auto hls_open_step_{name} = &hls_open_kernel_{name}::step;
+extern "C" void hls_open_reset_{name}(hls_open_kernel_{name}* kernel) {{ new ((void*)kernel) hls_open_kernel_{name}; }}
 """
 
 
@@ -56,7 +58,7 @@ def translation_unit(source: str, kernels: dict[str, str]) -> str:
     source : str
         C++ text that defines the kernels, usually one `#include`.
     kernels : dict
-        name -> C++ type, for example `{"conv1": "srcnn::conv_stage<srcnn::conv1_cfg>"}`.
+        name -> C++ type, for example `{"fir": "dsp::fir_stage<16>"}`.
     """
     for name in kernels:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
@@ -113,6 +115,7 @@ def emit_llvm(
         *FLAGS,
         *flags,
         *(f"-I{folder}" for folder in include),
+        f"-I{LIBRARY}",
         f"-I{INCLUDE}",
         "-S",
         "-emit-llvm",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from hls.open.errors import Refused
 from hls.open.read.llvm_tokens import split, take_type, value_of
-from model.base.errors import Refused
 
 FLAGS = {
     "nuw",

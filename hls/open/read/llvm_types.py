@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from hls.open.errors import Refused
 from hls.open.read.layout import Cell
 from hls.open.read.llvm_tokens import split, take_type
-from model.base.errors import Refused
 
 
 class Types:

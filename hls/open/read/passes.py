@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from model.base.errors import Refused
+from hls.open.errors import Refused
 
 OPTIONS = {
     "--unroll-threshold": 1 << 30,
@@ -43,7 +43,7 @@ def annotate(ir: str) -> str:
     """Inline everything defined, and tell LLVM what the undefined functions (streams, RAMs) don't do."""
     lines = []
     for line in ir.splitlines():
-        if line.startswith("declare ") and re.search(r"@(srcnn_|_ZN5srcnn\d+ram_)", line):
+        if line.startswith("declare ") and re.search(r"@hls_open_", line):
             line = re.sub(r"\)[^)]*$", ") " + EFFECTS, line)
         elif line.startswith("attributes #"):
             line = re.sub(r"\b(noinline|optnone)\b", "", line)

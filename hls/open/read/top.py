@@ -12,10 +12,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hls.open.errors import Refused
 from hls.open.read.debug_info import DebugInfo
 from hls.open.read.frontend import emit_llvm
 from hls.open.read.llvm_text import parse_module
-from model.base.errors import Refused
 
 FUNCTION = r"^define [^@]*@{symbol}\(([^\n]*)\{{\n(.*?)^\}}"
 

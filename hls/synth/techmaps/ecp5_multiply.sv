@@ -1,4 +1,4 @@
-// For `make timing` alone, in place of srcnn_multiply (hls/open/rtl/srcnn_arithmetic.sv): one hard multiplier with its
+// For `make timing` alone, in place of hls_open_multiply (hls/open/rtl/hls_open_arithmetic.sv): one hard multiplier with its
 // registers stands for one hard multiplier with its registers.
 //
 // A DSP48E1 multiplies 25 x 18 bits, an ECP5's MULT18X18D 18 x 18, and Yosys uses none of its registers. Here a product gets
@@ -6,7 +6,7 @@
 // placement, routing and delay are those of one multiplier. What it computes is WRONG for operands of more than 18
 // bits; nothing but the timing is ever taken from a netlist that holds it.
 `default_nettype none
-module srcnn_multiply #(
+module hls_open_multiply #(
     parameter int A = 8,
     parameter int B = 8,
     parameter int P = 16

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // ap_int_base<W, S>: storage, conversions and member functions. Included by ap_int.h only.
-#ifndef SRCNN_OPEN_AP_BASE_H
-#define SRCNN_OPEN_AP_BASE_H
+#ifndef HLS_OPEN_AP_BASE_H
+#define HLS_OPEN_AP_BASE_H
 
-#define SRCNN_AP_INLINE __attribute__((always_inline, nodebug)) inline
+#define HLS_OPEN_AP_INLINE __attribute__((always_inline, nodebug)) inline
 
 template <int W> struct ap_int;
 template <int W> struct ap_uint;
@@ -12,7 +12,7 @@ template <int W, bool S> struct ap_range_ref;
 template <int W, bool S> struct ap_bit_ref;
 template <class A, class B> struct ap_concat_ref;
 
-namespace srcnn_ap {
+namespace hls_open_ap {
 
 template <bool C, class T = int> struct enable_if {};
 template <class T> struct enable_if<true, T> {
@@ -38,7 +38,7 @@ template <int W> struct storage<W, true> {
 template <int W, bool S> using raw = typename storage<W, S>::type;
 template <int W> using bits = unsigned _BitInt(W);
 
-template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> wrap(T x) {
+template <int W, bool S, class T> HLS_OPEN_AP_INLINE constexpr raw<W, S> wrap(T x) {
     if constexpr (W == 1 && S)
         return (raw<1, true>)((raw<1, true>)((bits<2>)x << 1) >> 1);
     else
@@ -65,7 +65,7 @@ template <int W, bool S, kind K> struct some_operand {
     static constexpr kind is = K;
     static constexpr int width = W;
     static constexpr bool sign = S;
-    template <class T> SRCNN_AP_INLINE static constexpr raw<W, S> value(const T& x) {
+    template <class T> HLS_OPEN_AP_INLINE static constexpr raw<W, S> value(const T& x) {
         if constexpr (K == builtin)
             return wrap<W, S>(x);
         else if constexpr (K == number)
@@ -98,9 +98,9 @@ template <int W, bool S> struct operand<ap_bit_ref<W, S>> : some_operand<1, fals
 template <class A, class B> struct operand<ap_concat_ref<A, B>>
     : some_operand<operand<A>::width + operand<B>::width, false, concat> {};
 template <class T> struct operand<const T> : operand<T> {};
-template <class T> SRCNN_AP_INLINE constexpr auto value(const T& x) { return operand<T>::value(x); }
+template <class T> HLS_OPEN_AP_INLINE constexpr auto value(const T& x) { return operand<T>::value(x); }
 
-template <int W> SRCNN_AP_INLINE constexpr bool parity(bits<W> x) {
+template <int W> HLS_OPEN_AP_INLINE constexpr bool parity(bits<W> x) {
     if constexpr (W == 1)
         return (bool)x;
     else
@@ -108,13 +108,13 @@ template <int W> SRCNN_AP_INLINE constexpr bool parity(bits<W> x) {
 }
 
 // AMD's shifts: an amount of W or more empties the value (or fills it with its sign), a negative one turns round.
-template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> left(raw<W, S> v, T n) {
+template <int W, bool S, class T> HLS_OPEN_AP_INLINE constexpr raw<W, S> left(raw<W, S> v, T n) {
     return n >= W ? (raw<W, S>)0 : wrap<W, S>(v << n);
 }
-template <int W, bool S, class T> SRCNN_AP_INLINE constexpr raw<W, S> right(raw<W, S> v, T n) {
+template <int W, bool S, class T> HLS_OPEN_AP_INLINE constexpr raw<W, S> right(raw<W, S> v, T n) {
     return n >= W ? (S && v < 0 ? (raw<W, S>)-1 : (raw<W, S>)0) : (raw<W, S>)(v >> n);
 }
-template <int W, bool S, bool LEFT, class T> SRCNN_AP_INLINE constexpr raw<W, S> shift(raw<W, S> v, const T& by) {
+template <int W, bool S, bool LEFT, class T> HLS_OPEN_AP_INLINE constexpr raw<W, S> shift(raw<W, S> v, const T& by) {
     using O = operand<T>;
     if constexpr (O::is == builtin && !O::sign)
         return LEFT ? left<W, S>(v, by) : right<W, S>(v, by);
@@ -130,107 +130,109 @@ template <int W, bool S, bool LEFT, class T> SRCNN_AP_INLINE constexpr raw<W, S>
     }
 }
 
-}  // namespace srcnn_ap
+}  // namespace hls_open_ap
 
 template <int W, bool S> struct ap_int_base {
     static_assert(W >= 1 && W <= 4096, "ap_int and ap_uint take 1 to 4096 bits");
-    using raw_t = srcnn_ap::raw<W, S>;
-    using bits_t = srcnn_ap::bits<W>;
+    using raw_t = hls_open_ap::raw<W, S>;
+    using bits_t = hls_open_ap::bits<W>;
     static constexpr int width = W;
     raw_t V;
 
     ap_int_base() = default;
-    template <class T, srcnn_ap::enable<srcnn_ap::operand<T>::ok> = 0> SRCNN_AP_INLINE constexpr ap_int_base(const T& x)
-        : V(srcnn_ap::wrap<W, S>(srcnn_ap::value(x))) {}
+    template <class T, hls_open_ap::enable<hls_open_ap::operand<T>::ok> = 0>
+    HLS_OPEN_AP_INLINE constexpr ap_int_base(const T& x) : V(hls_open_ap::wrap<W, S>(hls_open_ap::value(x))) {}
     ap_int_base(float) = delete;  // a kernel has no floating point: convert in the testbench
     ap_int_base(double) = delete;
     ap_int_base(const char*) = delete;
-    template <class T> SRCNN_AP_INLINE static constexpr typename srcnn_ap::ap<W, S>::type from_raw(T x) {
-        typename srcnn_ap::ap<W, S>::type r{};
-        r.V = srcnn_ap::wrap<W, S>(x);
+    template <class T> HLS_OPEN_AP_INLINE static constexpr typename hls_open_ap::ap<W, S>::type from_raw(T x) {
+        typename hls_open_ap::ap<W, S>::type r{};
+        r.V = hls_open_ap::wrap<W, S>(x);
         return r;
     }
 
     // The one implicit conversion, 64 bits wide as AMD's: what `if (x)`, `a[x]` and `int i = x` use.
-    using native = typename srcnn_ap::choose<S, ap_slong, ap_ulong>::type;
-    SRCNN_AP_INLINE constexpr operator native() const { return (native)V; }
-    SRCNN_AP_INLINE constexpr bool to_bool() const { return V != 0; }
-    SRCNN_AP_INLINE constexpr char to_char() const { return (char)V; }
-    SRCNN_AP_INLINE constexpr signed char to_schar() const { return (signed char)V; }
-    SRCNN_AP_INLINE constexpr unsigned char to_uchar() const { return (unsigned char)V; }
-    SRCNN_AP_INLINE constexpr short to_short() const { return (short)V; }
-    SRCNN_AP_INLINE constexpr unsigned short to_ushort() const { return (unsigned short)V; }
-    SRCNN_AP_INLINE constexpr int to_int() const { return (int)V; }
-    SRCNN_AP_INLINE constexpr unsigned to_uint() const { return (unsigned)V; }
-    SRCNN_AP_INLINE constexpr long to_long() const { return (long)V; }
-    SRCNN_AP_INLINE constexpr unsigned long to_ulong() const { return (unsigned long)V; }
-    SRCNN_AP_INLINE constexpr ap_slong to_int64() const { return (ap_slong)V; }
-    SRCNN_AP_INLINE constexpr ap_ulong to_uint64() const { return (ap_ulong)V; }
+    using native = typename hls_open_ap::choose<S, ap_slong, ap_ulong>::type;
+    HLS_OPEN_AP_INLINE constexpr operator native() const { return (native)V; }
+    HLS_OPEN_AP_INLINE constexpr bool to_bool() const { return V != 0; }
+    HLS_OPEN_AP_INLINE constexpr char to_char() const { return (char)V; }
+    HLS_OPEN_AP_INLINE constexpr signed char to_schar() const { return (signed char)V; }
+    HLS_OPEN_AP_INLINE constexpr unsigned char to_uchar() const { return (unsigned char)V; }
+    HLS_OPEN_AP_INLINE constexpr short to_short() const { return (short)V; }
+    HLS_OPEN_AP_INLINE constexpr unsigned short to_ushort() const { return (unsigned short)V; }
+    HLS_OPEN_AP_INLINE constexpr int to_int() const { return (int)V; }
+    HLS_OPEN_AP_INLINE constexpr unsigned to_uint() const { return (unsigned)V; }
+    HLS_OPEN_AP_INLINE constexpr long to_long() const { return (long)V; }
+    HLS_OPEN_AP_INLINE constexpr unsigned long to_ulong() const { return (unsigned long)V; }
+    HLS_OPEN_AP_INLINE constexpr ap_slong to_int64() const { return (ap_slong)V; }
+    HLS_OPEN_AP_INLINE constexpr ap_ulong to_uint64() const { return (ap_ulong)V; }
 
-    SRCNN_AP_INLINE constexpr int length() const { return W; }
-    SRCNN_AP_INLINE constexpr bool iszero() const { return V == 0; }
-    SRCNN_AP_INLINE constexpr bool is_zero() const { return V == 0; }
-    SRCNN_AP_INLINE constexpr bool sign() const { return S && V < 0; }
+    HLS_OPEN_AP_INLINE constexpr int length() const { return W; }
+    HLS_OPEN_AP_INLINE constexpr bool iszero() const { return V == 0; }
+    HLS_OPEN_AP_INLINE constexpr bool is_zero() const { return V == 0; }
+    HLS_OPEN_AP_INLINE constexpr bool sign() const { return S && V < 0; }
 
     // Single bits.
-    SRCNN_AP_INLINE constexpr bool test(int i) const { return ((bits_t)V >> i & 1) != 0; }
-    SRCNN_AP_INLINE constexpr bool get_bit(int i) const { return test(i); }
-    SRCNN_AP_INLINE constexpr void set(int i) { set_bit(i, true); }
-    SRCNN_AP_INLINE constexpr void set(int i, bool v) { set_bit(i, v); }
-    SRCNN_AP_INLINE constexpr void clear(int i) { set_bit(i, false); }
-    SRCNN_AP_INLINE constexpr void invert(int i) { set_bit(i, !test(i)); }
-    SRCNN_AP_INLINE constexpr void set_bit(int i, bool v) {
-        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t) ~((bits_t)1 << i)) | (bits_t)((bits_t)v << i));
+    HLS_OPEN_AP_INLINE constexpr bool test(int i) const { return ((bits_t)V >> i & 1) != 0; }
+    HLS_OPEN_AP_INLINE constexpr bool get_bit(int i) const { return test(i); }
+    HLS_OPEN_AP_INLINE constexpr void set(int i) { set_bit(i, true); }
+    HLS_OPEN_AP_INLINE constexpr void set(int i, bool v) { set_bit(i, v); }
+    HLS_OPEN_AP_INLINE constexpr void clear(int i) { set_bit(i, false); }
+    HLS_OPEN_AP_INLINE constexpr void invert(int i) { set_bit(i, !test(i)); }
+    HLS_OPEN_AP_INLINE constexpr void set_bit(int i, bool v) {
+        V = hls_open_ap::wrap<W, S>(((bits_t)V & (bits_t) ~((bits_t)1 << i)) | (bits_t)((bits_t)v << i));
     }
-    SRCNN_AP_INLINE constexpr void b_not() { V = srcnn_ap::wrap<W, S>(~V); }
+    HLS_OPEN_AP_INLINE constexpr void b_not() { V = hls_open_ap::wrap<W, S>(~V); }
 
     // Bits lo to hi (hi >= lo) as an unsigned number, and written back.
-    SRCNN_AP_INLINE static constexpr bits_t mask(int hi, int lo) { return (bits_t) ~(bits_t)0 >> (W - 1 - hi + lo); }
-    SRCNN_AP_INLINE constexpr bits_t get_range(int hi, int lo) const { return (bits_t)V >> lo & mask(hi, lo); }
-    template <class T> SRCNN_AP_INLINE constexpr void set_range(int hi, int lo, T x) {
+    HLS_OPEN_AP_INLINE static constexpr bits_t mask(int hi, int lo) { return (bits_t) ~(bits_t)0 >> (W - 1 - hi + lo); }
+    HLS_OPEN_AP_INLINE constexpr bits_t get_range(int hi, int lo) const { return (bits_t)V >> lo & mask(hi, lo); }
+    template <class T> HLS_OPEN_AP_INLINE constexpr void set_range(int hi, int lo, T x) {
         bits_t m = mask(hi, lo);
-        V = srcnn_ap::wrap<W, S>(((bits_t)V & (bits_t) ~(bits_t)(m << lo)) | (bits_t)(((bits_t)x & m) << lo));
+        V = hls_open_ap::wrap<W, S>(((bits_t)V & (bits_t) ~(bits_t)(m << lo)) | (bits_t)(((bits_t)x & m) << lo));
     }
     using range_t = ap_range_ref<W, S>;
-    SRCNN_AP_INLINE constexpr range_t range(int hi, int lo) const { return {const_cast<ap_int_base*>(this), hi, lo}; }
-    SRCNN_AP_INLINE constexpr range_t range() const { return range(W - 1, 0); }
-    SRCNN_AP_INLINE constexpr range_t operator()(int hi, int lo) const { return range(hi, lo); }
-    SRCNN_AP_INLINE constexpr ap_bit_ref<W, S> bit(int i) { return {this, i}; }
-    SRCNN_AP_INLINE constexpr ap_bit_ref<W, S> operator[](int i) { return {this, i}; }
-    SRCNN_AP_INLINE constexpr bool bit(int i) const { return test(i); }
-    SRCNN_AP_INLINE constexpr bool operator[](int i) const { return test(i); }
+    HLS_OPEN_AP_INLINE constexpr range_t range(int hi, int lo) const {
+        return {const_cast<ap_int_base*>(this), hi, lo};
+    }
+    HLS_OPEN_AP_INLINE constexpr range_t range() const { return range(W - 1, 0); }
+    HLS_OPEN_AP_INLINE constexpr range_t operator()(int hi, int lo) const { return range(hi, lo); }
+    HLS_OPEN_AP_INLINE constexpr ap_bit_ref<W, S> bit(int i) { return {this, i}; }
+    HLS_OPEN_AP_INLINE constexpr ap_bit_ref<W, S> operator[](int i) { return {this, i}; }
+    HLS_OPEN_AP_INLINE constexpr bool bit(int i) const { return test(i); }
+    HLS_OPEN_AP_INLINE constexpr bool operator[](int i) const { return test(i); }
 
-    SRCNN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t) ~(bits_t)0; }
-    SRCNN_AP_INLINE constexpr bool or_reduce() const { return V != 0; }
-    SRCNN_AP_INLINE constexpr bool nor_reduce() const { return !or_reduce(); }
-    SRCNN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
-    SRCNN_AP_INLINE constexpr bool xor_reduce() const {
+    HLS_OPEN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t) ~(bits_t)0; }
+    HLS_OPEN_AP_INLINE constexpr bool or_reduce() const { return V != 0; }
+    HLS_OPEN_AP_INLINE constexpr bool nor_reduce() const { return !or_reduce(); }
+    HLS_OPEN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
+    HLS_OPEN_AP_INLINE constexpr bool xor_reduce() const {
         static_assert(!S, "AMD's C model gives the wrong parity for negative numbers: convert to ap_uint first");
-        return srcnn_ap::parity<W>((bits_t)V);
+        return hls_open_ap::parity<W>((bits_t)V);
     }
 
     // Unary.
-    SRCNN_AP_INLINE constexpr bool operator!() const { return V == 0; }
-    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator+() const { return from_raw(V); }
-    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator~() const { return from_raw(~V); }
-    SRCNN_AP_INLINE constexpr auto operator-() const {  // AMD: 0 - x with a one-bit zero
-        constexpr int w = srcnn_ap::larger(1 + S, W) + 1;
-        return ap_int_base<w, true>::from_raw(-(srcnn_ap::raw<w, true>)V);
+    HLS_OPEN_AP_INLINE constexpr bool operator!() const { return V == 0; }
+    HLS_OPEN_AP_INLINE constexpr typename hls_open_ap::ap<W, S>::type operator+() const { return from_raw(V); }
+    HLS_OPEN_AP_INLINE constexpr typename hls_open_ap::ap<W, S>::type operator~() const { return from_raw(~V); }
+    HLS_OPEN_AP_INLINE constexpr auto operator-() const {  // AMD: 0 - x with a one-bit zero
+        constexpr int w = hls_open_ap::larger(1 + S, W) + 1;
+        return ap_int_base<w, true>::from_raw(-(hls_open_ap::raw<w, true>)V);
     }
-    SRCNN_AP_INLINE constexpr ap_int_base& operator++() {
-        V = srcnn_ap::wrap<W, S>((bits_t)V + (bits_t)1);
+    HLS_OPEN_AP_INLINE constexpr ap_int_base& operator++() {
+        V = hls_open_ap::wrap<W, S>((bits_t)V + (bits_t)1);
         return *this;
     }
-    SRCNN_AP_INLINE constexpr ap_int_base& operator--() {
-        V = srcnn_ap::wrap<W, S>((bits_t)V - (bits_t)1);
+    HLS_OPEN_AP_INLINE constexpr ap_int_base& operator--() {
+        V = hls_open_ap::wrap<W, S>((bits_t)V - (bits_t)1);
         return *this;
     }
-    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator++(int) {
+    HLS_OPEN_AP_INLINE constexpr typename hls_open_ap::ap<W, S>::type operator++(int) {
         auto old = from_raw(V);
         ++*this;
         return old;
     }
-    SRCNN_AP_INLINE constexpr typename srcnn_ap::ap<W, S>::type operator--(int) {
+    HLS_OPEN_AP_INLINE constexpr typename hls_open_ap::ap<W, S>::type operator--(int) {
         auto old = from_raw(V);
         --*this;
         return old;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Binary operators with AMD's result types. Included by ap_int.h only.
-#ifndef SRCNN_OPEN_AP_OPS_H
-#define SRCNN_OPEN_AP_OPS_H
+#ifndef HLS_OPEN_AP_OPS_H
+#define HLS_OPEN_AP_OPS_H
 
-namespace srcnn_ap {
+namespace hls_open_ap {
 
 // Which pairs have operators of their own. Others (two single bits, a bit and an int) are plain C integers in
 // AMD's headers too; those that AMD would silently cut to 64 bits are deleted below.
@@ -56,84 +56,84 @@ template <class A, class B> struct result {
 template <int W, bool S> ap_int_base<W, S> base_of(const ap_int_base<W, S>&);
 template <class T> using raw_of = typename decltype(base_of(*(const T*)0))::raw_t;
 
-}  // namespace srcnn_ap
+}  // namespace hls_open_ap
 
-#define SRCNN_AP_BINARY(OP, RTYPE)                                                                                    \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>                                     \
-    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                                              \
-        using R = typename srcnn_ap::result<A, B>::RTYPE;                                                             \
-        using T = srcnn_ap::raw_of<R>;                                                                                \
-        return R::from_raw((T)srcnn_ap::value(a) OP(T) srcnn_ap::value(b));                                           \
-    }                                                                                                                 \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::refused<A, B>> = 0> void operator OP(const A&, const B&) = \
-        delete; /* first: ap_uint<N> x = (a, b); */
-SRCNN_AP_BINARY(*, mult)
-SRCNN_AP_BINARY(+, plus)
-SRCNN_AP_BINARY(-, minus)
-SRCNN_AP_BINARY(&, logic)
-SRCNN_AP_BINARY(|, logic)
-SRCNN_AP_BINARY(^, logic)
-#undef SRCNN_AP_BINARY
+#define HLS_OPEN_AP_BINARY(OP, RTYPE)                                                   \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::arithmetic<A, B>> = 0> \
+    HLS_OPEN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {             \
+        using R = typename hls_open_ap::result<A, B>::RTYPE;                            \
+        using T = hls_open_ap::raw_of<R>;                                               \
+        return R::from_raw((T)hls_open_ap::value(a) OP(T) hls_open_ap::value(b));       \
+    }                                                                                   \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::refused<A, B>> = 0>    \
+    void operator OP(const A&, const B&) = delete; /* first: ap_uint<N> x = (a, b); */
+HLS_OPEN_AP_BINARY(*, mult)
+HLS_OPEN_AP_BINARY(+, plus)
+HLS_OPEN_AP_BINARY(-, minus)
+HLS_OPEN_AP_BINARY(&, logic)
+HLS_OPEN_AP_BINARY(|, logic)
+HLS_OPEN_AP_BINARY(^, logic)
+#undef HLS_OPEN_AP_BINARY
 
-#define SRCNN_AP_DIVIDE(OP, RTYPE)                                                 \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::arithmetic<A, B>> = 0>  \
-    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {           \
-        using R = srcnn_ap::result<A, B>;                                          \
-        using T = typename R::divide;                                              \
-        return R::RTYPE::from_raw((T)srcnn_ap::value(a) OP(T) srcnn_ap::value(b)); \
+#define HLS_OPEN_AP_DIVIDE(OP, RTYPE)                                                    \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::arithmetic<A, B>> = 0>  \
+    HLS_OPEN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {              \
+        using R = hls_open_ap::result<A, B>;                                             \
+        using T = typename R::divide;                                                    \
+        return R::RTYPE::from_raw((T)hls_open_ap::value(a) OP(T) hls_open_ap::value(b)); \
     }
-SRCNN_AP_DIVIDE(/, div)
-SRCNN_AP_DIVIDE(%, mod)
-#undef SRCNN_AP_DIVIDE
+HLS_OPEN_AP_DIVIDE(/, div)
+HLS_OPEN_AP_DIVIDE(%, mod)
+#undef HLS_OPEN_AP_DIVIDE
 
-#define SRCNN_AP_RELATIONAL(OP, RULE)                                                     \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational<A, B>> = 0>         \
-    SRCNN_AP_INLINE constexpr bool operator OP(const A& a, const B& b) {                  \
-        using T = typename srcnn_ap::result<A, B>::RULE;                                  \
-        return (T)srcnn_ap::value(a) OP(T) srcnn_ap::value(b);                            \
-    }                                                                                     \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::relational_refused<A, B>> = 0> \
+#define HLS_OPEN_AP_RELATIONAL(OP, RULE)                                                        \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::relational<A, B>> = 0>         \
+    HLS_OPEN_AP_INLINE constexpr bool operator OP(const A& a, const B& b) {                     \
+        using T = typename hls_open_ap::result<A, B>::RULE;                                     \
+        return (T)hls_open_ap::value(a) OP(T) hls_open_ap::value(b);                            \
+    }                                                                                           \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::relational_refused<A, B>> = 0> \
     bool operator OP(const A&, const B&) = delete;
-SRCNN_AP_RELATIONAL(==, equal)
-SRCNN_AP_RELATIONAL(!=, equal)
-SRCNN_AP_RELATIONAL(<, order)
-SRCNN_AP_RELATIONAL(<=, order)
-SRCNN_AP_RELATIONAL(>, order)
-SRCNN_AP_RELATIONAL(>=, order)
-#undef SRCNN_AP_RELATIONAL
+HLS_OPEN_AP_RELATIONAL(==, equal)
+HLS_OPEN_AP_RELATIONAL(!=, equal)
+HLS_OPEN_AP_RELATIONAL(<, order)
+HLS_OPEN_AP_RELATIONAL(<=, order)
+HLS_OPEN_AP_RELATIONAL(>, order)
+HLS_OPEN_AP_RELATIONAL(>=, order)
+#undef HLS_OPEN_AP_RELATIONAL
 
-#define SRCNN_AP_SHIFT(OP, LEFT)                                                                       \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::shifts<A, B>> = 0>                          \
-    SRCNN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                               \
-        using L = srcnn_ap::operand<A>;                                                                \
-        return srcnn_ap::result<A, B>::arg1::from_raw(                                                 \
-            srcnn_ap::shift<L::width, L::sign, LEFT>(srcnn_ap::value(a), b));                          \
-    }                                                                                                  \
-    template <class A, class B, srcnn_ap::enable<srcnn_ap::shift_refused<A, B>> = 0>                   \
-    void operator OP(const A&, const B&) = delete;                                                     \
-    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::shifts<ap_int_base<W, S>, B>> = 0>    \
-    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP## = (ap_int_base<W, S> & a, const B& b) { \
-        a.V = srcnn_ap::shift<W, S, LEFT>(a.V, b);                                                     \
-        return a;                                                                                      \
+#define HLS_OPEN_AP_SHIFT(OP, LEFT)                                                                       \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::shifts<A, B>> = 0>                       \
+    HLS_OPEN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {                               \
+        using L = hls_open_ap::operand<A>;                                                                \
+        return hls_open_ap::result<A, B>::arg1::from_raw(                                                 \
+            hls_open_ap::shift<L::width, L::sign, LEFT>(hls_open_ap::value(a), b));                       \
+    }                                                                                                     \
+    template <class A, class B, hls_open_ap::enable<hls_open_ap::shift_refused<A, B>> = 0>                \
+    void operator OP(const A&, const B&) = delete;                                                        \
+    template <int W, bool S, class B, hls_open_ap::enable<hls_open_ap::shifts<ap_int_base<W, S>, B>> = 0> \
+    HLS_OPEN_AP_INLINE constexpr ap_int_base<W, S>& operator OP## = (ap_int_base<W, S> & a, const B& b) { \
+        a.V = hls_open_ap::shift<W, S, LEFT>(a.V, b);                                                     \
+        return a;                                                                                         \
     }
-SRCNN_AP_SHIFT(<<, true)
-SRCNN_AP_SHIFT(>>, false)
-#undef SRCNN_AP_SHIFT
+HLS_OPEN_AP_SHIFT(<<, true)
+HLS_OPEN_AP_SHIFT(>>, false)
+#undef HLS_OPEN_AP_SHIFT
 
-#define SRCNN_AP_ASSIGN(OP)                                                                             \
-    template <int W, bool S, class B, srcnn_ap::enable<srcnn_ap::arithmetic<ap_int_base<W, S>, B>> = 0> \
-    SRCNN_AP_INLINE constexpr ap_int_base<W, S>& operator OP## = (ap_int_base<W, S> & a, const B& b) {  \
-        a.V = srcnn_ap::wrap<W, S>((a OP b).V);                                                         \
-        return a;                                                                                       \
+#define HLS_OPEN_AP_ASSIGN(OP)                                                                                \
+    template <int W, bool S, class B, hls_open_ap::enable<hls_open_ap::arithmetic<ap_int_base<W, S>, B>> = 0> \
+    HLS_OPEN_AP_INLINE constexpr ap_int_base<W, S>& operator OP## = (ap_int_base<W, S> & a, const B& b) {     \
+        a.V = hls_open_ap::wrap<W, S>((a OP b).V);                                                            \
+        return a;                                                                                             \
     }
-SRCNN_AP_ASSIGN(*)
-SRCNN_AP_ASSIGN(+)
-SRCNN_AP_ASSIGN(-)
-SRCNN_AP_ASSIGN(/)
-SRCNN_AP_ASSIGN(%)
-SRCNN_AP_ASSIGN(&)
-SRCNN_AP_ASSIGN(|)
-SRCNN_AP_ASSIGN(^)
-#undef SRCNN_AP_ASSIGN
+HLS_OPEN_AP_ASSIGN(*)
+HLS_OPEN_AP_ASSIGN(+)
+HLS_OPEN_AP_ASSIGN(-)
+HLS_OPEN_AP_ASSIGN(/)
+HLS_OPEN_AP_ASSIGN(%)
+HLS_OPEN_AP_ASSIGN(&)
+HLS_OPEN_AP_ASSIGN(|)
+HLS_OPEN_AP_ASSIGN(^)
+#undef HLS_OPEN_AP_ASSIGN
 
 #endif

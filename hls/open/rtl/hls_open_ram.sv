@@ -1,7 +1,7 @@
 // Simple dual-port RAM, read latency of one cycle. A shallow one is made of LUTs, with a register behind: a block RAM is
 // 512 words deep at least.
 `default_nettype none
-module srcnn_ram #(
+module hls_open_ram #(
     parameter int WIDTH = 8,
     parameter int DEPTH = 16,
     parameter int BITS = 4,
@@ -15,9 +15,9 @@ module srcnn_ram #(
     input  wire [WIDTH-1:0] wr_data
 );
     generate
-        if (WIDTH < 1) $error("srcnn_ram: WIDTH has to be 1 or more");
-        if (BITS < 1 || BITS > 30) $error("srcnn_ram: BITS has to be 1 to 30");
-        if (DEPTH < 1 || DEPTH > 1 << BITS) $error("srcnn_ram: DEPTH has to be 1 to what BITS of address reach");
+        if (WIDTH < 1) $error("hls_open_ram: WIDTH has to be 1 or more");
+        if (BITS < 1 || BITS > 30) $error("hls_open_ram: BITS has to be 1 to 30");
+        if (DEPTH < 1 || DEPTH > 1 << BITS) $error("hls_open_ram: DEPTH has to be 1 to what BITS of address reach");
 
         if (DEPTH <= SHALLOW) begin : g_luts
             (* ram_style = "distributed" *) reg [WIDTH-1:0] mem [0:DEPTH-1];

@@ -1,7 +1,7 @@
 // A signed multiplier with the registers of a DSP slice: at its inputs, behind the product, and at its output.
 // Synthesis moves all of them into the slice.
 `default_nettype none
-module srcnn_multiply #(
+module hls_open_multiply #(
     parameter int A = 8,
     parameter int B = 8,
     parameter int P = 16
@@ -12,8 +12,8 @@ module srcnn_multiply #(
     output reg  signed [P-1:0] p    // three cycles later
 );
     generate
-        if (A < 1 || B < 1) $error("srcnn_multiply: A and B have to be 1 or more");
-        if (P < 1 || P > A + B) $error("srcnn_multiply: P has to be 1 to A + B");
+        if (A < 1 || B < 1) $error("hls_open_multiply: A and B have to be 1 or more");
+        if (P < 1 || P > A + B) $error("hls_open_multiply: P has to be 1 to A + B");
     endgenerate
 
     reg signed [A-1:0] a_in;

@@ -1,7 +1,7 @@
 // First-word-fall-through FIFO behind a stage. A stage never stalls once a step has begun, so it asks before:
 // `room` is registered, from the registered count, and true while ROOM words still fit (hls/open/pipeline/netlist.py).
 `default_nettype none
-module srcnn_fifo #(
+module hls_open_fifo #(
     parameter int WIDTH = 8,
     parameter int DEPTH = 16,
     parameter int ROOM = 4
@@ -16,9 +16,9 @@ module srcnn_fifo #(
     input  wire             out_ready
 );
     generate
-        if (WIDTH < 1) $error("srcnn_fifo: WIDTH has to be 1 or more");
-        if (DEPTH < 1) $error("srcnn_fifo: DEPTH has to be 1 or more");
-        if (ROOM < 1 || ROOM > DEPTH) $error("srcnn_fifo: ROOM has to be 1 to DEPTH, or nothing would ever begin");
+        if (WIDTH < 1) $error("hls_open_fifo: WIDTH has to be 1 or more");
+        if (DEPTH < 1) $error("hls_open_fifo: DEPTH has to be 1 or more");
+        if (ROOM < 1 || ROOM > DEPTH) $error("hls_open_fifo: ROOM has to be 1 to DEPTH, or nothing would ever begin");
     endgenerate
 
     localparam int BITS = $clog2(DEPTH + 1);
