@@ -91,8 +91,8 @@ sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png
 	$(PY) -m sim.run.frame $(IMG) --network $(NETWORK) --board $(BOARD)
 
-mutation: $(READY)  ## broken kernels have to be caught
-	$(PY) -m sim.mutation
+mutation: $(READY)  ## broken kernels have to be caught: ARGS=--update-docs
+	$(PY) -m sim.mutation $(ARGS)
 
 fuzz: $(READY)  ## random kernels through the open route against g++: N=3000 SEED=1
 	$(PY) -m sim.fuzz -n $(N) --seed $(SEED)

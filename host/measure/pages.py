@@ -7,6 +7,7 @@ a figure that stands in two places is written in both by this. Pages written by 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from model.quality.results import Results
 
 README, PERFORMANCE, SYNTHESIS = ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "synthesis.md"
+VERIFICATION = ROOT / "docs" / "verification.md"
+MUTATIONS = ROOT / "docs" / "results" / "mutation.json"  # `make mutation ARGS=--update-docs`
 NAMES = {"pynq_z2": "PYNQ-Z2", "kv260": "KV260"}  # of boards, as their makers write them
 
 
@@ -232,11 +235,30 @@ def resources() -> str:
     )
 
 
+def mutations() -> str:
+    """Return who noticed which mistake in the kernels, and how fast."""
+    found = json.loads(MUTATIONS.read_text())
+    rows = []
+    for row in found:
+        how = row["how"].replace("|", "\\|")
+        rows.append(
+            [row["what"], row["caught_by"] + (" and rtl" if row["rtl"] else ""), how[:90], f"{row['seconds']:.0f}"]
+        )
+    header = [
+        f"{len(found)} mistakes in the kernels (measured: `make mutation`)",
+        "noticed by",
+        "the first words of the message",
+        "seconds",
+    ]
+    return markdown(header, rows)
+
+
 def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of every page that has regions."""
     regions = {
         README: {"numbers": numbers(results)},
         SYNTHESIS: {"resources": resources()},
+        VERIFICATION: {"mutations": mutations()},
         PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()},
     }
     texts = {}
