@@ -14,8 +14,7 @@ template <int K, int PIXEL, int WIDTH> struct line_buffer {
     // Return the column that ends in `pixel` at x, and keep its lower K - 1 positions for the next row.
     column_t push(coord_t x, ap_uint<PIXEL> pixel) {
 #pragma HLS INLINE
-        // x comes again only a row later, and a row is at least K positions long.
-#pragma HLS DEPENDENCE variable=rows.data type=inter direction=RAW dependent=false
+        rows.independent();  // x comes again only a row later, and a row is at least K positions long
         const column_t column = (column_t(pixel) << ((K - 1) * PIXEL)) | column_t(rows.read(x));
         rows.write(x, column >> PIXEL);
         return column;

@@ -79,10 +79,12 @@ template <class L> struct parameters {
         deliver_piece:
             for (int i = 0; i < shape::WEIGHT_BEATS; i++) {
 #pragma HLS UNROLL
+                weights[p][i].independent();  // `settle` sees to it
                 if (held.here && !held.bias && held.piece == i) {
                     weights[p][i].write(held.address, held.word);
                 }
             }
+            bias_shift[p].independent();
             if (held.here && held.bias && !L::RAW) {
                 const bias_shift_t packed = (held.word.range(36, 32), held.word.range(BIAS_BITS - 1, 0));
                 bias_shift[p].write(held.address, packed);

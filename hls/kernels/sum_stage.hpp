@@ -123,8 +123,7 @@ template <class L> struct sum_stage {
 
     void add_position(hls::stream<out_t>& out) {
 #pragma HLS INLINE
-        // A column comes again only a row later, and a row is at least K positions long.
-#pragma HLS DEPENDENCE variable=partials.data type=inter direction=RAW dependent=false
+        partials.independent();  // a column comes again only a row later, and a row is at least K positions long
         const bool in_row = at_x >= L::K - 1;  // chains are full; before, they hold the end of the last row
         const coord_t column = at_x - (L::K - 1);
         const ap_uint<KEPT> above = in_row ? partials.read(column) : ap_uint<KEPT>(0);

@@ -246,6 +246,7 @@ struct Delay {
     ram<ap_uint<16>, 3> counts;
     ap_uint<2> x = 0;
     void step(hls::stream<ap_uint<16>>& in, hls::stream<ap_uint<17>>& out) {
+        counts.independent();
         const ap_uint<16> sum = counts.read(x) + in.read();
         counts.write(x, sum);
         x = x == 2 ? ap_uint<2>(0) : ap_uint<2>(x + 1);

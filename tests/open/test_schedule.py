@@ -6,7 +6,7 @@ import pytest
 
 from hls.open.errors import Refused
 from hls.open.pipeline.fabric import FABRICS, SERIES7_1, fabric_of
-from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LAG, RAM_LATENCY, Timing, schedule
+from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LATENCY, Timing, lag, schedule
 from tests.open.tools import need
 
 SEEDS = range(30001, 30031)
@@ -82,7 +82,7 @@ def check(step, plan, timing):
                 < plan.depth
             )
         if p.direction == "write" and p.name in plan.issue:
-            assert 0 <= plan.done[p.name, "write"] - plan.issue[p.name] <= RAM_LAG
+            assert 0 <= plan.done[p.name, "write"] - plan.issue[p.name] <= lag(p)
 
 
 @pytest.mark.parametrize("budget_ps", [1500, 4000, 20000])

@@ -13,6 +13,7 @@ class Port:
     """A stream or RAM port of a step: one operation per step, done if `predicate`.
 
     direction: "in", "out" (streams), "read", "write" (RAMs). `data` is what comes in (an input node) or goes out.
+    `independent`: the kernel promises that no step reads a word of this RAM soon after it was written (lib/ram.h).
     """
 
     name: str
@@ -22,6 +23,8 @@ class Port:
     data: Node = None
     address: Node = None
     depth: int = 0
+    independent: bool = False
+    where: str = ""  # file:line of an access
 
 
 @dataclass

@@ -13,6 +13,7 @@ bool hls_open_stream_full(const void* stream);
 // One word of a RAM. `words` is its depth; the word's type is that of the RAM class's first template argument.
 void hls_open_ram_read(const void* ram, unsigned address, void* to);
 void hls_open_ram_write(const void* ram, unsigned address, const void* from);
+void hls_open_ram_independent(const void* ram);
 }
 
 #endif

@@ -2,9 +2,15 @@
 // hls_open::ram: a memory with one read and one write port, a block RAM or LUTs, never registers. For this compiler,
 // for Vitis HLS, and for C simulation with either's types.
 //
-// A kernel has one read site and one write site per ram in its step. What is written in one step may be read
-// from the next step on in C++; in hardware the write lands up to two cycles after the step's read, so a kernel
-// reads an address again three steps later at the earliest (a row later for line buffers, a packet for weights).
+// A kernel has one read site and one write site per ram in its step. A read gives what was there before the step, and
+// what a step writes is there from the next step on, in hardware as in C++. Where what is written depends on what was read
+// (a histogram), that takes a comparison of addresses, and the logic between has to fit into one clock cycle.
+//
+// Who knows that no step reads a word that one of the two steps before it wrote (a line buffer reads it a row later) says
+// so with `independent()`, once, anywhere in the step: then the logic may take three cycles, and nothing is compared.
+// Vitis HLS is told the same; the simulated Verilog holds the kernel to it.
+//
+// All words are 0 at the start. A reset leaves them as they are.
 #ifndef HLS_OPEN_RAM_H
 #define HLS_OPEN_RAM_H
 
@@ -28,6 +34,7 @@ template <class T, int DEPTH> struct ram : ram_marker<T, DEPTH> {
         return value;
     }
     void write(ap_uint<32> address, T value) { hls_open_ram_write(this, address.to_uint(), &value); }
+    void independent() const { hls_open_ram_independent(this); }
 #else
 #ifndef __SYNTHESIS__
     ram() { __builtin_memset((void*)data, 0, sizeof data); }  // as in hardware, which a reset leaves alone
@@ -39,6 +46,10 @@ template <class T, int DEPTH> struct ram : ram_marker<T, DEPTH> {
     void write(ap_uint<32> address, T value) {
 #pragma HLS INLINE
         data[address.to_uint()] = value;
+    }
+    void independent() const {
+#pragma HLS INLINE
+#pragma HLS DEPENDENCE variable=data type=inter direction=RAW dependent=false
     }
 #endif
 };

@@ -115,6 +115,9 @@ class Intrinsics:
         data = self._pack(ram.word, self.at.operand(i.operands[2], "ptr"))
         self._note(i, "write", ram.name, ram.word.width, data=data, address=self._address(i, ram), depth=ram.depth)
 
+    def _hls_open_ram_independent(self, i):
+        self.at.low.independent.add(self._ram(i).name)
+
     # -- copies
 
     def _memcpy(self, i):

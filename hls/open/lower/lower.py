@@ -75,6 +75,7 @@ class Lowering:
             self.streams[value] = (name, debug.layout(debug.template_arguments(kind)[0]))
         self.memories = [self.this]
         self.accesses = []
+        self.independent = set()  # names of RAMs that the kernel makes this promise for
 
     def run(self) -> dict[tuple[str, int], Node]:
         """Lower all blocks; return the state of memory at the end."""
@@ -157,6 +158,7 @@ class Lowering:
                     )
         first, select = group[0], self.graph.select
         port = Port(name, kind, first.width, first.predicate, first.data, first.address, first.depth)
+        port.where, port.independent = first.where, kind in ("read", "write") and name in self.independent
         for a in group[1:]:
             port.predicate = self.graph.or_(port.predicate, a.predicate)
             port.data = a.data and select(a.predicate, a.data, port.data)

@@ -59,7 +59,7 @@ def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
         else:
             rams.setdefault(p.name, {})[p.direction] = p
     for name, access in rams.items():
-        lines, wires = _ram(name, access)
+        lines, wires = _ram(name, access, name in stage.forward)
         body += lines
         connections += wires
     body += [f"wire start = {' & '.join(rooms) or chr(49) + chr(39) + 'b1'};"]
@@ -80,7 +80,7 @@ def _fifo(p, needed, extra):
     ]
 
 
-def _ram(name, access):
+def _ram(name, access, forward):
     read, write = access.get("read"), access.get("write")
     any_port = read or write
     width, bits = any_port.width, any_port.address.width
@@ -104,7 +104,8 @@ def _ram(name, access):
     else:
         lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
     lines.append(
-        f"hls_open_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})) "
+        f"hls_open_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})"
+        f"{', .FORWARD(1)' if forward else ''}) "
         f"{name}_ram (\n"
         f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
         f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), "

@@ -10,15 +10,18 @@ Rules beyond the delay of a stage (`fabric.py`):
 - whether a stream is read is decided in stage 0, together with whether the step begins;
 - no other state lives in stage 0, whose enable comes late, and nothing is written there: later stages have their
   enable from a register;
-- a RAM's data comes RAM_LATENCY stages after its address, and what a step writes lands up to `RAM_LAG` stages after
-  its read: a kernel may read an address again RAM_LAG + 1 steps after it wrote it;
+- a RAM's data comes RAM_LATENCY stages after its address, and what a step writes lands in the stage of its read or in
+  the next one: then the next step reads a word while it is written, and the RAM has to forward it (`Schedule.forward`).
+  What is read and written back shares a stage, like feedback of the state;
+- a RAM that is promised to be independent is written up to RAM_LAG stages after its read: its kernel may read an
+  address again RAM_LAG + 1 steps after it wrote it;
 - a product outside a feedback takes MULTIPLY_STAGES stages: the registers of a DSP in front of, inside and behind its
   multiplier.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
@@ -27,7 +30,7 @@ from hls.open.errors import Refused
 from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric
 
 if TYPE_CHECKING:
-    from hls.open.dataflow.step import Step
+    from hls.open.dataflow.step import Port, Step
 
 RAM_LATENCY = 1
 RAM_LAG = 2
@@ -42,6 +45,11 @@ class Timing:
 
     fabric: Fabric = SERIES7_1
     budget_ps: int = SERIES7_1.budget(150)
+
+    @property
+    def period_ps(self) -> int:
+        """Logic that a whole clock period takes, of which `budget_ps` is the share that is planned."""
+        return int((self.budget_ps + self.fabric.register) / self.fabric.share) - self.fabric.register
 
 
 @dataclass
@@ -58,6 +66,8 @@ class Schedule:
         Where the address of a RAM goes out.
     done : dict of {(str, str): int}
         Where a port (name, direction) is served.
+    forward : set of str
+        RAMs that have to give a word that is read in the cycle in which it is written as it is written.
     depth : int
         Number of stages.
     longest_ps : int
@@ -69,6 +79,7 @@ class Schedule:
     takes: dict
     issue: dict
     done: dict
+    forward: set = field(default_factory=set)
     depth: int = 0
     longest_ps: int = 0
 
@@ -82,7 +93,7 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
         If RAM data decides the next step, or a RAM is written long after it was read.
     """
     for factor in RELAX:  # what is written to a RAM may take its time from what was read there
-        plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)))
+        plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)), timing.period_ps)
         if plan is not None:
             return plan
     raise Refused(
@@ -91,18 +102,23 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
     )
 
 
-def _plan(step, timing):
+def lag(port: Port) -> int:
+    """How many stages after its read a RAM may be written."""
+    return RAM_LAG if port.independent else 1
+
+
+def _plan(step, timing, period_ps):
     """Return the schedule for this budget, or None if a RAM would be written too late."""
     least = {}
     for _ in range(len(step.ports) + 2):
-        planner = _Planner(step, timing, least)
+        planner = _Planner(step, timing, period_ps, least)
         plan = planner.plan()
         late = {
-            p.name: plan.done[p.name, "write"] - RAM_LAG
+            p.name: plan.done[p.name, "write"] - lag(p)
             for p in step.ports
             if p.direction == "write"
             and p.name in plan.issue
-            and plan.done[p.name, "write"] > plan.issue[p.name] + RAM_LAG
+            and plan.done[p.name, "write"] > plan.issue[p.name] + lag(p)
         }
         if not late:
             return planner.sink(plan)
@@ -111,12 +127,13 @@ def _plan(step, timing):
 
 
 class _Planner:
-    def __init__(self, step, timing, least):
-        self.step, self.timing, self.least = step, timing, least
+    def __init__(self, step, timing, period_ps, least):
+        self.step, self.timing, self.period_ps, self.least = step, timing, period_ps, least
         self.fabric, self.limit = timing.fabric, timing.budget_ps
         self.registers = {r.value: r for r in step.registers}
         self.reads = {p.data: p for p in step.ports if p.direction == "read"}
         self.inputs = {p.data for p in step.ports if p.direction == "in"}
+        self.written = {p.name: p for p in step.ports if p.direction == "write"}
         ends = [r.next for r in step.registers] + [r.value for r in step.registers]
         ends += [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None]
         self.order = topological(ends)
@@ -130,8 +147,13 @@ class _Planner:
         if node in self.registers:
             return (self.registers[node].next,)
         if node in self.reads:
-            return (self.reads[node].address,)
+            return (self.reads[node].address, *self._written_back(self.reads[node]))
         return node.args
+
+    def _written_back(self, port):
+        """What a word is made of that the next step may read."""
+        write = self.written.get(port.name)
+        return () if write is None or port.independent else (write.predicate, write.address, write.data)
 
     def _early(self):
         """What decides whether a step begins: the predicates of streams that are read, and all behind them."""
@@ -234,17 +256,22 @@ class _Planner:
             self._set(node, stage, start + delay)
 
     def _ram_delay(self, port):
-        return 0 if port.depth <= SHALLOW_RAM else self.fabric.ram
+        forward = self.fabric.level // 2 if self._written_back(port) else 0
+        return forward + (0 if port.depth <= SHALLOW_RAM else self.fabric.ram)
 
     def _place_loop(self, group):
         inside = set(group)
-        for node in group:
-            if node in self.reads:
+        reads = [n for n in group if n in self.reads]
+        for node in reads:
+            if self.reads[node].address in inside or any(n in self.registers for n in group):
                 raise Refused(
                     f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides "
                     f"what the next step does; "
                     "read it in one step and use it in the next"
                 )
+        if reads:
+            self._place_written_back(group, reads, inside)
+            return
         values = [n for n in group if n in self.registers]
         ordered = [
             n for n in topological([self.registers[v].next for v in values]) if n in inside and n not in self.registers
@@ -257,6 +284,40 @@ class _Planner:
         stage = max(stage, 1)
         if self._try_loop(values, ordered, inside, stage) > self.limit:
             self._try_loop(values, ordered, inside, stage + 1)
+
+    def _place_written_back(self, group, reads, inside):
+        """Place RAMs whose words are made of what was read there: all of it in the stage in which the data comes."""
+        ordered = [n for n in topological([a for r in reads for a in self._written_back(self.reads[r])]) if n in inside]
+        ordered = [n for n in ordered if n not in self.reads]
+        outside = [a for n in ordered for a in n.args if a not in inside and a.op != "literal"]
+        outside += [
+            a for r in reads for a in self._written_back(self.reads[r]) if a not in inside and a.op != "literal"
+        ]
+        stage = max([1, *(self.stage[a] for a in outside)])
+        for r in reads:
+            port = self.reads[r]
+            issue = max(self.stage[port.address], self.least.get(port.name, 0))
+            issue += self._start([port.address], issue) > self.limit
+            stage = max(stage, issue + RAM_LATENCY)
+        for late in (stage, stage + 1):
+            for r in reads:
+                self.issue[self.reads[r].name] = late - RAM_LATENCY
+                self._set(r, late, self._ram_delay(self.reads[r]))
+            worst = max([self._ram_delay(self.reads[r]) for r in reads])
+            for n in ordered:
+                self._set(n, late, self._start(n.args, late) + self.fabric.delay(n))
+                worst = max(worst, self.arrival[n])
+            if worst <= self.limit:
+                return
+        if worst > self.period_ps:
+            port = self.reads[reads[0]]
+            raise Refused(
+                f"what is written to '{port.name}' depends on what was read there by {worst} ps of logic, and "
+                f"{self.period_ps} ps fit into a clock period: compute less between, ask for a slower clock, or, if no "
+                f"step reads a word that one of the {RAM_LAG} steps before it wrote, say so with "
+                f"{port.name}.independent()",
+                port.where,
+            )
 
     def _try_loop(self, values, ordered, inside, stage):
         for v in values:
@@ -281,11 +342,17 @@ class _Planner:
                 and group[0] not in fixed
                 and group[0].op not in ("literal", "input")
                 or group[0] in self.reads
+                and group[0] not in self.looped
             ):
                 self._move(group[0], plan, users, need)
             for node in group:
                 need[node] = self._needed(node, plan, users, need)
         self._measure(plan)
+        plan.forward = {
+            name
+            for name, port in self.written.items()
+            if name in plan.issue and not port.independent and plan.done[name, "write"] > plan.issue[name]
+        }
         plan.depth = 1 + max([0, *plan.done.values(), *(plan.stage[r.value] for r in self.step.registers)])
         return plan
 

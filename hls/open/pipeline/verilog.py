@@ -6,7 +6,7 @@ bits that says which stages hold a step. Values of later stages are named `<valu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
@@ -24,7 +24,8 @@ class Stage:
     """A step as Verilog: module text and the number of pipeline stages.
 
     `timing` is what was asked for; `longest_ps` the longest delay within a stage, in ps of the fabric's model, which is
-    above `timing.budget_ps` where feedback or the decision to begin takes longer.
+    above `timing.budget_ps` where feedback or the decision to begin takes longer. `forward` names the RAMs that give a
+    word that is read in the cycle in which it is written as it is written.
     """
 
     step: object
@@ -32,6 +33,7 @@ class Stage:
     depth: int
     timing: Timing
     longest_ps: int
+    forward: set = field(default_factory=set)
 
 
 def generate(step: Step, timing: Timing = Timing()) -> Stage:
@@ -43,7 +45,7 @@ def generate(step: Step, timing: Timing = Timing()) -> Stage:
         If the step can't run once per cycle (`schedule.py`).
     """
     plan = schedule(step, timing)
-    return Stage(step, _Writer(step, plan).text(), plan.depth, timing, plan.longest_ps)
+    return Stage(step, _Writer(step, plan).text(), plan.depth, timing, plan.longest_ps, plan.forward)
 
 
 class _Writer:
@@ -74,6 +76,9 @@ class _Writer:
         for p in self.step.ports:
             ports += self._port_declaration(p)
             body += self._port(p)
+        for p in self.step.ports:
+            if p.direction == "read" and p.independent:
+                body += self._promise(p)
         start = " & ".join([f"{GO}_valid", *(self._start(p) for p in self.step.ports if p.direction == "in")])
         state = self._state()
         chain = [f"wire valid_0 = {start};", f"assign {GO}_ready = valid_0;"]
@@ -138,6 +143,48 @@ class _Writer:
         return [
             f"assign {p.name}_wr_data = {{{self.at(p.address, stage)}, {self.at(p.data, stage)}}};",
             f"assign {p.name}_wr_valid = {valid};",
+        ]
+
+    def _promise(self, read):
+        """Hold the kernel to `independent()`: no word is read while a write of an earlier step to it is under way.
+
+        A write that lands in the cycle of the read or later, by a step that read in an earlier cycle, is too late. The
+        read is judged once its predicate and all these writes are known.
+        """
+        write = self.step.port(read.name, "write")
+        issue = self.plan.issue[read.name]
+        flight = 0 if write is None else self.plan.done[read.name, "write"] - issue
+        if flight <= 0:
+            return []
+        known = max(issue, 0 if read.predicate.op == "literal" else self.plan.stage[read.predicate])
+        after = max(known - issue, flight - 1)  # cycles from the read to the judgement
+        name, bits = read.name, read.address.width
+        late = [
+            f"{name}_wr_was[{after - k}] && {name}_wr_at[{after - k}] == {name}_rd_at[{after}]" for k in range(flight)
+        ]
+        waits = after - (known - issue)
+        return [
+            "`ifndef SYNTHESIS",
+            f"reg [{bits - 1}:0] {name}_rd_at [0:{after}];",
+            f"reg [{bits - 1}:0] {name}_wr_at [0:{after}];",
+            f"reg {name}_wr_was [0:{after}];",
+            f"reg {name}_rd_was [0:{waits}];",
+            "always @* begin",
+            f"    {name}_rd_at[0] = {name}_rd_req;",
+            f"    {name}_wr_at[0] = {name}_wr_data[{bits + read.width - 1}:{read.width}];",
+            f"    {name}_wr_was[0] = {name}_wr_valid;",
+            f"    {name}_rd_was[0] = {_valid(known)} & {self.at(read.predicate, known)};",
+            "end",
+            "always @(posedge clk) begin",
+            *(f"    {name}_rd_at[{k}] <= {name}_rd_at[{k - 1}];" for k in range(1, after + 1)),
+            *(f"    {name}_wr_at[{k}] <= {name}_wr_at[{k - 1}];" for k in range(1, after + 1)),
+            *(f"    {name}_wr_was[{k}] <= !rst && {name}_wr_was[{k - 1}];" for k in range(1, after + 1)),
+            *(f"    {name}_rd_was[{k}] <= !rst && {name}_rd_was[{k - 1}];" for k in range(1, waits + 1)),
+            f"    if (!rst && {name}_rd_was[{waits}] && ({' || '.join(late)}))",
+            f"        $fatal(1, \"{read.where}: '{name}' is not independent: word %0d is read while the write of a "
+            f'step before is under way", {name}_rd_at[{after}]);',
+            "end",
+            "`endif",
         ]
 
     def _state(self):

@@ -49,7 +49,7 @@ class DebugInfo:
         while key in self.metadata:
             place = self.node(key)
             name = self._file(place.get("scope"))
-            if "hls/open/include" not in name or "inlinedAt" not in place:
+            if not any(ours in name for ours in ("hls/open/include", "hls/open/lib")) or "inlinedAt" not in place:
                 return f"{name}:{place.get('line', '?')}"
             key = place["inlinedAt"]
         return ""

@@ -44,7 +44,8 @@ def annotate(ir: str) -> str:
     lines = []
     for line in ir.splitlines():
         if line.startswith("declare ") and re.search(r"@hls_open_", line):
-            line = re.sub(r"\)[^)]*$", ") " + EFFECTS, line)
+            effects = EFFECTS.replace("argmem: readwrite, ", "") if "@hls_open_ram_independent(" in line else EFFECTS
+            line = re.sub(r"\)[^)]*$", ") " + effects, line)
         elif line.startswith("attributes #"):
             line = re.sub(r"\b(noinline|optnone)\b", "", line)
         lines.append(line)
