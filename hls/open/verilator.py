@@ -109,5 +109,6 @@ def run_bench(files: Sequence[Path], top: str, folder: Path, cycles: int) -> str
         [str(folder / "obj" / f"V{top}"), "+verilator+rand+reset+2"], capture_output=True, text=True, cwd=folder
     )
     if run.returncode:
-        raise Refused(f"the simulation of {top} failed: {run.stderr[:2000]}")
+        said = [line for line in (run.stdout + run.stderr).splitlines() if "%Fatal" in line or "%Error" in line]
+        raise Refused(f"the simulation of {top} failed: {(said or [run.stderr[:2000]])[0]}")
     return run.stdout

@@ -96,9 +96,11 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
         plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)), timing.period_ps)
         if plan is not None:
             return plan
+    port = next(p for p in step.ports if p.direction == "write" and step.port(p.name, "read"))
     raise Refused(
-        f"'{step.name}' writes a RAM more than {RAM_LAG} cycles after it read it: what is written may depend on what "
-        f"was read by little logic only"
+        f"'{step.name}' writes a RAM, '{port.name}' or another, more than {RAM_LAG} cycles after it read it: what is "
+        f"written may depend on what was read by little logic only",
+        port.where,
     )
 
 
