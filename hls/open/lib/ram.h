@@ -3,12 +3,12 @@
 // for Vitis HLS, and for C simulation with either's types.
 //
 // A kernel has one read site and one write site per ram in its step. A read gives what was there before the step, and
-// what a step writes is there from the next step on, in hardware as in C++. Where what is written depends on what was read
-// (a histogram), that takes a comparison of addresses, and the logic between has to fit into one clock cycle.
+// what a step writes is there from the next step on, in hardware as in C++. Where what is written depends on what was
+// read (a histogram), that takes a comparison of addresses, and the logic between has to fit into one clock cycle.
 //
-// Who knows that no step reads a word that one of the two steps before it wrote (a line buffer reads it a row later) says
-// so with `independent()`, once, anywhere in the step: then the logic may take three cycles, and nothing is compared.
-// Vitis HLS is told the same; the simulated Verilog holds the kernel to it.
+// Who knows that no step reads a word that one of the two steps before it wrote (a line buffer reads it a row later)
+// says so with `independent()`, once, anywhere in the step: then the logic may take three cycles, and nothing is
+// compared. Vitis HLS is told the same; the simulated Verilog holds the kernel to it.
 //
 // All words are 0 at the start. A reset leaves them as they are.
 #ifndef HLS_OPEN_RAM_H
