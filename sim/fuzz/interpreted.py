@@ -5,6 +5,7 @@ headers.
 from __future__ import annotations
 
 import pathlib
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,9 @@ def compare_interpreted(kernel: RandomKernel, step: Step, rows: list[list[str]])
     for number, row in enumerate(rows):
         heads = {v.name: q[-n] if n else 0 for v, q, n in zip(kernel.inputs, queues, left)}
         result = function.step(heads)
+        if function.broken(result):  # the generators draw nothing undefined
+            what = f"kernel {kernel.name}, step {number}: {function.broken(result)[0]}"
+            raise Mismatch(f"{what}; again with: {kernel.again}\n{kernel.text}")
         got, expected = [], list(row)
         for i, v in enumerate(kernel.inputs):
             left[i] -= result.read(v.name)
@@ -66,12 +70,12 @@ def compare_interpreted(kernel: RandomKernel, step: Step, rows: list[list[str]])
             written = result.written(v.name)
             got.append("-" if written is None else f"{written:0{(v.width + 3) // 4}x}")
         for v in kernel.members:
-            name = v.name.replace(".", "_")
+            name = re.sub(r"[.\[\]]+", "_", v.name).strip("_")
             names = [name] if not v.count else [f"{name}_{i}" for i in range(v.count)]
             got += [f"{function.state[n]:0{(v.width + 3) // 4}x}" for n in names]
         if got != expected:
             what = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)
             raise Mismatch(
                 f"kernel {kernel.name}, step {number}, value {what}: {got[what]} instead of {expected[what]}; "
-                f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]}\n{kernel.text}"
+                f"again with: {kernel.again}\n{kernel.text}"
             )

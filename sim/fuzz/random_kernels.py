@@ -22,6 +22,13 @@ template <class T> static void show(T x) {
     }
     putchar(' ');
 }
+static void show(bool x) { show(ap_uint<1>(x)); }
+static void show(signed char x) { show(ap_int<8>(x)); }
+static void show(unsigned char x) { show(ap_uint<8>(x)); }
+static void show(short x) { show(ap_int<16>(x)); }
+static void show(unsigned short x) { show(ap_uint<16>(x)); }
+static void show(int x) { show(ap_int<32>(x)); }
+static void show(long long x) { show(ap_int<64>(x)); }
 """
 
 
@@ -37,6 +44,12 @@ class RandomKernel:
     rams: list = field(default_factory=list)  # (name, width, depth)
     hazard: bool = False  # RAM data decides the state, or a word may be read just after it
     # was written: right step by step, but not for a pipeline
+    options: str = ""  # of `python -m sim.fuzz`, which draw it
+
+    @property
+    def again(self) -> str:
+        """The command that repeats it."""
+        return f"python -m sim.fuzz -n 1 --seed {self.name[1:]}{self.options}"
 
     @property
     def type(self) -> str:

@@ -12,7 +12,10 @@ from pathlib import Path
 from model.base.paths import BUILD
 from sim.fuzz.interpreted import compare_interpreted, lower, reference
 from sim.fuzz.random_kernels import random_kernel
+from sim.fuzz.random_layouts import random_layout_kernel
 from sim.fuzz.simulated import compare_simulated
+
+KINDS = {"any": random_kernel, "layouts": random_layout_kernel}  # --kind -> kernel of a seed
 
 
 def fuzz(
@@ -21,9 +24,15 @@ def fuzz(
     directory: str | Path | None = None,
     batch: int = 50,
     verilog: float = 0.1,
+    kind: str = "any",
     progress: Callable = lambda text: None,
 ) -> dict[str, int]:
     """Compare `count` kernels with seeds from `seed` on; raise `Mismatch` at the first difference.
+
+    Parameters
+    ----------
+    kind : str
+        What the kernels are about, a key of `KINDS`.
 
     Returns
     -------
@@ -33,7 +42,7 @@ def fuzz(
     directory = Path(directory or BUILD / "open" / "fuzz")
     done = {"interpreted": 0, "simulated": 0}
     for first in range(seed, seed + count, batch):
-        kernels = [random_kernel(s) for s in range(first, min(first + batch, seed + count))]
+        kernels = [KINDS[kind](s) for s in range(first, min(first + batch, seed + count))]
         folder = directory / f"{first}"
         folder.mkdir(parents=True, exist_ok=True)
         rows = reference(kernels, folder)

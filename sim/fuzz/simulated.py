@@ -127,6 +127,6 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
                     f"Verilog of {kernel.name}, stream {stream}, word {first}: "
                     f"{seen[first] if first < len(seen) else 'nothing'} instead of {values[first]} ({len(values)} "
                     f"words); "
-                    f"again with: python -m sim.fuzz -n 1 --seed {kernel.name[1:]} --verilog 1\n{kernel.text}"
+                    f"again with: {kernel.again} --verilog 1\n{kernel.text}"
                 )
     return len(kept)

@@ -71,7 +71,8 @@ class _Emitter:
 def function_signature(step: Step) -> tuple[list[tuple[str, Node]], list[tuple[str, Node]]]:
     """Return (inputs, outputs) of a step as a function: lists of (name, node).
 
-    Inputs are the state and what comes in; outputs the next state, then predicate, data and address of each port.
+    Inputs are the state and what comes in; outputs the next state, then predicate, data and address of each port, then
+    predicate and outcome of each check.
     """
     inputs = [(f"state_{r.name}", r.value) for r in step.registers]
     inputs += [(f"{p.direction}_{p.name}", p.data) for p in step.ports if p.direction in ("in", "read")]
@@ -82,6 +83,8 @@ def function_signature(step: Step) -> tuple[list[tuple[str, Node]], list[tuple[s
             outputs.append((f"{p.direction}_{p.name}_data", p.data))
         if p.address is not None:
             outputs.append((f"{p.direction}_{p.name}_address", p.address))
+    for i, check in enumerate(step.checks):
+        outputs += [(f"check_{i}_predicate", check.predicate), (f"check_{i}_ok", check.ok)]
     return inputs, outputs
 
 

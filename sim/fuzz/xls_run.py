@@ -86,3 +86,11 @@ class StepFunction:
                 self.rams[p.name][values[f"write_{p.name}_address"]] = values[f"write_{p.name}_data"]
         self.state = {r.name: values[f"next_{r.name}"] for r in self.definition.registers}
         return Result(values)
+
+    def broken(self, result: Result) -> list[str]:
+        """What was wrong in a step: file, line and text of the checks that don't hold."""
+        return [
+            f"{check.where}: {check.text}"
+            for i, check in enumerate(self.definition.checks)
+            if result.values[f"check_{i}_predicate"] and not result.values[f"check_{i}_ok"]
+        ]
