@@ -110,5 +110,23 @@ def test_widths_of_results(compilers, tmp_path):
     )
 
 
+def test_equality_of_mixed_signs(compilers, tmp_path):
+    """Of equal widths up to 64 bits AMD compares numbers, of different ones bits."""
+    lines = []
+    for a, b in ((8, 8), (31, 31), (32, 32), (33, 33), (40, 40), (63, 63), (64, 64), (31, 32), (32, 40), (40, 32)):
+        for left, right in ((f"ap_uint<{a}>", f"ap_int<{b}>"), (f"ap_int<{a}>", f"ap_uint<{b}>")):
+            for x in (-1, 1, f"(1LL << {a - 1})"):
+                operands = f"{left}({x}), {right}({x})"
+                lines.append(f'    printf("%d %d\\n", eq({operands}), ne({operands}));')
+    lines += [f'    printf("%d\\n", ap_uint<{w}>(-1) == -1);' for w in (8, 31, 32, 33, 64)]
+    source = tmp_path / "equal.cpp"
+    source.write_text(
+        "#include <ap_int.h>\n#include <stdio.h>\ntemplate <class A, class B> bool eq(A a, B b) { return a == b; }\n"
+        "template <class A, class B> bool ne(A a, B b) { return a != b; }\nint main() {\n" + "\n".join(lines) + "\n}\n"
+    )
+    ours, amd = (build_and_run(c, source, tmp_path / f"program{i}") for i, c in enumerate(compilers))
+    assert ours == amd and "1 0" in amd and "0 1" in amd
+
+
 if __name__ == "__main__":
     print(program(int(sys.argv[1]), blocks=BLOCKS))

@@ -46,7 +46,9 @@ template <class A, class B> struct result {
     static constexpr bool wide_sign =
         (L::sign && R::sign) || (L::sign && L::width > R::width) || (R::sign && R::width > L::width);
     static constexpr int wide = larger(L::width, R::width);
-    using equal = raw<exact ? larger(lw, rw) : wide, exact ? sign : wide_sign>;
+    // Of equal widths up to 64 bits, == compares 64 bits, each side extended by its own sign.
+    static constexpr bool exact_equal = exact || (L::width == R::width && L::width < 64);
+    using equal = raw<exact_equal ? larger(lw, rw) : wide, exact_equal ? sign : wide_sign>;
     using order = raw<exact ? larger(lw, rw) : wide + sign, exact ? sign : wide_sign>;
     // A division has the sign of its wider operand, as in AMD's C model.
     static constexpr bool divide_sign = L::width > R::width ? L::sign : R::width > L::width ? R::sign : sign;
