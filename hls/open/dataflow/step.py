@@ -38,6 +38,19 @@ class Register:
     reset: int = 0
 
 
+@dataclass(frozen=True)
+class Check:
+    """What has to hold in a step: where `predicate` is true, so is `ok`; otherwise the simulation stops with `text`.
+
+    Checks are no part of the hardware.
+    """
+
+    predicate: Node
+    ok: Node
+    where: str  # file:line
+    text: str
+
+
 @dataclass
 class Step:
     """One kernel: everything a step reads, computes, keeps and sends."""
@@ -46,6 +59,7 @@ class Step:
     graph: Graph
     registers: list = field(default_factory=list)
     ports: list = field(default_factory=list)
+    checks: list = field(default_factory=list)
     streams: tuple = ()  # names of the parameters of `step`, in order
 
     def port(self, name: str, direction: str) -> Port:

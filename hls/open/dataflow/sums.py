@@ -9,6 +9,7 @@ first, in a balanced tree (what is ready first is added first) of additions that
 from __future__ import annotations
 
 import heapq
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
@@ -50,6 +51,11 @@ def balance_sums(step: Step) -> None:
     for p in step.ports:
         p.predicate, p.data = new[p.predicate], new[p.data]
         p.address = new[p.address] if p.address is not None else None
+    for node in topological([n for c in step.checks for n in (c.predicate, c.ok)]):
+        if node not in new:  # nothing but checks needs it
+            args = tuple(new[a] for a in node.args)
+            new[node] = node if args == node.args else step.graph.again(node, args)
+    step.checks = [replace(c, predicate=new[c.predicate], ok=new[c.ok]) for c in step.checks]
 
 
 def _inner(node, users):

@@ -6,10 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
+from hls.open.lower.indices import Indices
 from hls.open.lower.intrinsics import Intrinsics
 from hls.open.lower.memory import Address, Memory
-from hls.open.lower.operands import Choice, Operands, Stream
-from hls.open.read.layout import Array, Cell
+from hls.open.lower.offsets import Choice, alternatives
+from hls.open.lower.operands import Stream
+from hls.open.read.layout import Cell
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 IGNORED = ("llvm.lifetime", "llvm.dbg", "llvm.assume", "llvm.experimental.noalias", "llvm.invariant", "llvm.donothing")
 
 
-class Instructions(Operands):
+class Instructions(Indices):
     """Lowers instructions one by one into the graph of a `Lowering`."""
 
     def __init__(self, lowering: Lowering) -> None:
@@ -47,6 +49,7 @@ class Instructions(Operands):
             raise Refused(refusal.what, self.low.where(instruction)) from None
         if instruction.name:
             self.values[instruction.name] = result
+            self.defined[instruction.name] = (instruction, block)
 
     def branch_conditions(self, last: Instruction) -> list[Node]:
         """Return one condition per successor of a block that ends in `last`."""
@@ -158,25 +161,28 @@ class Instructions(Operands):
         whole = re.fullmatch(r"\[\d+ x i8\]|i\d+", types.body(kind))
         cells = [Cell(0, types.size(kind), 8 * types.size(kind))] if whole else types.cells(kind)
         nodes = [self.graph.literal(0, c.width) for c in cells]
-        arrays = [] if whole else [Array(*a) for a in types.arrays(kind)]
-        return Address(self._know(Memory(i.name, types.size(kind), cells, nodes, arrays)), 0)
+        return Address(self._know(Memory(i.name, types.size(kind), cells, nodes)), 0)
 
     def _getelementptr(self, i):
         return self._offset(self.operand(i.operands[0], "ptr"), i.extra["element"], i.operands[1:])
 
     def load(self, address: Address | Choice, size: int) -> Node:
-        if isinstance(address, Choice):
-            return self.graph.select(address.condition, self.load(address.a, size), self.load(address.b, size))
-        return self.memory.load(self.state, address, size, self.low.where(self.at))
+        return self.memory.load(self.state, self._resolved(address, size), size)
 
-    def store(self, address: Address | Choice, node: Node, condition: Node | None = None) -> None:
-        if isinstance(address, Choice):
-            here = address.condition if condition is None else self.graph.and_(condition, address.condition)
-            other = self.graph.not_(address.condition)
-            self.store(address.a, node, here)
-            self.store(address.b, node, other if condition is None else self.graph.and_(condition, other))
-            return
-        self.memory.store(self.state, address, node, self.low.where(self.at), condition)
+    def store(self, address: Address | Choice, node: Node) -> None:
+        address = self._resolved(address, node.width // 8)
+        constant = next((x.memory.name for x in alternatives(address) if x.memory.constant), None)
+        if constant:
+            raise Refused(f"'{constant}' is constant and can't be written")
+        self.memory.store(self.state, address, node)
+
+    def _resolved(self, address, size):
+        """An address in the form that `MemoryAccess` takes; what has to hold of it is noted."""
+        where = self.low.where(self.at)
+        address, conditions = self.memory.resolve(address, size, where)
+        for condition in conditions:
+            self.low.check(self.block, condition, where)
+        return address
 
     def _load(self, i):
         if i.type == "ptr":

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
-from hls.open.lower.memory import Address
+from hls.open.lower.memory import Address, Condition
+from hls.open.lower.offsets import within
 from hls.open.lower.operands import Stream
+from hls.open.read.bounds import WITHIN
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -23,6 +25,8 @@ class Intrinsics:
 
     def call(self, i: Instruction) -> Node | None:
         name = i.extra["callee"]
+        if name.startswith(WITHIN):
+            return self._within(i, int(name.removeprefix(WITHIN)))
         access = getattr(self, "_" + name, None) if name.startswith("hls_open_") else None
         if access:
             return access(i)
@@ -88,6 +92,13 @@ class Intrinsics:
     def _hls_open_stream_full(self, i):
         raise Refused("full() in a step: there is always room behind a step")
 
+    def _within(self, i, count):
+        """An index of an array of `count` elements (`read/bounds.py`)."""
+        index = self.at.operand(i.operands[0], "i64")
+        self.at.linears[i.name] = within(self.graph, index, count)
+        bits = max(1, (count - 1).bit_length())
+        return self.graph.zext(self.graph.slice(index, 0, bits), index.width)
+
     def _ram(self, i):
         place = self.at.operand(i.operands[0], "ptr")
         if not isinstance(place, Address) or place.memory is not self.at.low.this:
@@ -102,8 +113,12 @@ class Intrinsics:
         raise Refused("a ram access whose ram can't be found")
 
     def _address(self, i, ram):
-        bits = max(1, (ram.depth - 1).bit_length())
-        return self.graph.slice(self.at.operand(i.operands[1], i.extra["types"][1]), 0, bits)
+        bits, address = max(1, (ram.depth - 1).bit_length()), self.at.operand(i.operands[1], i.extra["types"][1])
+        inside = self.graph.compare("ult", address, self.graph.literal(ram.depth, address.width))
+        if not 0 <= self.graph.bounds(address)[0] <= self.graph.bounds(address)[1] < ram.depth:
+            what = f"an address beyond the {ram.depth} words of ram '{ram.name}'"
+            self.at.low.check(self.at.block, Condition(inside, what), self.at.low.where(i))
+        return self.graph.slice(address, 0, bits)
 
     def _hls_open_ram_read(self, i):
         ram = self._ram(i)

@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.graph import Graph
-from hls.open.dataflow.step import Port, Register, Step
+from hls.open.dataflow.step import Check, Port, Register, Step
 from hls.open.dataflow.sums import balance_sums
+from hls.open.dataflow.verify import verify_step
 from hls.open.errors import Refused
 from hls.open.lower.control_flow import ControlFlow
 from hls.open.lower.instructions import Instructions
 from hls.open.lower.memory import Memory, MemoryAccess
 from hls.open.read.llvm_types import Types
+from hls.open.read.verify import verify_layout
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
+    from hls.open.lower.memory import Condition
     from hls.open.read.debug_info import DebugInfo
     from hls.open.read.llvm_text import Function, Instruction, Module
 
@@ -48,24 +51,33 @@ class Lowering:
     module : llvm_text.Module
     debug : DebugInfo
     function : llvm_text.Function
-        Its first parameter is the kernel's object, the others are streams.
+        Its first parameter is the kernel's object, or the base of it that the function is a member of; the others are
+        streams.
     graph : Graph
+    kind : str
+        Id of the kernel's type.
+    offset : int
+        Where that base lies in the object.
     """
 
-    def __init__(self, module: Module, debug: DebugInfo, function: Function, graph: Graph) -> None:
+    def __init__(
+        self, module: Module, debug: DebugInfo, function: Function, graph: Graph, kind: str, offset: int = 0
+    ) -> None:
         self.module, self.debug, self.function, self.graph = module, debug, function, graph
         self.types = Types(module.types)
         self.memory = MemoryAccess(graph)
         parameters = debug.parameters(function.debug)
         if len(parameters) != len(function.parameters):
             raise Refused(f"'{function.name}' has unused or unnamed parameters: name all of step's parameters")
-        self.layout = debug.layout(parameters[0][1])
+        self.layout = debug.layout(kind)
+        self.base = offset
         self.this = Memory(
             "this",
             self.layout.size,
             self.layout.cells,
             [graph.input(f"state_{x.name}", x.width) for x in self.layout.cells],
             self.layout.arrays,
+            self.layout.rams,
         )
         self.streams = {}  # parameter -> (name, Layout of what it carries)
         for (_, value), (name, kind) in zip(function.parameters[1:], parameters[1:]):
@@ -76,6 +88,7 @@ class Lowering:
         self.memories = [self.this]
         self.accesses = []
         self.independent = set()  # names of RAMs that the kernel makes this promise for
+        self.checks = {}  # Check -> None: each once, in their order
 
     def run(self) -> dict[tuple[str, int], Node]:
         """Lower all blocks; return the state of memory at the end."""
@@ -139,6 +152,15 @@ class Lowering:
         self.accesses.append(Access(kind, name, block, where, width, predicate, data, address, depth))
         return self.graph.input(f"{kind}_{name}", width) if kind in ("in", "read") else None
 
+    def check(self, block: str, condition: Condition, where: str) -> None:
+        """Note what has to hold when a block runs; refused if it never does."""
+        predicate = self.control.predicate[block]
+        if condition.ok.op == "literal" and condition.ok.attr or predicate.op == "literal" and not predicate.attr:
+            return
+        if condition.ok.op == predicate.op == "literal":
+            raise Refused(condition.what, where)
+        self.checks[Check(predicate, condition.ok, where, condition.what)] = None
+
     def ports(self) -> list[Port]:
         """Return one `Port` per stream and RAM port: accesses on different paths share it."""
         found = {}
@@ -184,11 +206,14 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
         (text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?hls_open_step_{name}", key)),
         "",
     )
-    target = re.search(r'@("[^"]*"|[\w.$]+)', pointer)
+    target = re.search(r'@("[^"]*"|[\w.$]+).*i64 (-?\d+) \}', pointer)
     if not target:
         raise Refused(f"kernel '{name}' has no step function of its own")
     graph = Graph()
-    lowering = Lowering(module, debug, module.functions[target.group(1).strip('"')], graph)
+    kind = debug.parameters(module.functions[f"hls_open_reset_{name}"].debug)[0][1]
+    function = module.functions[target.group(1).strip('"')]
+    lowering = Lowering(module, debug, function, graph, kind, int(target.group(2)))
+    verify_layout(lowering.layout, lowering.types, module.globals[f"hls_open_object_{name}"][0])
     _check_names(lowering)
     final = lowering.run()
     step = Step(name, graph)
@@ -197,11 +222,13 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
         value = lowering.this.initial[i]
         step.registers.append(Register(cell.name, cell.width, value, final.get(("this", i), value), reset[i]))
     step.ports = lowering.ports()
+    step.checks = list(lowering.checks)
     step.streams = tuple(stream for stream, _ in lowering.streams.values())
     unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
     if unused and not keep_unused:
         raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
     balance_sums(step)
+    verify_step(step, [cell.name for cell in lowering.layout.cells])
     return step
 
 
@@ -226,7 +253,8 @@ def _check_names(lowering):
 def _reset_values(module, debug, name):
     """Values of the state after its constructor, which must be constants; what it leaves open is 0."""
     graph = Graph()
-    lowering = Lowering(module, debug, module.functions[f"hls_open_reset_{name}"], graph)
+    function = module.functions[f"hls_open_reset_{name}"]
+    lowering = Lowering(module, debug, function, graph, debug.parameters(function.debug)[0][1])
     final = lowering.run()
     values = []
     for i, cell in enumerate(lowering.layout.cells):

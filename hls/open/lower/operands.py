@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
 from hls.open.lower.memory import Address, Memory
-from hls.open.read.layout import Array, Cell, Layout
+from hls.open.lower.offsets import Choice, Linear, apply, of_node
+from hls.open.read.layout import Cell, Layout
 from hls.open.read.llvm_tokens import split, value_of
 
 if TYPE_CHECKING:
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
     from hls.open.lower.lower import Lowering
 
 MAX_TABLE = 1 << 16  # bits of a constant table: larger ones belong in a ram
-
-
-class Choice:
-    """A pointer that depends on control flow: `a` if `condition`, else `b`."""
-
-    def __init__(self, condition: Node, a: Address, b: Address | Choice) -> None:
-        self.condition, self.a, self.b = condition, a, b
 
 
 class Stream:
@@ -37,7 +31,9 @@ class Operands:
     def __init__(self, lowering: Lowering) -> None:
         self.low, self.graph, self.memory = lowering, lowering.graph, lowering.memory
         self.tables = {}
-        self.values = {lowering.function.parameters[0][1]: Address(lowering.this, 0)}
+        self.defined = {}  # value -> (the instruction that gives it, its block)
+        self.linears = {}  # value -> what it is as a sum
+        self.values = {lowering.function.parameters[0][1]: Address(lowering.this, lowering.base)}
         for value, (name, layout) in lowering.streams.items():
             self.values[value] = Stream(name, layout)
 
@@ -79,10 +75,7 @@ class Operands:
             places = sorted(self.low.types.constants(kind, text).items())
             cells = [Cell(offset, size, 8 * size) for offset, (size, _) in places]
             nodes = [self.graph.literal(value, 8 * size) for _, (size, value) in places]
-            arrays = [Array(*a) for a in self.low.types.arrays(kind)]
-            self.tables[name] = self._know(
-                Memory("@" + name, self.low.types.size(kind), cells, nodes, arrays, constant=True)
-            )
+            self.tables[name] = self._know(Memory("@" + name, self.low.types.size(kind), cells, nodes, constant=True))
         return self.tables[name]
 
     def _know(self, memory):
@@ -91,51 +84,27 @@ class Operands:
         return memory
 
     def _offset(self, base, element, indices):
-        if isinstance(base, Choice):
-            return Choice(
-                base.condition, self._offset(base.a, element, indices), self._offset(base.b, element, indices)
-            )
+        """The address behind a `getelementptr`."""
         if isinstance(base, Stream):
             raise Refused("an array of streams: name each stream")
-        offset, terms, kind, types = 0, [], element, self.low.types
+        offset, kind, types = Linear(0), element, self.low.types
         for level, text in enumerate(indices):
             body = types.body(kind)
             if level and body[0] in "{<":
                 place, kind = types.members(body)[0][int(text)]
-                offset += place
+                offset = apply(lambda x, more=place: x.plus(Linear(more)), offset)
                 continue
             if level:
                 kind = types.array(body)[1]
             stride = types.size(kind)
-            if re.fullmatch(r"-?\d+", text):
-                offset += int(text) * stride
-            else:
-                terms += self._terms(self.operand(text, "i64"), stride)
-        more = sum(n.attr * s for n, s in terms if n.op == "literal")
-        return base.plus(offset + more, [t for t in terms if t[0].op != "literal"])
+            offset = apply(lambda x, i, n=stride: x.plus(i.times(n)), offset, self.linear(text))
+        return apply(lambda place, more: place.plus(more), base, offset)
 
-    def _terms(self, node, stride):
-        """Split an index into a node with known bounds and a stride: x * 4 + 3 is 4 strides of x."""
-        g = self.graph
-        if node.op == "add" and any(a.op == "literal" for a in node.args):
-            constant, rest = sorted(node.args, key=lambda a: a.op != "literal")
-            low, high = g.bounds(rest)
-            value = constant.attr - (1 << constant.width) if constant.attr >> (constant.width - 1) else constant.attr
-            if low + value >= -(1 << (node.width - 1)) and high + value < 1 << (node.width - 1):
-                return (
-                    [(constant, stride), *self._terms(rest, stride)]
-                    if value >= 0
-                    else [(g.literal(-value, node.width), -stride), *self._terms(rest, stride)]
-                )
-        scaled, zeros = node, 0
-        while scaled.op in ("zext", "concat"):
-            if scaled.op == "zext":
-                scaled = scaled.args[0]
-                continue
-            if scaled.args[-1].op != "literal" or scaled.args[-1].attr:
-                break
-            zeros += scaled.args[-1].width
-            scaled = g.concat(*scaled.args[:-1])
-        if zeros:
-            return [(g.zext(scaled, scaled.width + 1), stride << zeros)]
-        return [(node, stride)]
+    def linear(self, text: str, kind: str = "i64") -> Linear | Choice:
+        """Return an operand as a sum of indices, as far as it is one; never wrong, but for an index out of bounds."""
+        if re.fullmatch(r"-?\d+", text):
+            return Linear(int(text))
+        if text not in self.linears:
+            known = self._linear_of(self.defined[text]) if text in self.defined else None
+            self.linears[text] = of_node(self.graph, self.operand(text, kind)) if known is None else known
+        return self.linears[text]

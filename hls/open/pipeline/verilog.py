@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
+from hls.open.pipeline.checks import check_lines
 from hls.open.pipeline.schedule import Timing, schedule
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Writer:
             n for p in self.step.ports for n in (p.predicate, p.data, p.address) if n is not None
         ]
         for node in topological(ends):
-            self._define(node)
+            self.define(node)
         ports = [
             "input wire clk",
             "input wire rst",
@@ -90,7 +91,15 @@ class _Writer:
         registers = (
             ["always_ff @(posedge clk) begin", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
         )
-        lines = [*self._declarations(), *self.wires, *chain, *body, *registers, *state]
+        lines = [
+            *self._declarations(),
+            *self.wires,
+            *chain,
+            *body,
+            *registers,
+            *state,
+            *check_lines(self, valid=_valid),
+        ]
         return (
             f"module {self.step.name} (\n    "
             + ",\n    ".join(ports)
@@ -229,7 +238,7 @@ class _Writer:
             return f"{{{more}'h0, {inner}}}"
         return f"{{{{{more}{{{inner if width == 1 else f'{inner}[{width - 1}]'}}}}}, {inner}}}"
 
-    def _define(self, node):
+    def define(self, node):
         if node in self.names or node.op in ("literal", "input"):
             return
         name = self.names[node] = f"n{node.id}"

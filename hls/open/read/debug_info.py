@@ -62,6 +62,11 @@ class DebugInfo:
             key = node.get("file", node.get("scope"))
         return ""
 
+    def declared(self, key: str) -> str:
+        """Return `file:line` of a declaration, as far as it is known."""
+        line = self.node(key).get("line")
+        return f"{self._file(key)}:{line}" if line else ""
+
     def strip(self, key: str) -> str:
         """Follow typedefs, const, references and pointers to the type itself."""
         while key in self.metadata:
@@ -134,9 +139,11 @@ class DebugInfo:
         elif tag == "DW_TAG_enumeration_type":
             self._collect(out, node["baseType"], name, offset)
         else:
+            what = (tag or node["kind"]).removeprefix("DW_TAG_").removesuffix("_type").replace("_", " ")
             raise Refused(
-                f"member '{name}' is a {(tag or node['kind']).removeprefix('DW_TAG_').replace('_', ' ')}: "
-                "use ap_int members, arrays, structs and ram<T, DEPTH>"
+                f"{f'member {name!r}' if name else 'an anonymous member'} is a {what}: "
+                "use ap_int members, arrays, structs and ram<T, DEPTH>",
+                self.declared(key),
             )
 
     def _marker(self, node, name):
@@ -159,7 +166,7 @@ class DebugInfo:
         def walk(level, name, offset):
             if level == len(counts):
                 return self._collect(out, node["baseType"], name, offset)
-            out.arrays.append(Array(offset, strides[level], counts[level]))
+            out.arrays.append(Array(offset, strides[level], counts[level], name))
             for i in range(counts[level]):
                 walk(level + 1, f"{name}_{i}", offset + i * strides[level])
 
@@ -173,13 +180,9 @@ class DebugInfo:
             if "DIFlagBitField" in member.get("flags", ""):
                 raise Refused(f"member '{member.get('name')}' is a bit field: use ap_uint of that width")
             place = offset + int(member.get("offset", 0)) // 8
-            path = (
-                name
-                if member["tag"] == "DW_TAG_inheritance"
-                else f"{name}_{member['name']}"
-                if name
-                else member["name"]
-            )
+            # Members of a base and of an anonymous struct are named as members of the class itself.
+            own = "" if member["tag"] == "DW_TAG_inheritance" else member.get("name", "")
+            path = "_".join(part for part in (name, own) if part)
             if member["tag"] in ("DW_TAG_member", "DW_TAG_inheritance"):
                 if self.node(item).get("baseType") in self.metadata and self.node(member["baseType"]).get("tag") in (
                     "DW_TAG_pointer_type",

@@ -41,12 +41,22 @@ FLAGS = [
 
 PREAMBLE = """\
 inline void* operator new(__SIZE_TYPE__, void* place) noexcept { return place; }
+template <class K, class R, class B, class... A> constexpr auto hls_open_member_of(R (B::*step)(A...)) {
+    return static_cast<R (K::*)(A...)>(step);
+}
+template <class K, class R, class B, class... A> constexpr auto hls_open_member_of(R (B::*step)(A...) const) {
+    return static_cast<R (K::*)(A...) const>(step);
+}
 """
-# `reset` constructs the object in place: what it stores are the state's values after reset.
+# `step` tells the function and, if a base has it, where that base lies. `reset` constructs the object in place: what
+# it stores are the state's values after reset. `object` tells LLVM's type of the kernel.
 KERNEL = """\
 using hls_open_kernel_{name} = {type};
-extern const auto hls_open_step_{name} = &hls_open_kernel_{name}::step;
+extern const auto hls_open_step_{name} =
+    hls_open_member_of<hls_open_kernel_{name}>(&hls_open_kernel_{name}::step);
 extern "C" void hls_open_reset_{name}(hls_open_kernel_{name}* kernel) {{ new ((void*)kernel) hls_open_kernel_{name}; }}
+extern "C" hls_open_kernel_{name} hls_open_object_{name};
+extern "C" void* hls_open_address_{name}() {{ return &hls_open_object_{name}; }}
 """
 
 

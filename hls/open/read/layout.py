@@ -31,11 +31,12 @@ class Ram:
 
 @dataclass(frozen=True)
 class Array:
-    """Where an array lies: LLVM addresses its elements as offset + index * stride."""
+    """Where an array lies, and what it is called."""
 
     offset: int
     stride: int
     count: int
+    name: str = ""
 
 
 @dataclass

@@ -36,7 +36,7 @@ def take_type(text: str) -> tuple[str, str]:
             if depth == 0:
                 return text[: i + 1], text[i + 1 :].strip()
     quoted = re.match(r'%"[^"]*"', text)
-    first = quoted.group(0) if quoted else text.split(None, 1)[0]
+    first = quoted.group(0) if quoted else re.match(r"[^\s,]+", text).group(0)
     return first, text[len(first) :].strip()
 
 

@@ -74,22 +74,6 @@ class Types:
         size = self.size(kind)
         return [Cell(offset, size, 8 * size)]
 
-    def arrays(self, kind: str, offset: int = 0) -> list[tuple[int, int, int]]:
-        """Return (offset, stride, count) of all arrays in a type."""
-        kind = self.body(kind)
-        if kind[0] == "[":
-            count, element = self.array(kind)
-            size = self.size(element)
-            inner = (
-                [a for i in range(count) for a in self.arrays(element, offset + i * size)]
-                if element[0] in "[{<%"
-                else []
-            )
-            return [(offset, size, count)] + inner
-        if kind[0] in "{<":
-            return [a for place, member in self.members(kind)[0] for a in self.arrays(member, offset + place)]
-        return []
-
     def constants(self, kind: str, text: str, offset: int = 0) -> dict[int, tuple[int, int]]:
         """Return {offset: (size, value)} of an initialiser."""
         kind, text = self.body(kind), text.strip()
@@ -122,7 +106,10 @@ class Types:
 def _string(text):
     out, i = [], 0
     while i < len(text):
-        if text[i] == "\\":
+        if text[i : i + 2] == "\\\\":
+            out.append(ord("\\"))
+            i += 2
+        elif text[i] == "\\":
             out.append(int(text[i + 1 : i + 3], 16))
             i += 3
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from hls.open.errors import Refused
+from hls.open.read.bounds import WITHIN, bound_indices, settle_indices
 
 OPTIONS = {
     "--unroll-threshold": 1 << 30,
@@ -21,6 +22,7 @@ OPTIONS = {
 }
 # What an access to a stream or a RAM may touch: its own argument, and something no load of the kernel can see.
 EFFECTS = "nocallback nofree nosync nounwind willreturn memory(argmem: readwrite, inaccessiblemem: readwrite)"
+MOST_ROUNDS = 8  # of the optimiser: each may give constants that let it unroll more
 _initialised = False
 
 
@@ -40,10 +42,12 @@ def _llvm():
 
 
 def annotate(ir: str) -> str:
-    """Inline everything defined, and tell LLVM what the undefined functions (streams, RAMs) don't do."""
+    """Inline everything defined, keep the bounds of indices, and tell LLVM what the undefined functions (streams, RAMs)
+    don't do.
+    """
     lines = []
-    for line in ir.splitlines():
-        if line.startswith("declare ") and re.search(r"@hls_open_", line):
+    for line in bound_indices(ir).splitlines():
+        if line.startswith("declare ") and "@hls_open_" in line and f"@{WITHIN}" not in line:
             effects = EFFECTS.replace("argmem: readwrite, ", "") if "@hls_open_ram_independent(" in line else EFFECTS
             line = re.sub(r"\)[^)]*$", ") " + effects, line)
         elif line.startswith("attributes #"):
@@ -53,11 +57,17 @@ def annotate(ir: str) -> str:
 
 
 def optimise(ir: str, rounds: int = 2) -> str:
-    """Return the optimised IR (text) of `ir` (text)."""
+    """Return the optimised IR (text) of `ir` (text).
+
+    Parameters
+    ----------
+    rounds : int
+        How often the optimiser runs at least; it runs again as long as unrolled loops give constant indices.
+    """
     llvm = _llvm()
     module = llvm.parse_assembly(annotate(ir))
     machine = llvm.Target.from_triple(module.triple).create_target_machine(opt=2)
-    for _ in range(rounds):
+    for number in range(1, MOST_ROUNDS + 1):
         tuning = llvm.create_pipeline_tuning_options(speed_level=2)
         tuning.loop_vectorization = False
         tuning.slp_vectorization = False
@@ -66,5 +76,11 @@ def optimise(ir: str, rounds: int = 2) -> str:
         builder = llvm.create_pass_builder(machine, tuning)
         manager = builder.getModulePassManager()
         manager.run(module, builder)
+        text = str(module)
+        settled = settle_indices(text)
+        if settled != text:
+            module = llvm.parse_assembly(settled)
+        elif number >= rounds:
+            break
     module.verify()
     return str(module)
