@@ -38,11 +38,16 @@ def check_lines(writer: _Writer, valid: Callable) -> list[str]:
     for c in checks:
         at = max(stage[c.predicate], stage[c.ok])
         wrong = f"!rst & {valid(at)} & {writer.at(c.predicate, at)} & !{writer.at(c.ok, at)}"
-        stops.append(f"always @(posedge clk) if ({wrong}) $fatal(1, {_quoted(f'{c.where}: {c.text}')});")
+        stops.append(f"always @(posedge clk) if ({wrong}) $fatal(1, {_quoted(f'{place(c.where)}: {c.text}')});")
     new = {key: name for key, name in writer.carried.items() if key not in hardware}
     registers = [f"reg [{node.width - 1}:0] {name};" for (node, _), name in new.items()]
     clocked = ["always @(posedge clk) begin", *(f"    {line}" for line in writer.clocked), "end"] if new else []
     return ["`ifndef SYNTHESIS", *registers, *writer.wires, *clocked, *stops, "`endif"]
+
+
+def place(where: str) -> str:
+    """Return `file:line` without the file's folder, which may be that of the build."""
+    return where.rpartition("/")[2]
 
 
 def _quoted(text):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
-from hls.open.pipeline.checks import check_lines
+from hls.open.pipeline.checks import check_lines, place
 from hls.open.pipeline.schedule import Timing, schedule
 
 if TYPE_CHECKING:
@@ -190,8 +190,8 @@ class _Writer:
             *(f"    {name}_wr_was[{k}] <= !rst && {name}_wr_was[{k - 1}];" for k in range(1, after + 1)),
             *(f"    {name}_rd_was[{k}] <= !rst && {name}_rd_was[{k - 1}];" for k in range(1, waits + 1)),
             f"    if (!rst && {name}_rd_was[{waits}] && ({' || '.join(late)}))",
-            f"        $fatal(1, \"{read.where}: '{name}' is not independent: word %0d is read while the write of a "
-            f'step before is under way", {name}_rd_at[{after}]);',
+            f"        $fatal(1, \"{place(read.where)}: '{name}' is not independent: word %0d is read while the "
+            f'write of a step before is under way", {name}_rd_at[{after}]);',
             "end",
             "`endif",
         ]
