@@ -41,6 +41,7 @@ class LayoutCpp(RandomCpp):
         super().__init__(rng, [], 64, palette=palette)
         self.places = places
         self._temporaries = itertools.count()
+        self._chosen = False
 
     # -- indices
 
@@ -118,9 +119,12 @@ class LayoutCpp(RandomCpp):
         return f"((unsigned){value} < {count}u ? (unsigned){value} : {self.rng.randrange(count)}u)"
 
     def _at_chosen(self, count):
-        if self.rng.random() < 0.4:
+        if self._chosen:  # what is compared has subscripts too: no choice within a choice
             return None
-        return f"({self.condition(1)} ? (int)({self.subscript(count)}) : (int)({self.subscript(count)}))"
+        self._chosen = True
+        text = f"({self.condition(1)} ? (int)({self.subscript(count)}) : (int)({self.subscript(count)}))"
+        self._chosen = False
+        return text
 
     # -- places as values and targets
 
