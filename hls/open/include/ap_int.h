@@ -5,7 +5,7 @@
 // native code is as fast as plain integers, and in the open route an operation carries the line of the kernel.
 //
 // Where AMD's headers silently fall back to 64-bit arithmetic (a concatenation in `+`, for example) this header
-// refuses instead. Strings, floating point and division by anything but a power of two are no part of a kernel.
+// refuses instead; docs/ap-int.md has it all. Strings and floating point are no part of a kernel.
 #ifndef HLS_OPEN_AP_INT_H
 #define HLS_OPEN_AP_INT_H
 

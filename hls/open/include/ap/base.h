@@ -107,6 +107,26 @@ template <int W> HLS_OPEN_AP_INLINE constexpr bool parity(bits<W> x) {
         return parity<(W + 1) / 2>((bits<(W + 1) / 2>)(x ^ (x >> ((W + 1) / 2))));
 }
 
+// The bits in reverse order.
+template <int W> HLS_OPEN_AP_INLINE constexpr bits<W> backwards(bits<W> x) {
+    if constexpr (W <= 64)
+        return (bits<W>)(__builtin_bitreverse64((ap_ulong)x) >> (64 - W));
+    else
+        return (bits<W>)((bits<W>)__builtin_bitreverse64((ap_ulong)x) << (W - 64)) |
+               (bits<W>)backwards<W - 64>((bits<W - 64>)(x >> 64));
+}
+
+// Zeros above the highest one.
+template <int W> HLS_OPEN_AP_INLINE constexpr int leading_zeros(bits<W> x) {
+    if constexpr (W <= 64)
+        return x == 0 ? W : __builtin_clzll((ap_ulong)x) - (64 - W);
+    else {
+        constexpr int LOW = (W - 1) / 64 * 64;  // the highest word may be short
+        return x >> LOW != 0 ? leading_zeros<W - LOW>((bits<W - LOW>)(x >> LOW))
+                             : W - LOW + leading_zeros<LOW>((bits<LOW>)x);
+    }
+}
+
 // AMD's shifts: an amount of W or more empties the value (or fills it with its sign), a negative one turns round.
 template <int W, bool S, class T> HLS_OPEN_AP_INLINE constexpr raw<W, S> left(raw<W, S> v, T n) {
     return n >= W ? (raw<W, S>)0 : wrap<W, S>(v << n);
@@ -154,7 +174,10 @@ template <int W, bool S> struct ap_int_base {
     // The one implicit conversion, 64 bits wide as AMD's: what `if (x)`, `a[x]` and `int i = x` use.
     using native = typename hls_open_ap::choose<S, ap_slong, ap_ulong>::type;
     HLS_OPEN_AP_INLINE constexpr operator native() const { return (native)V; }
-    HLS_OPEN_AP_INLINE constexpr bool to_bool() const { return V != 0; }
+    HLS_OPEN_AP_INLINE constexpr bool to_bool() const {
+        static_assert(W <= 64, "AMD's C model looks at the lowest 64 bits only: write x != 0");
+        return V != 0;
+    }
     HLS_OPEN_AP_INLINE constexpr char to_char() const { return (char)V; }
     HLS_OPEN_AP_INLINE constexpr signed char to_schar() const { return (signed char)V; }
     HLS_OPEN_AP_INLINE constexpr unsigned char to_uchar() const { return (unsigned char)V; }
@@ -184,12 +207,49 @@ template <int W, bool S> struct ap_int_base {
     }
     HLS_OPEN_AP_INLINE constexpr void b_not() { V = hls_open_ap::wrap<W, S>(~V); }
 
-    // Bits lo to hi (hi >= lo) as an unsigned number, and written back.
+    HLS_OPEN_AP_INLINE constexpr ap_int_base& lrotate(int n) {  // 0 <= n < W
+        static_assert(!S, "AMD's rotation of an ap_int shifts its sign in: convert to ap_uint first");
+        if (n != 0)
+            V = hls_open_ap::wrap<W, S>((bits_t)((bits_t)V << n) | (bits_t)V >> (W - n));
+        return *this;
+    }
+    HLS_OPEN_AP_INLINE constexpr ap_int_base& rrotate(int n) {
+        static_assert(!S, "AMD's rotation of an ap_int shifts its sign in: convert to ap_uint first");
+        if (n != 0)
+            V = hls_open_ap::wrap<W, S>((bits_t)V >> n | (bits_t)((bits_t)V << (W - n)));
+        return *this;
+    }
+    HLS_OPEN_AP_INLINE constexpr ap_int_base& reverse() {
+        V = hls_open_ap::wrap<W, S>(hls_open_ap::backwards<W>((bits_t)V));
+        return *this;
+    }
+    HLS_OPEN_AP_INLINE constexpr int countLeadingZeros() const { return hls_open_ap::leading_zeros<W>((bits_t)V); }
+
+    // The number as a whole.
+    HLS_OPEN_AP_INLINE constexpr ap_int_base& get() { return *this; }
+    template <int W2> HLS_OPEN_AP_INLINE constexpr void set(const ap_int_base<W2, false>& x) {
+        V = hls_open_ap::wrap<W, S>(x.V);
+    }
+    HLS_OPEN_AP_INLINE constexpr ap_int_base read() const { return *this; }
+    HLS_OPEN_AP_INLINE constexpr void write(const ap_int_base& x) { V = x.V; }
+
+    // Bits lo to hi as an unsigned number, and written back. With hi < lo they come in reverse order, bit lo lowest,
+    // as in AMD's: which of both it is costs nothing where the bounds are constants or hi is lo plus a constant.
     HLS_OPEN_AP_INLINE static constexpr bits_t mask(int hi, int lo) { return (bits_t) ~(bits_t)0 >> (W - 1 - hi + lo); }
-    HLS_OPEN_AP_INLINE constexpr bits_t get_range(int hi, int lo) const { return (bits_t)V >> lo & mask(hi, lo); }
+    HLS_OPEN_AP_INLINE constexpr bits_t get_range(int hi, int lo) const {
+        if (hi >= lo)
+            return (bits_t)V >> lo & mask(hi, lo);
+        return hls_open_ap::backwards<W>((bits_t)V) >> (W - 1 - lo) & mask(lo, hi);
+    }
     template <class T> HLS_OPEN_AP_INLINE constexpr void set_range(int hi, int lo, T x) {
-        bits_t m = mask(hi, lo);
-        V = hls_open_ap::wrap<W, S>(((bits_t)V & (bits_t) ~(bits_t)(m << lo)) | (bits_t)(((bits_t)x & m) << lo));
+        if (hi >= lo)
+            V = hls_open_ap::wrap<W, S>(replaced((bits_t)V, mask(hi, lo), lo, (bits_t)x));
+        else
+            V = hls_open_ap::wrap<W, S>(hls_open_ap::backwards<W>(
+                replaced(hls_open_ap::backwards<W>((bits_t)V), mask(lo, hi), W - 1 - lo, (bits_t)x)));
+    }
+    HLS_OPEN_AP_INLINE static constexpr bits_t replaced(bits_t v, bits_t m, int lo, bits_t x) {
+        return (v & (bits_t) ~(bits_t)(m << lo)) | (bits_t)((x & m) << lo);
     }
     using range_t = ap_range_ref<W, S>;
     HLS_OPEN_AP_INLINE constexpr range_t range(int hi, int lo) const {
@@ -205,10 +265,19 @@ template <int W, bool S> struct ap_int_base {
     HLS_OPEN_AP_INLINE constexpr bool and_reduce() const { return (bits_t)V == (bits_t) ~(bits_t)0; }
     HLS_OPEN_AP_INLINE constexpr bool or_reduce() const { return V != 0; }
     HLS_OPEN_AP_INLINE constexpr bool nor_reduce() const { return !or_reduce(); }
+    HLS_OPEN_AP_INLINE constexpr bool nand_reduce() const {
+        static_assert(W <= 64, "AMD's C model is wrong beyond 64 bits: write !x.and_reduce()");
+        return !and_reduce();
+    }
     HLS_OPEN_AP_INLINE constexpr bool xnor_reduce() const { return !xor_reduce(); }
     HLS_OPEN_AP_INLINE constexpr bool xor_reduce() const {
         static_assert(!S, "AMD's C model gives the wrong parity for negative numbers: convert to ap_uint first");
         return hls_open_ap::parity<W>((bits_t)V);
+    }
+
+    template <int W2, bool S2> HLS_OPEN_AP_INLINE constexpr ap_concat_ref<ap_int_base, ap_int_base<W2, S2>> concat(
+        const ap_int_base<W2, S2>& x) const {
+        return {const_cast<ap_int_base&>(*this), const_cast<ap_int_base<W2, S2>&>(x)};
     }
 
     // Unary.

@@ -53,6 +53,8 @@ template <class A, class B> struct result {
     // A division has the sign of its wider operand, as in AMD's C model.
     static constexpr bool divide_sign = L::width > R::width ? L::sign : R::width > L::width ? R::sign : sign;
     using divide = raw<wide + sign, divide_sign>;
+    // A remainder is unsigned if its dividend is: a negative divisor counts as a large one.
+    using modulo = raw<wide + sign, divide_sign && L::sign>;
 };
 
 template <int W, bool S> ap_int_base<W, S> base_of(const ap_int_base<W, S>&);
@@ -77,15 +79,15 @@ HLS_OPEN_AP_BINARY(|, logic)
 HLS_OPEN_AP_BINARY(^, logic)
 #undef HLS_OPEN_AP_BINARY
 
-#define HLS_OPEN_AP_DIVIDE(OP, RTYPE)                                                    \
+#define HLS_OPEN_AP_DIVIDE(OP, RTYPE, RULE)                                              \
     template <class A, class B, hls_open_ap::enable<hls_open_ap::arithmetic<A, B>> = 0>  \
     HLS_OPEN_AP_INLINE constexpr auto operator OP(const A& a, const B& b) {              \
         using R = hls_open_ap::result<A, B>;                                             \
-        using T = typename R::divide;                                                    \
+        using T = typename R::RULE;                                                      \
         return R::RTYPE::from_raw((T)hls_open_ap::value(a) OP(T) hls_open_ap::value(b)); \
     }
-HLS_OPEN_AP_DIVIDE(/, div)
-HLS_OPEN_AP_DIVIDE(%, mod)
+HLS_OPEN_AP_DIVIDE(/, div, divide)
+HLS_OPEN_AP_DIVIDE(%, mod, modulo)
 #undef HLS_OPEN_AP_DIVIDE
 
 #define HLS_OPEN_AP_RELATIONAL(OP, RULE)                                                        \

@@ -14,7 +14,8 @@ template <int W, bool S> struct ap_range_ref {
     HLS_OPEN_AP_INLINE constexpr hls_open_ap::bits<W> get_raw() const { return number->get_range(hi, lo); }
     template <class T> HLS_OPEN_AP_INLINE constexpr void set_raw(T x) { number->set_range(hi, lo, x); }
     HLS_OPEN_AP_INLINE constexpr ap_uint<W> get() const { return ap_uint<W>::from_raw(get_raw()); }
-    HLS_OPEN_AP_INLINE constexpr int length() const { return hi - lo + 1; }
+    template <int W2> HLS_OPEN_AP_INLINE constexpr void set(const ap_int_base<W2, false>& x) { set_raw(x.V); }
+    HLS_OPEN_AP_INLINE constexpr int length() const { return hi >= lo ? hi - lo + 1 : lo - hi + 1; }
     HLS_OPEN_AP_INLINE constexpr operator ap_ulong() const { return (ap_ulong)get_raw(); }
 
     template <class T, hls_open_ap::enable<hls_open_ap::operand<T>::ok> = 0>
@@ -48,6 +49,7 @@ template <int W, bool S> struct ap_bit_ref {
     HLS_OPEN_AP_INLINE constexpr hls_open_ap::bits<1> get_raw() const { return number->test(index); }
     template <class T> HLS_OPEN_AP_INLINE constexpr void set_raw(T x) { number->set_bit(index, x != 0); }
     HLS_OPEN_AP_INLINE constexpr bool get() const { return number->test(index); }
+    template <int W2> HLS_OPEN_AP_INLINE constexpr void set(const ap_int_base<W2, false>& x) { set_raw(x.V); }
     HLS_OPEN_AP_INLINE constexpr bool to_bool() const { return get(); }
     HLS_OPEN_AP_INLINE constexpr int length() const { return 1; }
     HLS_OPEN_AP_INLINE constexpr operator bool() const { return get(); }
@@ -86,6 +88,7 @@ template <class A, class B> struct ap_concat_ref {
         put(a, (bits_t)(v >> b.length()));
         put(b, v);
     }
+    template <int W2> HLS_OPEN_AP_INLINE constexpr void set(const ap_int_base<W2, false>& x) { set_raw(x.V); }
     template <class T, hls_open_ap::enable<hls_open_ap::operand<T>::ok> = 0>
     HLS_OPEN_AP_INLINE constexpr ap_concat_ref& operator=(const T& x) {
         set_raw(hls_open_ap::value(x));
