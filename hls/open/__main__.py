@@ -56,6 +56,8 @@ def main(
             + (", ".join(f"{n} {d} x {w}" for n, (w, d) in rams.items()) or "none")
         )
         click.echo("  " + " ".join(str(f) for f in result.files))
+        if result.note:
+            click.echo(f"  note: {result.note}")
         if feedback:
             for path in longest_feedback(result.stage.step, fabric.delay):
                 click.echo(f"  {path}")

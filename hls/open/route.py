@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hls.open.lower.lower import lower_kernel
+from hls.open.pipeline.clock import check_clock
 from hls.open.pipeline.netlist import write_stage
 from hls.open.pipeline.schedule import Timing
 from hls.open.pipeline.verilog import generate
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Built:
-    """A kernel's stage and the files that a simulator or a synthesiser needs for it."""
+    """A kernel's stage, the files that a simulator or a synthesiser needs, and what is to be said of its clock."""
 
     stage: object
     files: list
+    note: str = ""
 
 
 def lower_source(
@@ -62,6 +64,7 @@ def build(
     result = {}
     for name, step in lower_source(source, kernels, include, directory).items():
         stage = generate(step, timing)
+        note = check_clock(stage)
         mine = {stream: words for (kernel, stream), words in (depths or {}).items() if kernel == name}
-        result[name] = Built(stage, write_stage(stage, Path(directory), mine))
+        result[name] = Built(stage, write_stage(stage, Path(directory), mine), note)
     return result

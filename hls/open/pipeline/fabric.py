@@ -56,8 +56,24 @@ class Fabric:
     share: float = 0.7
 
     def budget(self, clock_mhz: float) -> int:
-        """Delay that fits into a stage, in ps."""
+        """Delay that fits into a stage, in ps.
+
+        Raises
+        ------
+        Refused
+            If a register and one LUT take longer than the period.
+        """
+        least = self.register + self.level
+        if 1e6 / clock_mhz < least:
+            raise Refused(
+                f"no pipeline runs at {clock_mhz:g} MHz on this FPGA: a register, one LUT and the net between take "
+                f"{least:,} ps, which is {int(1e6 / least)} MHz"
+            )
         return int(1e6 / clock_mhz * self.share) - self.register
+
+    def period(self, budget_ps: int) -> int:
+        """Clock period, in ps, of which this budget is planned."""
+        return round((budget_ps + self.register) / self.share)
 
     def delay(self, node: Node) -> int:
         """Delay of one operation, in ps."""
