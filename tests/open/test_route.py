@@ -57,7 +57,7 @@ def folder(tmp_path):
         ),
         ("out.write(in.read()); out.write(1);", "", ["'out' is written twice"]),
         ("if (!in.empty()) out.write(in.read());", "", ["empty()"]),
-        ("out.write(in.read() / ap_uint<3>(n));", "ap_uint<3> n = 3;", ["division", "power of two"]),
+        ("out.write(in.read() / ap_uint<3>(n));", "ap_uint<3> n = 3;", ["division", "by a variable", "reciprocal"]),
         ("n = n * 1.5f; out.write(in.read());", "float n = 0;", ["floating point"]),
         ("out.write(*p + in.read());", "ap_uint<8>* p = nullptr;", ["'p' is a pointer"]),
         ("out.write(in.read() + table(3)); ", "ap_uint<8> table(int);", ["not defined"]),
@@ -87,7 +87,7 @@ def test_what_is_refused_says_where_and_what_instead(body, members, words):
 def test_lines_of_the_kernel_are_named():
     need("ziglang", "llvmlite")
     with pytest.raises(Refused, match=r"kernels\.cpp:\d+: a division"):
-        lowered("ap_uint<8> x = in.read();\nout.write(x % ap_uint<3>(5));")
+        lowered("ap_uint<8> x = in.read();\nout.write(x % n);", "ap_uint<3> n = 5;")
 
 
 def test_state_has_the_names_widths_and_reset_values_of_the_members():

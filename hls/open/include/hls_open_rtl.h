@@ -10,6 +10,9 @@ void hls_open_stream_read(const void* stream, void* to);
 void hls_open_stream_write(const void* stream, const void* from);
 bool hls_open_stream_empty(const void* stream);
 bool hls_open_stream_full(const void* stream);
+bool hls_open_stream_read_nb(const void* stream);
+bool hls_open_stream_write_nb(const void* stream);
+unsigned hls_open_stream_size(const void* stream);
 // One word of a RAM. `words` is its depth; the word's type is that of the RAM class's first template argument.
 void hls_open_ram_read(const void* ram, unsigned address, void* to);
 void hls_open_ram_write(const void* ram, unsigned address, const void* from);

@@ -45,6 +45,10 @@ public:
     // never asks. (A step that asked would behave differently in every clock cycle.)
     HLS_OPEN_INLINE bool empty() { return hls_open_stream_empty(this); }
     HLS_OPEN_INLINE bool full() { return hls_open_stream_full(this); }
+    HLS_OPEN_INLINE bool read_nb(T&) { return hls_open_stream_read_nb(this); }
+    HLS_OPEN_INLINE bool write_nb(const T&) { return hls_open_stream_write_nb(this); }
+    HLS_OPEN_INLINE unsigned size() { return hls_open_stream_size(this); }
+    HLS_OPEN_INLINE unsigned capacity() { return hls_open_stream_size(this); }
 
 private:
     char identity;

@@ -59,6 +59,8 @@ class ControlFlow:
             state[name] = 1
             stack.append((name, True))
             for target in self.by_name[name].successors:
+                if target not in self.by_name:
+                    raise Refused(f"a jump to '{target}', which is not in step", where(self.by_name[name]))
                 if state.get(target) == 1:
                     raise Refused(
                         "a loop is left that can't be unrolled: give it a constant bound, "

@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
+from hls.open.lower.divide import Divider
 from hls.open.lower.indices import Indices
 from hls.open.lower.intrinsics import Intrinsics
 from hls.open.lower.memory import Address, Memory
 from hls.open.lower.offsets import Choice, alternatives
 from hls.open.lower.operands import Stream
 from hls.open.read.layout import Cell
+from hls.open.read.names import refused_instruction
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -26,7 +28,7 @@ class Instructions(Indices):
 
     def __init__(self, lowering: Lowering) -> None:
         super().__init__(lowering)
-        self.intrinsics = Intrinsics(self)
+        self.intrinsics, self.divider = Intrinsics(self), Divider(self.graph)
 
     # -- dispatch
 
@@ -42,11 +44,14 @@ class Instructions(Indices):
             elif method:
                 result = method(instruction)
             else:
-                raise Refused(f"the LLVM instruction '{instruction.op}' has no place in a step")
+                raise Refused(instruction.extra.get("what", refused_instruction(instruction.op)))
         except Refused as refusal:
             if refusal.where:
                 raise
             raise Refused(refusal.what, self.low.where(instruction)) from None
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            what = f"the LLVM instruction '{instruction.op}' is used in a way that is not known here"
+            raise Refused(f"{what} ({type(error).__name__}: {error})", self.low.where(instruction)) from error
         if instruction.name:
             self.values[instruction.name] = result
             self.defined[instruction.name] = (instruction, block)
@@ -72,7 +77,7 @@ class Instructions(Indices):
     def _binary(self, op, a, b):
         g = self.graph
         if op in ("udiv", "urem", "sdiv", "srem"):
-            return self._divide(op, a, b)
+            return self.divider.divide(op, a, b)
         return {
             "add": g.add,
             "sub": g.sub,
@@ -84,30 +89,6 @@ class Instructions(Indices):
             "lshr": g.shr,
             "ashr": g.sra,
         }[op](a, b)
-
-    def _divide(self, op, a, b):
-        g = self.graph
-        divisor = b.attr if b.op == "literal" else 0
-        negated = op[0] == "s" and divisor >> (b.width - 1)  # LLVM writes -(x / 4) as x / -4
-        if negated:
-            divisor = (1 << b.width) - divisor
-        if divisor == 0 or divisor & (divisor - 1):
-            raise Refused(
-                "a division or remainder by something other than a constant power of two: "
-                "use a shift, a mask or a counter"
-            )
-        k = g.literal(divisor.bit_length() - 1, b.width)
-        low = g.literal(divisor - 1, b.width)
-        if op == "udiv":
-            return g.shr(a, k)
-        if op == "urem":
-            return g.and_(a, low)
-        negative = g.slice(a, a.width - 1, 1)  # C rounds towards zero
-        biased = g.add(a, g.and_(g.sext(negative, a.width), low))
-        quotient = g.sra(biased, k)
-        if op == "srem":
-            return g.sub(a, g.shl(quotient, k))
-        return g.sub(g.literal(0, a.width), quotient) if negated else quotient
 
     def _icmp(self, i):
         if i.extra["from"] == "ptr":
@@ -199,13 +180,27 @@ class Instructions(Indices):
     # -- aggregates, calls, ends
 
     def _extractvalue(self, i):
-        return self.operand(i.operands[0], i.extra["from"])[i.extra["index"][0]]
+        value, kind = self.operand(i.operands[0], i.extra["from"]), i.extra["from"]
+        for index in i.extra["index"]:
+            kind = self._member(kind, index)
+            value = value[index] if value[index] is not None else self.operand("undef", kind)
+        return value
 
     def _insertvalue(self, i):
-        value = list(self.operand(i.operands[0], i.type))
-        kind = self.low.types.members(i.type)[0][i.extra["index"][0]][1]
-        value[i.extra["index"][0]] = self.operand(i.operands[1], kind)
+        return self._inserted(self.operand(i.operands[0], i.type), i.type, i.extra["index"], i.operands[1])
+
+    def _inserted(self, value, kind, path, text):
+        inside, value = self._member(kind, path[0]), list(value)
+        if len(path) > 1:
+            part = value[path[0]] if value[path[0]] is not None else self.operand("undef", inside)
+            value[path[0]] = self._inserted(part, inside, path[1:], text)
+        else:
+            value[path[0]] = self.operand(text, inside)
         return value
+
+    def _member(self, kind, index):
+        body = self.low.types.body(kind)
+        return self.low.types.array(body)[1] if body[0] == "[" else self.low.types.members(body)[0][index][1]
 
     def _call(self, i):
         if i.extra["callee"].startswith(IGNORED):

@@ -10,6 +10,7 @@ from hls.open.lower.memory import Address, Condition
 from hls.open.lower.offsets import within
 from hls.open.lower.operands import Stream
 from hls.open.read.bounds import WITHIN
+from hls.open.read.names import refused_call
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -33,10 +34,7 @@ class Intrinsics:
         match = re.fullmatch(r"llvm\.([a-z]+(?:\.[a-z]+)*)\.(?:p0|i\d+)(?:\.(?:p0|i\d+))*", name)
         method = getattr(self, "_" + match.group(1).replace(".", "_"), None) if match else None
         if method is None:
-            what = (
-                f"the intrinsic '{name}'" if name.startswith("llvm.") else f"a call of '{name}', which is not defined"
-            )
-            raise Refused(f"{what}: a step calls only functions that are defined in headers and can be inlined")
+            raise Refused(refused_call(name, self.at.low.module.functions))
         return method(i)
 
     def _arguments(self, i):
@@ -66,7 +64,7 @@ class Intrinsics:
         return self.graph.concat(*reversed(parts))
 
     def _note(self, i, kind, name, width, **what):
-        return self.at.low.access(kind, name, self.at.block, self.at.low.where(i), width, **what)
+        return self.at.low.access(kind, name, self.at.block, self.at.low.where(i), width, site=i.debug, **what)
 
     def _hls_open_stream_read(self, i):
         stream = self._stream(i)
@@ -84,13 +82,22 @@ class Intrinsics:
             data=self._pack(stream.layout, self.at.operand(i.operands[1], "ptr")),
         )
 
-    def _hls_open_stream_empty(self, i):
+    def _hls_open_stream_empty(self, i, name="empty()"):
         raise Refused(
-            "empty() in a step: a step waits for its inputs and never asks; decide from the state whether to read"
+            f"{name} in a step: a step waits for its inputs and never asks; decide from the state whether to read"
         )
 
-    def _hls_open_stream_full(self, i):
-        raise Refused("full() in a step: there is always room behind a step")
+    def _hls_open_stream_read_nb(self, i):
+        self._hls_open_stream_empty(i, "read_nb()")
+
+    def _hls_open_stream_size(self, i):
+        self._hls_open_stream_empty(i, "size()")
+
+    def _hls_open_stream_full(self, i, name="full()", instead=""):
+        raise Refused(f"{name} in a step: there is always room behind a step{instead}")
+
+    def _hls_open_stream_write_nb(self, i):
+        self._hls_open_stream_full(i, "write_nb()", "; use write()")
 
     def _within(self, i, count):
         """An index of an array of `count` elements (`read/bounds.py`)."""
@@ -183,11 +190,10 @@ class Intrinsics:
         high, low, n = self._arguments(i)
         g, w = self.graph, high.width
         both = g.concat(high, low)
-        if n.op == "literal":
-            k = n.attr % w
+        if n.op == "literal" or w == 1:
+            k = n.attr % w if w > 1 else 0
             return g.slice(both, w - k if left else k, w)
-        if w & (w - 1):
-            raise Refused(f"a rotation of {w} bits by a computed amount: use a constant amount")
+        n = self.at.divider.divide("urem", n, g.literal(w, w)) if w & (w - 1) else n
         k = g.zext(g.slice(n, 0, (w - 1).bit_length()), 2 * w)
         return g.slice(g.shl(both, k), w, w) if left else g.slice(g.shr(both, k), 0, w)
 
@@ -219,24 +225,31 @@ class Intrinsics:
         a = self._arguments(i)[0]
         return self.graph.unary("clz", a)
 
-    def _overflow(self, i, op, extend):
+    def _checked(self, i, op, extend, more):
+        """Return (result, whether it doesn't fit), computed with `more` bits than LLVM's type has."""
         a, b = self._arguments(i)
         g, w = self.graph, a.width
-        wide = op(extend(a, 2 * w), extend(b, 2 * w))
+        wide = op(extend(a, w + more), extend(b, w + more))
         result = g.slice(wide, 0, w)
-        return [result, g.compare("ne", extend(result, 2 * w), wide)]
+        return [result, g.compare("ne", extend(result, w + more), wide)]
 
     def _uadd_with_overflow(self, i):
-        return self._overflow(i, self.graph.add, self.graph.zext)
+        return self._checked(i, self.graph.add, self.graph.zext, 1)
 
     def _usub_with_overflow(self, i):
-        return self._overflow(i, self.graph.sub, self.graph.zext)
+        return self._checked(i, self.graph.sub, self.graph.zext, 1)
 
     def _sadd_with_overflow(self, i):
-        return self._overflow(i, self.graph.add, self.graph.sext)
+        return self._checked(i, self.graph.add, self.graph.sext, 1)
 
     def _ssub_with_overflow(self, i):
-        return self._overflow(i, self.graph.sub, self.graph.sext)
+        return self._checked(i, self.graph.sub, self.graph.sext, 1)
+
+    def _umul_with_overflow(self, i):
+        return self._checked(i, self.graph.mul, self.graph.zext, int(i.extra["types"][0][1:]))
+
+    def _smul_with_overflow(self, i):
+        return self._checked(i, self.graph.mul, self.graph.sext, int(i.extra["types"][0][1:]))
 
     def _usub_sat(self, i):
         result, over = self._usub_with_overflow(i)
@@ -245,6 +258,32 @@ class Intrinsics:
     def _uadd_sat(self, i):
         result, over = self._uadd_with_overflow(i)
         return self.graph.select(over, self.graph.literal(-1, result.width), result)
+
+    def _sadd_sat(self, i):
+        result, over = self._sadd_with_overflow(i)
+        return self.graph.select(over, self._limit(self.graph.slice(result, result.width - 1, 1), result.width), result)
+
+    def _ssub_sat(self, i):
+        result, over = self._ssub_with_overflow(i)
+        return self.graph.select(over, self._limit(self.graph.slice(result, result.width - 1, 1), result.width), result)
+
+    def _limit(self, positive, width):
+        """The largest signed number, or the smallest; a sum that overflows has the wrong sign."""
+        g = self.graph
+        return g.concat(g.not_(positive), g.sext(positive, width - 1)) if width > 1 else g.not_(positive)
+
+    def _sshl_sat(self, i):
+        x, n = self._arguments(i)
+        g, w = self.graph, x.width
+        result = g.shl(x, n)
+        over = g.compare("ne", g.sra(result, n), x)
+        return g.select(over, self._limit(g.not_(g.slice(x, w - 1, 1)), w), result)
+
+    def _ushl_sat(self, i):
+        x, n = self._arguments(i)
+        g = self.graph
+        result = g.shl(x, n)
+        return g.select(g.compare("ne", g.shr(result, n), x), g.literal(-1, x.width), result)
 
     def _three_way(self, i, op):
         a, b = self._arguments(i)

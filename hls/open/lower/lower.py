@@ -16,6 +16,7 @@ from hls.open.dataflow.sums import balance_sums
 from hls.open.dataflow.verify import verify_step
 from hls.open.errors import Refused
 from hls.open.lower.control_flow import ControlFlow
+from hls.open.lower.exclusive import exclusive
 from hls.open.lower.instructions import Instructions
 from hls.open.lower.memory import Memory, MemoryAccess
 from hls.open.read.llvm_types import Types
@@ -41,6 +42,7 @@ class Access:
     data: Node | None = None
     address: Node | None = None
     depth: int = 0
+    site: str = ""  # id of the call's place in the source: copies of it have the same
 
 
 class Lowering:
@@ -66,9 +68,10 @@ class Lowering:
         self.module, self.debug, self.function, self.graph = module, debug, function, graph
         self.types = Types(module.types)
         self.memory = MemoryAccess(graph)
+        self.place = debug.place(function.debug)  # file:line of the function
         parameters = debug.parameters(function.debug)
         if len(parameters) != len(function.parameters):
-            raise Refused(f"'{function.name}' has unused or unnamed parameters: name all of step's parameters")
+            raise Refused("step has parameters without names: name all of step's parameters", self.place)
         self.layout = debug.layout(kind)
         self.base = offset
         self.this = Memory(
@@ -83,7 +86,9 @@ class Lowering:
         for (_, value), (name, kind) in zip(function.parameters[1:], parameters[1:]):
             kind = debug.strip(kind)
             if not debug.node(kind).get("name", "").startswith("stream<"):
-                raise Refused(f"parameter '{name}' of step is no hls::stream: pass data through streams or members")
+                raise Refused(
+                    f"parameter '{name}' of step is no hls::stream: pass data through streams or members", self.place
+                )
             self.streams[value] = (name, debug.layout(debug.template_arguments(kind)[0]))
         self.memories = [self.this]
         self.accesses = []
@@ -131,10 +136,12 @@ class Lowering:
         return self.conditions[block.name][index]
 
     def _where_block(self, block):
-        return next((self.where(i) for i in block.instructions if i.debug), "")
+        places = [self.where(i) for i in block.instructions if i.debug]
+        return next((place for place in places if not place.endswith(":0")), self.place)
 
     def where(self, instruction: Instruction) -> str:
-        return self.debug.location(instruction.debug) if instruction.debug else ""
+        place = self.debug.location(instruction.debug) if instruction.debug else ""
+        return self.place if not place or place.endswith(":0") else place
 
     def access(
         self,
@@ -146,10 +153,11 @@ class Lowering:
         data: Node | None = None,
         address: Node | None = None,
         depth: int = 0,
+        site: str = "",
     ) -> Node | None:
         """Note an access to a stream or RAM; return the node of what comes in, if anything does."""
         predicate = self.control.predicate[block]
-        self.accesses.append(Access(kind, name, block, where, width, predicate, data, address, depth))
+        self.accesses.append(Access(kind, name, block, where, width, predicate, data, address, depth, site))
         return self.graph.input(f"{kind}_{name}", width) if kind in ("in", "read") else None
 
     def check(self, block: str, condition: Condition, where: str) -> None:
@@ -171,13 +179,9 @@ class Lowering:
     def _port(self, kind, name, group):
         for i, a in enumerate(group):
             for b in group[:i]:
-                if self.control.reaches(b.block, a.block) or self.control.reaches(a.block, b.block):
-                    what = {"in": "is read", "out": "is written", "read": "is read", "write": "is written"}[kind]
-                    raise Refused(
-                        f"'{name}' {what} twice in one step (also at {b.where}): one access per step, keep the "
-                        "value in a variable or use another step",
-                        a.where,
-                    )
+                together = self.control.reaches(b.block, a.block) or self.control.reaches(a.block, b.block)
+                if together and not exclusive(a.predicate, b.predicate):
+                    raise Refused(self._twice(kind, name, a, b), a.where)
         first, select = group[0], self.graph.select
         port = Port(name, kind, first.width, first.predicate, first.data, first.address, first.depth)
         port.where, port.independent = first.where, kind in ("read", "write") and name in self.independent
@@ -188,6 +192,18 @@ class Lowering:
         if kind in ("in", "read"):
             port.data = self.graph.input(f"{kind}_{name}", port.width)
         return port
+
+    def _twice(self, kind, name, a, b):
+        what = {"in": "is read", "out": "is written", "read": "is read", "write": "is written"}[kind]
+        if a.site and a.site == b.site:
+            return (
+                f"'{name}' {what} by several iterations of a loop, which all belong to one step: note in the loop "
+                "which one it is and access once after it, or make one iteration one step"
+            )
+        return (
+            f"'{name}' {what} twice in one step (also at {b.where}): one access per step, keep the value in a variable "
+            "or use another step; accesses whose conditions exclude each other are allowed"
+        )
 
 
 def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool = False) -> Step:
@@ -207,7 +223,7 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
         "",
     )
     target = re.search(r'@("[^"]*"|[\w.$]+).*i64 (-?\d+) \}', pointer)
-    if not target:
+    if not target or target.group(1).strip('"') not in module.functions:
         raise Refused(f"kernel '{name}' has no step function of its own")
     graph = Graph()
     kind = debug.parameters(module.functions[f"hls_open_reset_{name}"].debug)[0][1]
@@ -226,7 +242,9 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
     step.streams = tuple(stream for stream, _ in lowering.streams.values())
     unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
     if unused and not keep_unused:
-        raise Refused(f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter")
+        raise Refused(
+            f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter", lowering.place
+        )
     balance_sums(step)
     verify_step(step, [cell.name for cell in lowering.layout.cells])
     return step

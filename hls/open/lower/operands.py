@@ -10,6 +10,7 @@ from hls.open.lower.memory import Address, Memory
 from hls.open.lower.offsets import Choice, Linear, apply, of_node
 from hls.open.read.layout import Cell, Layout
 from hls.open.read.llvm_tokens import split, value_of
+from hls.open.read.names import plain_name
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
@@ -43,8 +44,8 @@ class Operands:
             return self.values[text]
         if kind == "ptr":
             return self._pointer(text)
-        if kind[0] in "{[":
-            return [None] * len(self.low.types.members(kind)[0])
+        if self.low.types.body(kind)[0] in "{[":
+            return self._aggregate(text, self.low.types.body(kind))
         width = int(kind[1:]) if re.fullmatch(r"i\d+", kind) else None
         if width is None:
             raise Refused(f"a value of type {kind} in a step: only integers (vectors and floats have no place here)")
@@ -56,6 +57,16 @@ class Operands:
             return self.graph.literal(int(text), width)
         raise Refused(f"the constant {text[:60]} in a step: addresses can't be computed with")
 
+    def _aggregate(self, text, kind):
+        """The members of a constant struct or array; None for what may be anything."""
+        count = self.low.types.array(kind)[0] if kind[0] == "[" else len(self.low.types.members(kind)[0])
+        if text in ("undef", "poison"):
+            return [None] * count
+        if text != "zeroinitializer":
+            return [self.operand(value, inner) for inner, value in map(value_of, split(text[1:-1]))]
+        kinds = [self.low.types.array(kind)[1]] * count if kind[0] == "[" else split(kind[1:-1])
+        return [self.operand("0" if re.fullmatch(r"i\d+", self.low.types.body(k)) else text, k) for k in kinds]
+
     def _pointer(self, text):
         if text.startswith("@"):
             return Address(self._table(text[1:].strip('"')), 0)
@@ -63,13 +74,19 @@ class Operands:
         if expression:
             parts = split(expression.group(1))
             return self._offset(self._pointer(value_of(parts[1])[1]), parts[0], [value_of(p)[1] for p in parts[2:]])
-        return Address(Memory("nowhere", 0, [], []), 0)  # null, undef: only on paths that are not taken
+        if text not in ("null", "undef", "poison", "zeroinitializer"):
+            raise Refused(f"the address {text[:60]} can't be followed: use members and indices")
+        return Address(Memory("nowhere", 0, [], []), 0)  # only on paths that are not taken
 
     def _table(self, name):
         if name not in self.tables:
-            kind, text, constant = self.low.module.globals.get(name, ("i8", "0", False))
+            if name not in self.low.module.globals:
+                raise Refused(f"a function pointer to '{plain_name(name)}': choose with an if or switch what is called")
+            kind, text, constant = self.low.module.globals[name]
             if not constant:
-                raise Refused(f"'{name}' is a global or static variable: a kernel's state lives in its members")
+                raise Refused(
+                    f"'{plain_name(name)}' is a global or static variable: a kernel's state lives in its members"
+                )
             if self.low.types.size(kind) * 8 > MAX_TABLE:
                 raise Refused(f"the constant table '{name}' has more than {MAX_TABLE} bits: keep it in a ram<T, DEPTH>")
             places = sorted(self.low.types.constants(kind, text).items())

@@ -54,6 +54,11 @@ class DebugInfo:
             key = place["inlinedAt"]
         return ""
 
+    def place(self, key: str | None) -> str:
+        """Return `file:line` of a function, class or member; empty if it has no line of its own."""
+        node = self.node(key) if key in self.metadata else {}
+        return f"{self._file(key)}:{node['line']}" if node.get("line", "0") != "0" else ""
+
     def _file(self, key):
         while key in self.metadata:
             node = self.node(key)
@@ -178,7 +183,9 @@ class DebugInfo:
             if member["kind"] != "DIDerivedType" or "DIFlagStaticMember" in member.get("flags", ""):
                 continue
             if "DIFlagBitField" in member.get("flags", ""):
-                raise Refused(f"member '{member.get('name')}' is a bit field: use ap_uint of that width")
+                raise Refused(
+                    f"member '{member.get('name')}' is a bit field: use ap_uint of that width", self.place(item)
+                )
             place = offset + int(member.get("offset", 0)) // 8
             # Members of a base and of an anonymous struct are named as members of the class itself.
             own = "" if member["tag"] == "DW_TAG_inheritance" else member.get("name", "")
@@ -188,5 +195,18 @@ class DebugInfo:
                     "DW_TAG_pointer_type",
                     "DW_TAG_reference_type",
                 ):
-                    raise Refused(f"member '{path}' is a pointer or a reference: a kernel owns all its state")
-                self._collect(out, member["baseType"], path, place)
+                    raise Refused(_pointer(path), self.place(item))
+                try:
+                    self._collect(out, member["baseType"], path, place)
+                except Refused as refusal:  # of something that has no line: the member's will do
+                    raise Refused(refusal.what, refusal.where or self.place(item)) from None
+
+
+def _pointer(path):
+    name = path.rpartition("_vptr$")[2] if "_vptr$" in path else ""
+    if name:
+        return (
+            f"'{name}' has virtual functions, which are found through a pointer: make the class a template parameter, "
+            "or choose with a switch"
+        )
+    return f"member '{path}' is a pointer or a reference: a kernel owns all its state"

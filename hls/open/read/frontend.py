@@ -41,6 +41,10 @@ FLAGS = [
 
 PREAMBLE = """\
 inline void* operator new(__SIZE_TYPE__, void* place) noexcept { return place; }
+template <class F> struct hls_open_is_step { static constexpr bool ok = false; };
+template <class K, class... S> struct hls_open_is_step<void (K::*)(S...)> { static constexpr bool ok = true; };
+template <class K, class... S> struct hls_open_is_step<void (K::*)(S...) const> { static constexpr bool ok = true; };
+template <class K, class... S> struct hls_open_is_step<void (K::*)(S...) noexcept> { static constexpr bool ok = true; };
 template <class K, class R, class B, class... A> constexpr auto hls_open_member_of(R (B::*step)(A...)) {
     return static_cast<R (K::*)(A...)>(step);
 }
@@ -52,6 +56,8 @@ template <class K, class R, class B, class... A> constexpr auto hls_open_member_
 # it stores are the state's values after reset. `object` tells LLVM's type of the kernel.
 KERNEL = """\
 using hls_open_kernel_{name} = {type};
+static_assert(hls_open_is_step<decltype(&hls_open_kernel_{name}::step)>::ok,
+              "step of {type} has to be `void step(hls::stream<T>& ...)`, a member, not static, without result");
 extern const auto hls_open_step_{name} =
     hls_open_member_of<hls_open_kernel_{name}>(&hls_open_kernel_{name}::step);
 extern "C" void hls_open_reset_{name}(hls_open_kernel_{name}* kernel) {{ new ((void*)kernel) hls_open_kernel_{name}; }}
@@ -135,5 +141,46 @@ def emit_llvm(
     ]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        raise Refused("clang refuses the kernels:\n" + result.stderr[:4000])
+        raise first_error(result.stderr)
     return output.read_text()
+
+
+# What clang says of a class that is no kernel -> what to write.
+NO_KERNEL = {
+    r"no member named 'step' in '(.*)'": "{0} has no step: a kernel is a struct with `void step(hls::stream<T>& ...)`",
+    r"'step' is a (?:private|protected) member of '(.*)'": "step of {0} is not public",
+    r"reference to overloaded function": "step is overloaded or a template: a kernel has one step",
+    r"no matching constructor for init.* of 'hls_open_kernel_\w+' \(aka '(.*)'\)": "{0} can't be constructed without "
+    "arguments: its reset values come from its default constructor",
+    r"abstract class type 'hls_open_kernel_\w+' \(aka '(.*)'\)": "{0} has virtual functions: make what "
+    "differs a template parameter",
+}
+
+
+def first_error(text: str) -> Refused:
+    """Return clang's first error as one sentence, at the line of the kernel rather than of this package's headers."""
+    place = r"^(?P<file>[^\n:]+):(?P<line>\d+):\d+: "
+    error = re.search(place + r"(?:fatal )?error: (?P<what>[^\n]*)", text, re.M)
+    if not error:
+        return Refused(f"clang fails: {(text.strip().splitlines() or ['it says nothing'])[0][:300]}")
+    where, what = f"{error['file']}:{error['line']}", error["what"]
+    if INCLUDE in Path(error["file"]).parents or LIBRARY in Path(error["file"]).parents:
+        following = re.split(place + r"(?:fatal )?error: ", text[error.end() :], maxsplit=1, flags=re.M)[0]
+        for note in re.finditer(place + r"note: .*requested here$", following, re.M):
+            if not {INCLUDE, LIBRARY} & set(Path(note["file"]).parents):
+                where = f"{note['file']}:{note['line']}"
+                break
+    what = re.sub(r"^static assertion failed(?: due to requirement '[^\n]*?')?: ", "", what)
+    for pattern, instead in NO_KERNEL.items():
+        found = re.search(pattern, what)
+        if found and Path(error["file"]).name == "kernels.cpp":
+            return Refused(instead.format(*found.groups()), where)
+    if re.search(r"cannot use '(throw|try)' with exceptions disabled", what):
+        what = "an exception in a kernel: hardware can't throw, return a status"
+    elif re.search(r"from '(const )?(float|double)' to", what):
+        what += ": a kernel has no floating point, scale integers"
+    elif re.search(r"use of typeid requires|use of dynamic_cast requires", what):
+        what += ": a kernel knows its types when it is compiled"
+    elif re.match(r"'(\w+)' file not found$", what):
+        what += ": a kernel has no C++ standard library, only the headers of C; or give its folder with -I"
+    return Refused(what, where)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hls.open.errors import Refused
 from hls.open.read.llvm_tokens import split, take_type, value_of
+from hls.open.read.names import refused_instruction
 
 FLAGS = {
     "nuw",
@@ -30,7 +31,7 @@ FLAGS = {
     "inrange",
 }
 BINARY = {"add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "shl", "lshr", "ashr", "and", "or", "xor"}
-CASTS = {"zext", "sext", "trunc", "ptrtoint", "inttoptr", "bitcast", "freeze"}
+CASTS = {"zext", "sext", "trunc", "bitcast", "freeze"}
 
 
 @dataclass
@@ -52,8 +53,7 @@ class Block:
 
     @property
     def successors(self) -> list[str]:
-        last = self.instructions[-1]
-        return last.extra.get("targets", [])
+        return self.instructions[-1].extra.get("targets", []) if self.instructions else []
 
 
 @dataclass
@@ -81,7 +81,11 @@ def _flags(text):
 
 
 def parse_instruction(line: str) -> Instruction | None:
-    """Return the `Instruction` of one line of a function body, or None for a debug record."""
+    """Return the `Instruction` of one line of a function body, or None for a debug record.
+
+    What this reader doesn't know becomes an instruction "refused", whose `extra["what"]` says why: the lowering refuses
+    it with the line of the kernel, if control gets there at all.
+    """
     text = line.strip()
     if text.startswith("#dbg_"):
         return None
@@ -98,14 +102,20 @@ def parse_instruction(line: str) -> Instruction | None:
         op, _, rest = rest.partition(" ")
     result = Instruction(op, name, debug=debug)
     reader = _READERS.get(op)
-    if op in BINARY:
-        result.extra["flags"], rest = _flags(rest)
-        result.type, rest = take_type(rest)
-        result.operands = split(rest)
-    elif reader:
-        reader(result, rest)
-    else:
-        raise Refused(f"the LLVM instruction '{op}' has no place in a step (floating point, vectors, exceptions?)")
+    try:
+        if op in BINARY:
+            result.extra["flags"], rest = _flags(rest)
+            result.type, rest = take_type(rest)
+            result.operands = split(rest)
+        elif reader:
+            reader(result, rest)
+        else:
+            raise Refused(refused_instruction(op))
+    except Refused as refusal:
+        return Instruction("refused", name, extra={"what": refusal.what}, debug=debug)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        what = f"the LLVM instruction '{op}' in a form that is not known here ({text[:100]})"
+        return Instruction("refused", name, extra={"what": what}, debug=debug)
     return result
 
 
@@ -133,13 +143,17 @@ def _select(out, rest):
 
 
 def _load(out, rest):
-    _, rest = _flags(rest)
+    flags, rest = _flags(rest)
+    if "atomic" in flags:
+        raise Refused(refused_instruction("fence"))
     parts = split(rest)
     out.type, out.operands = parts[0], [value_of(parts[1])[1]]
 
 
 def _store(out, rest):
-    _, rest = _flags(rest)
+    flags, rest = _flags(rest)
+    if "atomic" in flags:
+        raise Refused(refused_instruction("fence"))
     parts = split(rest)
     out.type, value = value_of(parts[0])
     out.operands = [value, value_of(parts[1])[1]]
@@ -167,9 +181,13 @@ def _call(out, rest):
         rest,
     )
     out.type, rest = take_type(rest)
-    callee = re.match(r'@("[^"]*"|[\w.$]+)\((.*)\)[^)]*$', rest)
+    if rest.startswith("("):  # the type of a function with variable arguments
+        rest = take_type(rest)[1]
+    callee = re.match(r'@("[^"]*"|[\w.$-]+)\((.*)\)[^)]*$', rest)
+    if rest.startswith("asm "):
+        raise Refused("inline assembler in a step: it has no meaning in hardware")
     if not callee:
-        raise Refused("a call through a pointer or a virtual function: call a function by its name")
+        raise Refused("a call through a function pointer or of a virtual function: choose with an if or switch")
     out.extra["callee"] = callee.group(1).strip('"')
     arguments = [value_of(p) for p in split(callee.group(2))]
     out.operands = [a[1] for a in arguments]
@@ -198,7 +216,10 @@ def _ret(out, rest):
 
 
 def _alloca(out, rest):
-    out.type = split(rest)[0]
+    parts = split(rest)
+    out.type = parts[0]
+    if len(parts) > 1 and not parts[1].startswith(("align", "addrspace")):
+        raise Refused("an array of a computed size: use a constant size")
 
 
 def _extract(out, rest):
@@ -206,7 +227,6 @@ def _extract(out, rest):
     kind, value = value_of(parts[0])
     if out.op == "extractvalue":
         out.extra["from"], out.operands, out.extra["index"] = kind, [value], [int(p) for p in parts[1:]]
-        out.type = split(kind[1:-1])[out.extra["index"][0]]
     else:
         out.type, out.extra["index"] = kind, [int(p) for p in parts[2:]]
         out.operands = [value, value_of(parts[1])[1]]
@@ -238,7 +258,8 @@ def parse_module(text: str) -> Module:
     for line in lines:
         if line.startswith("define "):
             function = _parse_function(line, lines)
-            module.functions[function.name] = function
+            if function:
+                module.functions[function.name] = function
         elif line.startswith("!") and " = " in line:
             key, _, value = line.partition(" = ")
             module.metadata[key] = value.removeprefix("distinct ")
@@ -258,6 +279,8 @@ def parse_module(text: str) -> Module:
 def _parse_function(line, lines):
     match = re.search(r'@("[^"]*"|[\w.$]+)\((.*)\)([^()]*)\{$', _without_attributes(line))
     debug = re.search(r"!dbg (!\d+)", line)
+    if not match:  # no function of C++ looks so
+        return None
     parameters = []
     for i, text in enumerate(split(match.group(2))):
         name = re.search(r'%(?:"[^"]*"|[\w.$-]+)$', text)

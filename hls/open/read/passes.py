@@ -65,7 +65,13 @@ def optimise(ir: str, rounds: int = 2) -> str:
         How often the optimiser runs at least; it runs again as long as unrolled loops give constant indices.
     """
     llvm = _llvm()
-    module = llvm.parse_assembly(annotate(ir))
+    try:
+        module = llvm.parse_assembly(annotate(ir))
+    except RuntimeError as error:
+        said = str(error).strip().splitlines()[0]
+        raise Refused(
+            f"llvmlite can't read what clang wrote ({said}): run `make setup` for versions that fit"
+        ) from None
     machine = llvm.Target.from_triple(module.triple).create_target_machine(opt=2)
     for number in range(1, MOST_ROUNDS + 1):
         tuning = llvm.create_pipeline_tuning_options(speed_level=2)
