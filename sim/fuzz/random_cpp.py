@@ -2,7 +2,7 @@
 
 Used twice: straight-line programs compare this project's `ap_int.h` with AMD's, and step kernels compare the
 whole route with g++. Nothing generated here depends on undefined behaviour: indices are in range, divisors are
-powers of two, and built-in integers stay small.
+constants, and built-in integers stay small.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sim.fuzz.random_arithmetic import Arithmetic, type_name
 
 if TYPE_CHECKING:
     from random import Random
@@ -29,11 +31,7 @@ class Var:
         return type_name(self.width, self.signed)
 
 
-def type_name(width: int, signed: bool) -> str:
-    return f"ap_{'' if signed else 'u'}int<{width}>"
-
-
-class RandomCpp:
+class RandomCpp(Arithmetic):
     """Source of random expressions and statements over a set of variables.
 
     Parameters
@@ -162,6 +160,9 @@ class RandomCpp:
                 "int",
                 "divide",
                 "bool",
+                "method",
+                "saturated",
+                "checked",
             ]
         )
         return getattr(self, "_" + kind)(depth - 1)
@@ -216,6 +217,12 @@ class RandomCpp:
         lo = rng.randrange(width)
         hi = rng.randrange(lo, width)
         whole = f"{type_name(width, signed)}({a})"
+        if width >= 2 and rng.random() < 0.15:  # any two bounds: with hi < lo the bits are reversed
+            bits = width.bit_length() - 1
+            bounds = [f"{type_name(bits, False)}({self.value(depth - 1)[0]})" for _ in range(2)]
+            return self.cast(f"{whole}.range({bounds[0]}, {bounds[1]})", width, False)
+        if rng.random() < 0.2:
+            return self.cast(f"{whole}.range({lo}, {hi})", hi - lo + 1, False)
         if width >= 4 and rng.random() < 0.3:  # a window that moves at run time
             bits = width.bit_length() - 2  # lo < width / 2, so lo + width / 2 is inside
             moving = f"{type_name(bits, False)}({self.value(depth - 1)[0]}).to_int()"
@@ -249,14 +256,6 @@ class RandomCpp:
         width = {"*": a[1] + b[1], "+": wide + 1, "-": wide + 1}.get(op, wide)
         return self.fit(f"({a[0]} {op} {b[0]})", width, True if op == "-" else a[2] or b[2])
 
-    def _divide(self, depth):
-        a, width, signed = self.value(depth)
-        power = 1 << self.rng.randint(0, min(width + 1, 10))
-        divisor = f"ap_uint<12>({power})"
-        if self.rng.random() < 0.5:
-            return f"({a} / {divisor})", width, signed
-        return f"({a} % {divisor})", min(width, 12 + signed), signed
-
     def _bool(self, depth):
         return self.cast(self.condition(depth), self.rng.choice([1, 2, 8]), False)
 
@@ -289,10 +288,14 @@ class RandomCpp:
         rng = self.rng
         name, width, signed = self.target()
         value = self.value(depth)[0]
-        kind = rng.randrange(10)
+        kind = rng.randrange(11)
+        if kind == 10:
+            return [f"{name}.reverse();"]
         if kind == 0:
-            hi = rng.randrange(width)
-            return [f"{name}.range({hi}, {rng.randint(0, hi)}) = {value};"]
+            if width >= 2 and rng.random() < 0.2:
+                kinds = [f"{type_name(width.bit_length() - 1, False)}({self.value(1)[0]})" for _ in range(2)]
+                return [f"{name}.range({kinds[0]}, {kinds[1]}) = {value};"]
+            return [f"{name}.range({rng.randrange(width)}, {rng.randrange(width)}) = {value};"]
         if kind == 1:
             return [f"{name}[{rng.randrange(width)}] = {self.condition(depth - 1)};"]
         if kind == 2:

@@ -144,7 +144,7 @@ def _ram(rng, source, kernel):
     if not kernel.hazard:  # an address of its own for every step, so that a write is long done when read
         kernel.members.append(Var("at", depth.bit_length() - 1, False))
         source.constants.add("at")
-        lines.append("at++;")
+        lines.append("at++;" if rng.random() < 0.5 else "at++; mem.independent();")
         address = "at"
     source.variables.append(Var("m", bits, False))
     read = f"m = mem.read({address});"
