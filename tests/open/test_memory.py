@@ -218,9 +218,9 @@ def lowered(members, body, folder, before=""):
     "members, body, message",
     [
         ("ap_uint<8> row[5]; int after = 3;", "out0.write(row[5] + in0.read());",
-         r"kernels.cpp:13: index into 'row' \(5 elements\) out of bounds"),
+         r"kernels.cpp:6: index into 'row' \(5 elements\) out of bounds"),
         ("ap_uint<8> row[2][5];", "for (int i = 0; i < 6; i++)\nrow[1][i] = i;\nout0.write(in0.read());",
-         r"kernels.cpp:14: index into 'row_1' \(5 elements\) out of bounds"),
+         r"kernels.cpp:7: index into 'row_1' \(5 elements\) out of bounds"),
         ("union { ap_uint<8> a; short b; } u;", "out0.write(in0.read());", r"kernels.cpp:\d+: member 'u' is a union"),
         ("union { unsigned char a; short b; };", "out0.write(in0.read());",
          r"kernels.cpp:\d+: an anonymous member is a union"),

@@ -80,7 +80,7 @@ def translation_unit(source: str, kernels: dict[str, str]) -> str:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             raise Refused(f"'{name}' can't name a kernel; use letters, digits and underscores")
     parts = [KERNEL.format(name=name, type=kind) for name, kind in kernels.items()]
-    return PREAMBLE + source + "\n" + "\n".join(parts)
+    return PREAMBLE + "#line 1\n" + source + "\n" + "\n".join(parts)
 
 
 def compile_cpp(
