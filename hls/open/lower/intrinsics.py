@@ -128,8 +128,16 @@ class Intrinsics:
         return self.graph.slice(address, 0, bits)
 
     def _hls_open_ram_read(self, i):
-        ram = self._ram(i)
-        data = self._note(i, "read", ram.name, ram.word.width, address=self._address(i, ram), depth=ram.depth)
+        ram, control = self._ram(i), self.at.low.control
+        address = self._address(i, ram)
+        before = [a for a in self.at.low.accesses if (a.kind, a.name) == ("write", ram.name)]
+        data = self._note(i, "read", ram.name, ram.word.width, address=address, depth=ram.depth)
+        for write in before:  # of the same step: the RAM has not got it yet
+            if control.reaches(write.block, self.at.block):
+                hit = self.graph.compare("eq", address, write.address)
+                if not control.dominates(write.block, self.at.block):
+                    hit = self.graph.and_(write.predicate, hit)
+                data = self.graph.select(hit, write.data, data)
         self._unpack(ram.word, data, self.at.operand(i.operands[2], "ptr"))
 
     def _hls_open_ram_write(self, i):

@@ -274,6 +274,12 @@ def _reset_values(module, debug, name):
     function = module.functions[f"hls_open_reset_{name}"]
     lowering = Lowering(module, debug, function, graph, debug.parameters(function.debug)[0][1])
     final = lowering.run()
+    for access in lowering.accesses:  # of a RAM: there are no streams
+        raise Refused(
+            f"ram '{access.name}' in a constructor: a reset leaves a ram as it is, and its words are 0 at the start; write "
+            f"it in steps",
+            access.where,
+        )
     values = []
     for i, cell in enumerate(lowering.layout.cells):
         node = final.get(("this", i))

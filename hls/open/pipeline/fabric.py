@@ -85,6 +85,10 @@ class Fabric:
         """What a net to this many loads takes longer than the usual one, in ps."""
         return int(self.level * 0.2 * max(0.0, math.log2(max(loads, 1) / 16)))
 
+    def equal(self, bits: int) -> int:
+        """Whether two values of so many bits are equal, in ps."""
+        return int(self.level * max(0.35, math.log(2 * bits, LUT_INPUTS)))
+
     def _carry(self, node):
         if node.op in ("add", "sub", "ult", "ule", "slt", "sle"):
             return self.chain + self.carry * node.args[0].width

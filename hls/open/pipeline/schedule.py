@@ -10,9 +10,9 @@ Rules beyond the delay of a stage (`fabric.py`):
 - whether a stream is read is decided in stage 0, together with whether the step begins;
 - no other state lives in stage 0, whose enable comes late, and nothing is written there: later stages have their
   enable from a register;
-- a RAM's data comes RAM_LATENCY stages after its address, and what a step writes lands in the stage of its read or in
-  the next one: then the next step reads a word while it is written, and the RAM has to forward it (`Schedule.forward`).
-  What is read and written back shares a stage, like feedback of the state;
+- a RAM's data comes RAM_LATENCY stages after its address, and what a step writes lands in the stage of its read: the
+  next step finds it. What is made of what was read there comes a stage later, and all of it shares that stage, like
+  feedback of the state; then the next step reads while it is written, and the RAM forwards (`Schedule.forward`);
 - a RAM that is promised to be independent is written up to RAM_LAG stages after its read: its kernel may read an
   address again RAM_LAG + 1 steps after it wrote it;
 - a product outside a feedback takes MULTIPLY_STAGES stages: the registers of a DSP in front of, inside and behind its
@@ -92,14 +92,18 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
     Refused
         If RAM data decides the next step, or a RAM is written long after it was read.
     """
+    # Most stages from the read to the write of a RAM that isn't written with what was read there: none, if that goes.
+    choices = (0, 1) if any(p.direction == "write" and not p.independent for p in step.ports) else (0,)
     for factor in RELAX:  # what is written to a RAM may take its time from what was read there
-        plan = _plan(step, replace(timing, budget_ps=int(timing.budget_ps * factor)), timing.period_ps)
-        if plan is not None:
-            return plan
-    port = next(p for p in step.ports if p.direction == "write" and step.port(p.name, "read"))
+        for apart in choices:
+            relaxed = replace(timing, budget_ps=int(timing.budget_ps * factor))
+            plan, late = _plan(step, relaxed, timing.period_ps, apart)
+            if not late:
+                return plan
+    port = step.port(late[0], "write")
     raise Refused(
-        f"'{step.name}' writes a RAM, '{port.name}' or another, more than {RAM_LAG} cycles after it read it: what is "
-        f"written may depend on what was read by little logic only",
+        f"RAM '{port.name}' is written more than {lag(port)} cycles after it is read: what is written may depend on what "
+        f"was read by little logic only, without another RAM or a product between",
         port.where,
     )
 
@@ -109,28 +113,28 @@ def lag(port: Port) -> int:
     return RAM_LAG if port.independent else 1
 
 
-def _plan(step, timing, period_ps):
-    """Return the schedule for this budget, or None if a RAM would be written too late."""
+def _plan(step, timing, period_ps, apart):
+    """Return the schedule for this budget, and the names of the RAMs that would be written too late in it."""
     least = {}
     for _ in range(len(step.ports) + 2):
-        planner = _Planner(step, timing, period_ps, least)
+        planner = _Planner(step, timing, period_ps, least, apart)
         plan = planner.plan()
         late = {
-            p.name: plan.done[p.name, "write"] - lag(p)
+            p.name: plan.done[p.name, "write"] - planner.most(p)
             for p in step.ports
             if p.direction == "write"
             and p.name in plan.issue
-            and plan.done[p.name, "write"] > plan.issue[p.name] + lag(p)
+            and plan.done[p.name, "write"] > plan.issue[p.name] + planner.most(p)
         }
         if not late:
-            return planner.sink(plan)
+            return planner.sink(plan), []
         least |= late
-    return None
+    return None, list(late)
 
 
 class _Planner:
-    def __init__(self, step, timing, period_ps, least):
-        self.step, self.timing, self.period_ps, self.least = step, timing, period_ps, least
+    def __init__(self, step, timing, period_ps, least, apart):
+        self.step, self.timing, self.period_ps, self.least, self.apart = step, timing, period_ps, least, apart
         self.fabric, self.limit = timing.fabric, timing.budget_ps
         self.registers = {r.value: r for r in step.registers}
         self.reads = {p.data: p for p in step.ports if p.direction == "read"}
@@ -157,6 +161,22 @@ class _Planner:
         write = self.written.get(port.name)
         return () if write is None or port.independent else (write.predicate, write.address, write.data)
 
+    def most(self, port):
+        """Most stages from the read to the write of a RAM."""
+        if port.independent:
+            return RAM_LAG
+        return 1 if self.step.port(port.name, "read").data in self.looped else self.apart
+
+    def _forwards(self, port):
+        """Whether a RAM may have to forward."""
+        return bool(self._written_back(port)) and self.most(port) > 0
+
+    def _compared(self, port, nodes, stage):
+        """When the comparison of a RAM's addresses is done, of which these nodes are part."""
+        if not self._forwards(port):
+            return 0
+        return self._start(nodes, stage) + self.fabric.equal(port.address.width)
+
     def _early(self):
         """What decides whether a step begins: the predicates of streams that are read, and all behind them."""
         early, stack = set(), [p.predicate for p in self.step.ports if p.direction == "in"]
@@ -169,7 +189,8 @@ class _Planner:
                 raise Refused(
                     f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides "
                     f"whether a stream is read; "
-                    "read the RAM in one step and decide in the next"
+                    "read the RAM in one step and decide in the next",
+                    self.reads[node].where,
                 )
             stack.extend(self.before(node))
         return early
@@ -216,7 +237,10 @@ class _Planner:
                     1, *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None)
                 )
                 if p.direction == "write" and p.name in self.issue:
-                    done[p.name, "write"] = max(done[p.name, "write"], self.issue[p.name])
+                    at = max(done[p.name, "write"], self.issue[p.name])
+                    if self.step.port(p.name, "read").data not in self.looped:
+                        at += self._compared(p, (p.predicate, p.address), at) > self.limit
+                    done[p.name, "write"] = at
         return Schedule(self.stage, self.takes, self.issue, done)
 
     def _start(self, args, stage):
@@ -236,10 +260,7 @@ class _Planner:
             self._set(node, 0, int(FIFO_LEVELS * self.fabric.level))
         elif node in self.reads:
             port = self.reads[node]
-            issue = max(self.stage[port.address], self.least.get(port.name, 0))
-            if self._start([port.address], issue) > self.limit:
-                issue += 1
-            self.issue[port.name] = issue
+            self.issue[port.name] = issue = self._issue(port)
             self._set(node, issue + RAM_LATENCY, self._ram_delay(port))
         elif node in self.registers:
             self._set(node, max(self.stage[self.registers[node].next], 1) if late else 0, 0)
@@ -257,78 +278,92 @@ class _Planner:
                 stage, start = stage + 1, 0
             self._set(node, stage, start + delay)
 
+    def _issue(self, port):
+        """The first stage in which the address of a RAM may go out."""
+        issue = max(self.stage[port.address], self.least.get(port.name, 0))
+        arrival = max(self._start([port.address], issue), self._compared(port, [port.address], issue))
+        return issue + (arrival > self.limit)
+
     def _ram_delay(self, port):
-        forward = self.fabric.level // 2 if self._written_back(port) else 0
-        return forward + (0 if port.depth <= SHALLOW_RAM else self.fabric.ram)
+        """Clock to data of a RAM; what forwards is a selection behind it, by a register that drives every bit of it."""
+        stored = 0 if port.depth <= SHALLOW_RAM else self.fabric.ram
+        if not self._forwards(port):
+            return stored
+        return max(stored, self.fabric.fan_out(port.width)) + self.fabric.level // 2
 
     def _place_loop(self, group):
+        """Place what feeds back through registers or through RAMs: all of it in one stage."""
         inside = set(group)
         reads = [n for n in group if n in self.reads]
         for node in reads:
-            if self.reads[node].address in inside or any(n in self.registers for n in group):
-                raise Refused(
-                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{self.reads[node].name}' decides "
-                    f"what the next step does; "
-                    "read it in one step and use it in the next"
-                )
-        if reads:
-            self._place_written_back(group, reads, inside)
-            return
+            if self.reads[node].address in inside:
+                raise self._refused_address(self.reads[node], reads)
         values = [n for n in group if n in self.registers]
+        written = [n for r in reads for n in self._written_back(self.reads[r])]
         ordered = [
-            n for n in topological([self.registers[v].next for v in values]) if n in inside and n not in self.registers
+            n
+            for n in topological([*(self.registers[v].next for v in values), *written])
+            if n in inside and n not in self.registers and n not in self.reads
         ]
         if group[0] in self.early:
-            self._try_loop(values, ordered, inside, 0)
+            self._try_loop(values, reads, ordered, 0)
             return
-        outside = [a for n in ordered for a in n.args if a not in inside and a.op != "literal"]
-        stage = max((self.stage[a] for a in outside), default=0)
-        stage = max(stage, 1)
-        if self._try_loop(values, ordered, inside, stage) > self.limit:
-            self._try_loop(values, ordered, inside, stage + 1)
-
-    def _place_written_back(self, group, reads, inside):
-        """Place RAMs whose words are made of what was read there: all of it in the stage in which the data comes."""
-        ordered = [n for n in topological([a for r in reads for a in self._written_back(self.reads[r])]) if n in inside]
-        ordered = [n for n in ordered if n not in self.reads]
-        outside = [a for n in ordered for a in n.args if a not in inside and a.op != "literal"]
-        outside += [
-            a for r in reads for a in self._written_back(self.reads[r]) if a not in inside and a.op != "literal"
-        ]
-        stage = max([1, *(self.stage[a] for a in outside)])
-        for r in reads:
-            port = self.reads[r]
-            issue = max(self.stage[port.address], self.least.get(port.name, 0))
-            issue += self._start([port.address], issue) > self.limit
-            stage = max(stage, issue + RAM_LATENCY)
-        for late in (stage, stage + 1):
-            for r in reads:
-                self.issue[self.reads[r].name] = late - RAM_LATENCY
-                self._set(r, late, self._ram_delay(self.reads[r]))
-            worst = max([self._ram_delay(self.reads[r]) for r in reads])
-            for n in ordered:
-                self._set(n, late, self._start(n.args, late) + self.fabric.delay(n))
-                worst = max(worst, self.arrival[n])
-            if worst <= self.limit:
-                return
-        if worst > self.period_ps:
+        outside = [a for n in ordered for a in n.args] + written
+        stage = max((self.stage[a] for a in outside if a not in inside and a.op != "literal"), default=0)
+        stage = max([stage, 1, *(self._issue(self.reads[r]) + RAM_LATENCY for r in reads)])
+        limit = min(self.limit, self.period_ps) if reads else self.limit
+        delay = self._try_loop(values, reads, ordered, stage)
+        if delay > limit:
+            delay = self._try_loop(values, reads, ordered, stage + 1)
+        if reads and delay > self.period_ps:
             port = self.reads[reads[0]]
             raise Refused(
-                f"what is written to '{port.name}' depends on what was read there by {worst} ps of logic, and "
-                f"{self.period_ps} ps fit into a clock period: compute less between, ask for a slower clock, or, if no "
-                f"step reads a word that one of the {RAM_LAG} steps before it wrote, say so with "
-                f"{port.name}.independent()",
+                f"RAM '{port.name}' is written with what was read there, with {delay} ps of logic between, but what the "
+                f"next step may read has to be there within one clock period, {self.period_ps} ps: compute less between, "
+                f"ask for a slower clock, or, if no step reads a word that one of the {RAM_LAG} steps before it wrote, "
+                f"promise so: {port.name}.independent()",
                 port.where,
             )
 
-    def _try_loop(self, values, ordered, inside, stage):
+    def _refused_address(self, port, reads):
+        """The refusal of a RAM whose address depends on what was read, there or in another RAM."""
+        stack, seen = [port.address], set()
+        while stack:
+            node = stack.pop()
+            if node not in seen and node is not port.data:
+                seen.add(node)
+                if node in self.registers:
+                    stack.append(self.registers[node].next)
+                else:
+                    stack.extend((self.reads[node].address,) if node in self.reads else node.args)
+            elif node is port.data:
+                return Refused(
+                    f"'{self.step.name}' can't run one step per cycle: data of RAM '{port.name}' decides what the next "
+                    f"step does; read it in one step and use it in the next",
+                    port.where,
+                )
+        first = next(self.reads[r] for r in reads if r in seen)
+        return Refused(
+            f"RAM '{first.name}' is written with what was read there, by way of the address of '{port.name}': two reads "
+            f"one after the other take two cycles, and the next step may read that word; read '{first.name}' in one step "
+            f"and '{port.name}' in the next, or, if no step reads a word that one of the {RAM_LAG} steps before it wrote, "
+            f"promise so: {first.name}.independent()",
+            port.where,
+        )
+
+    def _try_loop(self, values, reads, ordered, stage):
+        """Place a loop in a stage; return its longest delay."""
         for v in values:
-            self.stage[v], self.arrival[v] = stage, 0
-        worst = 0
+            self._set(v, stage, 0)
+        for r in reads:
+            self.issue[self.reads[r].name] = stage - RAM_LATENCY
+            self._set(r, stage, self._ram_delay(self.reads[r]))
         for n in ordered:
-            arrival = self._start(n.args, stage) + self.fabric.delay(n)
-            self.stage[n], self.arrival[n] = stage, arrival
-            worst = max(worst, arrival)
+            self._set(n, stage, self._start(n.args, stage) + self.fabric.delay(n))
+        worst = max((self.arrival[n] for n in [*reads, *ordered]), default=0)
+        for port in (self.reads[r] for r in reads):
+            write = self.written[port.name]
+            worst = max(worst, self._compared(port, (write.predicate, write.address), stage))
         return worst
 
     # -- later, where that saves registers
@@ -349,12 +384,12 @@ class _Planner:
                 self._move(group[0], plan, users, need)
             for node in group:
                 need[node] = self._needed(node, plan, users, need)
-        self._measure(plan)
         plan.forward = {
             name
             for name, port in self.written.items()
             if name in plan.issue and not port.independent and plan.done[name, "write"] > plan.issue[name]
         }
+        self._measure(plan)
         plan.depth = 1 + max([0, *plan.done.values(), *(plan.stage[r.value] for r in self.step.registers)])
         return plan
 
@@ -442,4 +477,9 @@ class _Planner:
                 self.arrival[node] = self._start(node.args, stage) + self.fabric.delay(node)
             elif node in plan.takes:
                 self.arrival[node] = 0
-        plan.longest_ps = max(self.arrival.values(), default=0)
+        compared = [
+            self._compared(port, (port.predicate, port.address), plan.done[name, "write"])
+            for name, port in self.written.items()
+            if name in plan.forward
+        ]
+        plan.longest_ps = max([*self.arrival.values(), *compared], default=0)

@@ -165,7 +165,7 @@ class _Writer:
         flight = 0 if write is None else self.plan.done[read.name, "write"] - issue
         if flight <= 0:
             return []
-        known = max(issue, 0 if read.predicate.op == "literal" else self.plan.stage[read.predicate])
+        known = issue if read.predicate.op == "literal" else self.plan.stage[read.predicate]  # nothing is carried there
         after = max(known - issue, flight - 1)  # cycles from the read to the judgement
         name, bits = read.name, read.address.width
         late = [
