@@ -6,8 +6,8 @@
 // the same step or the next one, in hardware as in C++. Where what is written depends on what was read there (a
 // histogram), that takes a comparison of addresses, and the logic between has to fit into one clock cycle.
 //
-// Who knows that no step reads a word that one of the two steps before it wrote (a line buffer reads it a row later) says
-// so with `independent()`, once, anywhere in the step: then the logic may take two cycles, and nothing is compared.
+// Who knows that no step reads a word that it wrote itself or that one of the two steps before it wrote (a line buffer
+// reads it a row later) says so with `independent()`, once, anywhere in the step: then the logic may take two cycles, and nothing is compared.
 // The simulated Verilog holds the kernel to it. Vitis HLS is told that no step depends on another one's writes at all, and
 // its pipelines may be deeper: there it has to be true for as many steps as one takes.
 //

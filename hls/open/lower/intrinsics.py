@@ -131,6 +131,7 @@ class Intrinsics:
         ram, control = self._ram(i), self.at.low.control
         address = self._address(i, ram)
         before = [a for a in self.at.low.accesses if (a.kind, a.name) == ("write", ram.name)]
+        before = [] if ram.name in self.at.low.independent else before
         data = self._note(i, "read", ram.name, ram.word.width, address=address, depth=ram.depth)
         for write in before:  # of the same step: the RAM has not got it yet
             if control.reaches(write.block, self.at.block):

@@ -101,6 +101,7 @@ class Lowering:
         self.instructions = Instructions(self)
         self.memory.know(self.memories)
         self.conditions, self.states = {}, {}
+        self._promises()
         ends = []
         for name in self.control.order:
             block = self.control.by_name[name]
@@ -128,6 +129,18 @@ class Lowering:
                 for k in keys
             }
         return final
+
+    def _promises(self):
+        """Find the RAMs that are promised to be independent, wherever in the step that is said."""
+        found = [i for block in self.function.blocks for i in block.instructions]
+        made = {i.name: i for i in found if i.op == "getelementptr"}
+        for call in (i for i in found if i.op == "call" and i.extra["callee"] == "hls_open_ram_independent"):
+            chain, name = [], call.operands[0]
+            while name in made:
+                chain.append(made[name])
+                name = made[name].operands[0]
+            for instruction in [*reversed(chain), call]:
+                self.instructions.lower(instruction, self.control.entry, {})
 
     def _cell(self, state, key):
         return state.get(key) or next(m for m in self.memories if m.name == key[0]).initial[key[1]]
