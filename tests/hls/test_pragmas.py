@@ -2,7 +2,7 @@
 
 import pytest
 
-from hls.csim.build import KERNELS
+from hls.csim.build import KERNELS, OPEN_LIBRARY
 from hls.vendor.pragmas import lint_folder, lint_pragmas
 from model.base.errors import UserError
 
@@ -32,6 +32,7 @@ template <int N> struct stage {
 def test_the_kernels_pass():
     assert sum(path.read_text().count("#pragma HLS") for path in KERNELS.glob("*.*pp")) > 50
     lint_folder(KERNELS)
+    lint_folder(OPEN_LIBRARY)
 
 
 def test_a_correct_source_has_no_findings():

@@ -207,7 +207,8 @@ CASES = [
     Case(
         "kept",
         "ram<ap_uint<16>, 4> counts; ap_uint<8> steps = 1;",
-        "const ap_uint<16> sum = counts.read(2) + value; counts.write(2, sum); out.write(sum + steps); steps = steps + 1;",
+        "const ap_uint<16> sum = counts.read(2) + value; counts.write(2, sum);\n"
+        "out.write(sum + steps); steps = steps + 1;",
         lambda values: (100 * (i + 1) + 1 + i % 9 for i in range(27)),
         traffic=((1, 0, 0),),
         bench=RESETS,
@@ -221,7 +222,8 @@ CASES = [
         "if (want) found = words.read(ap_uint<2>(x + 1));\n"
         "words.write(x, value); out.write(found);",
         lambda values: (
-            (values[i - 3] if i >= 3 else 0) if (value * value * value) >> 9 & 1 else 3 for i, value in enumerate(values)
+            (values[i - 3] if i >= 3 else 0) if (value * value * value) >> 9 & 1 else 3
+            for i, value in enumerate(values)
         ),
     ),
     Case(
@@ -337,7 +339,9 @@ def test_logic_between_the_planned_share_and_the_whole_period_is_taken(tmp_path)
 
 def test_a_comparison_of_late_addresses_counts(tmp_path):
     """Its result is registered: the addresses have to be there before the end of the stage."""
-    body = "const ap_uint<10> at = ap_uint<10>({});\nconst ap_uint<8> x = t.read(at);\nt.write(at, x + 1); out.write(x);"
+    body = (
+        "const ap_uint<10> at = ap_uint<10>({});\nconst ap_uint<8> x = t.read(at);\nt.write(at, x + 1); out.write(x);"
+    )
     late = lowered("ram<ap_uint<8>, 1024> t; ap_uint<10> a = 0;", body.format("value + a"), tmp_path)
     plan = schedule(late, Timing(budget_ps=2600))
     assert plan.forward == {"t"}

@@ -7,12 +7,12 @@
 // histogram), that takes a comparison of addresses, and the logic between has to fit into one clock cycle.
 //
 // Who knows that no step reads a word that it wrote itself or that one of the two steps before it wrote (a line buffer
-// reads it a row later) says so with `independent()`, once, anywhere in the step: then the logic may take two cycles, and nothing is compared.
-// The simulated Verilog holds the kernel to it. Vitis HLS is told that no step depends on another one's writes at all, and
-// its pipelines may be deeper: there it has to be true for as many steps as one takes.
+// reads it a row later) says so with `independent()`, once, anywhere in the step: then the logic may take two cycles,
+// and nothing is compared. The simulated Verilog holds the kernel to it. Vitis HLS is told that no step depends on
+// another one's writes at all, and its pipelines may be deeper: there it has to be true for as many steps as one takes.
 //
-// All words are 0 at the start, and a reset leaves them as they are: a kernel that relies on what is in a ram after a reset
-// writes it first.
+// All words are 0 at the start, and a reset leaves them as they are: a kernel that relies on what is in a ram after a
+// reset writes it first.
 #ifndef HLS_OPEN_RAM_H
 #define HLS_OPEN_RAM_H
 
@@ -56,7 +56,7 @@ template <class T, int DEPTH> struct ram : ram_marker<T, DEPTH> {
     }
 #endif
 
-  private:
+private:
     T data[DEPTH];
 };
 

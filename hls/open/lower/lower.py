@@ -289,8 +289,8 @@ def _reset_values(module, debug, name):
     final = lowering.run()
     for access in lowering.accesses:  # of a RAM: there are no streams
         raise Refused(
-            f"ram '{access.name}' in a constructor: a reset leaves a ram as it is, and its words are 0 at the start; write "
-            f"it in steps",
+            f"ram '{access.name}' in a constructor: a reset leaves a ram as it is, and its words are 0 at the start; "
+            f"write it in steps",
             access.where,
         )
     values = []

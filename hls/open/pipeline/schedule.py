@@ -102,8 +102,8 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
                 return plan
     port = step.port(late[0], "write")
     raise Refused(
-        f"RAM '{port.name}' is written more than {lag(port)} cycles after it is read: what is written may depend on what "
-        f"was read by little logic only, without another RAM or a product between",
+        f"RAM '{port.name}' is written more than {lag(port)} cycles after it is read: what is written may depend on "
+        f"what was read by little logic only, without another RAM or a product between",
         port.where,
     )
 
@@ -318,10 +318,10 @@ class _Planner:
         if reads and delay > self.period_ps:
             port = self.reads[reads[0]]
             raise Refused(
-                f"RAM '{port.name}' is written with what was read there, with {delay} ps of logic between, but what the "
-                f"next step may read has to be there within one clock period, {self.period_ps} ps: compute less between, "
-                f"ask for a slower clock, or, if no step reads a word that one of the {RAM_LAG} steps before it wrote, "
-                f"promise so: {port.name}.independent()",
+                f"RAM '{port.name}' is written with what was read there, with {delay} ps of logic between, but what "
+                f"the next step may read has to be there within one clock period, {self.period_ps} ps: compute less "
+                f"between, ask for a slower clock, or, if no step reads a word that one of the {RAM_LAG} steps before "
+                f"it wrote, promise so: {port.name}.independent()",
                 port.where,
             )
 
@@ -344,10 +344,10 @@ class _Planner:
                 )
         first = next(self.reads[r] for r in reads if r in seen)
         return Refused(
-            f"RAM '{first.name}' is written with what was read there, by way of the address of '{port.name}': two reads "
-            f"one after the other take two cycles, and the next step may read that word; read '{first.name}' in one step "
-            f"and '{port.name}' in the next, or, if no step reads a word that one of the {RAM_LAG} steps before it wrote, "
-            f"promise so: {first.name}.independent()",
+            f"RAM '{first.name}' is written with what was read there, by way of the address of '{port.name}': two "
+            f"reads one after the other take two cycles, and the next step may read that word; read '{first.name}' in "
+            f"one step and '{port.name}' in the next, or, if no step reads a word that one of the {RAM_LAG} steps "
+            f"before it wrote, promise so: {first.name}.independent()",
             port.where,
         )
 
