@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from hls.open.pipeline.schedule import Timing
 from sim.fuzz.random_cpp import RandomCpp, Var, type_name
 
 PRINT = """
@@ -45,6 +46,7 @@ class RandomKernel:
     hazard: bool = False  # RAM data decides the state, or a word may be read just after it
     # was written: right step by step, but not for a pipeline
     options: str = ""  # of `python -m sim.fuzz`, which draw it
+    budget_ps: int = Timing().budget_ps  # of logic that its pipeline has per stage
 
     @property
     def again(self) -> str:
@@ -131,7 +133,7 @@ def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
             f"    {ram}.write({address}, {type_name(bits, False)}({source.value(2)[0]}));",
             "}",
         ]
-    kernel.text = _class(rng, kernel, lines)
+    kernel.text = kernel_class(rng, kernel, lines)
     return kernel
 
 
@@ -160,7 +162,9 @@ def _write(rng, source, stream):
     return lines + ["}"]
 
 
-def _class(rng, kernel, lines):
+def kernel_class(rng: random.Random, kernel: RandomKernel, lines: list[str]) -> str:
+    """Return the C++ class of a kernel whose step is these lines."""
+
     def member(v):
         name = v.name.removeprefix("inner.")
         values = ", ".join(str(rng.randint(-3, 99)) for _ in range(v.count))

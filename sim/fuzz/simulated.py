@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
 
 CYCLES_PER_STEP = 40
-TIMING = Timing()
 BENCH = """
 module {name}_bench (input wire clk, input wire rst);
     reg [31:0] random = 32'd{seed};
@@ -92,7 +91,7 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
     files, names, kept = [], [], []
     for kernel, step, rows in cases:
         try:
-            stage = generate(step, TIMING)
+            stage = generate(step, Timing(budget_ps=kernel.budget_ps))
         except Refused as refusal:
             if "RAM" in refusal.what or ".independent()" in refusal.what:
                 continue
