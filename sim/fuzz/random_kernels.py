@@ -43,8 +43,6 @@ class RandomKernel:
     outputs: list
     text: str = ""
     rams: list = field(default_factory=list)  # (name, width, depth)
-    hazard: bool = False  # RAM data decides the state, or a word may be read just after it
-    # was written: right step by step, but not for a pipeline
     options: str = ""  # of `python -m sim.fuzz`, which draw it
     budget_ps: int = Timing().budget_ps  # of logic that its pipeline has per stage
 
@@ -109,8 +107,7 @@ def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
     has_ram = rng.random() < 0.4
     if has_ram:
         lines += _ram(rng, source, kernel)
-    feeds_back = rng.random() < 0.3  # RAM data in the state: right, but no pipeline has one step per cycle then
-    kernel.hazard |= has_ram and feeds_back
+    feeds_back = rng.random() < 0.3  # RAM data in the state: refused where it decides what is read next
     if has_ram and not feeds_back:
         data = source.variables.pop()
     for _ in range(rng.randint(1, 4)):
@@ -138,12 +135,12 @@ def random_kernel(seed: int, max_width: int = 200) -> RandomKernel:
 
 
 def _ram(rng, source, kernel):
-    kernel.hazard = rng.random() < 0.4
-    bits, depth = rng.randint(1, 100), rng.choice([2, 8, 32] if kernel.hazard else [8, 32])
+    anywhere = rng.random() < 0.4
+    bits, depth = rng.randint(1, 100), rng.choice([2, 8, 32] if anywhere else [8, 32])
     kernel.rams.append(("mem", bits, depth))
     lines = [f"{type_name(bits, False)} m = 0;"]
     address = f"ap_uint<{depth.bit_length() - 1}>({source.value(1)[0]})"
-    if not kernel.hazard:  # an address of its own for every step, so that a write is long done when read
+    if not anywhere:  # an address of its own for every step, so that a write is long done when read
         kernel.members.append(Var("at", depth.bit_length() - 1, False))
         source.constants.add("at")
         lines.append("at++;" if rng.random() < 0.5 else "at++; mem.independent();")

@@ -20,7 +20,7 @@ def random_ram_kernel(seed: int) -> RandomKernel:
     x = Var("x0", *rng.choice(palette))
     inputs = [Var("in0", x.width, x.signed), Var("in1", 16, False)]  # in1 makes the choices
     outputs = [Var("out0", *rng.choice(palette)), Var("out1", *rng.choice(palette))]
-    kernel = RandomKernel(f"k{seed}", [], inputs, outputs, budget_ps=rng.choice(BUDGETS))
+    kernel = RandomKernel(f"k{seed}", [], inputs, outputs, options=" --kind rams", budget_ps=rng.choice(BUDGETS))
     state = [Var(f"s{i}", *rng.choice(palette)) for i in range(rng.randint(1, 2))]
     kernel.members += state
     source = RandomCpp(rng, [x, *state], max_width=70, palette=palette)
@@ -80,7 +80,8 @@ class _Ram:
         if data and self.rng.random() < 0.7:
             word = _little(self.rng, self.source, data)
             for _ in range(self.rng.choice([0, 0, 1, 2])):  # more than a stage takes, or a cycle
-                word = f"({type_name(self.width, False)}({word}) {self.rng.choice('+-^')} {_little(self.rng, self.source, data)})"
+                more = _little(self.rng, self.source, data)
+                word = f"({type_name(self.width, False)}({word}) {self.rng.choice('+-^')} {more})"
             return word
         return (
             self.source.value(1)[0] if order == "write" else _little(self.rng, self.source, self.source.variables[:2])

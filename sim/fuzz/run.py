@@ -13,9 +13,10 @@ from model.base.paths import BUILD
 from sim.fuzz.interpreted import compare_interpreted, lower, reference
 from sim.fuzz.random_kernels import random_kernel
 from sim.fuzz.random_layouts import random_layout_kernel
+from sim.fuzz.random_rams import random_ram_kernel
 from sim.fuzz.simulated import compare_simulated
 
-KINDS = {"any": random_kernel, "layouts": random_layout_kernel}  # --kind -> kernel of a seed
+KINDS = {"any": random_kernel, "layouts": random_layout_kernel, "rams": random_ram_kernel}  # --kind -> kernel of a seed
 
 
 def fuzz(
@@ -51,10 +52,8 @@ def fuzz(
             compare_interpreted(kernel, step, rows[kernel.name])
             done["interpreted"] += 1
         wanted = round((first - seed + len(kernels)) * verilog) - done["simulated"]
-        chosen = [i for i, kernel in enumerate(kernels) if not kernel.hazard][: max(0, wanted)]
+        chosen = list(zip(kernels, steps))[: max(0, wanted)]
         if chosen:
-            done["simulated"] += compare_simulated(
-                [(kernels[i], steps[i], rows[kernels[i].name]) for i in chosen], folder
-            )
+            done["simulated"] += compare_simulated([(k, step, rows[k.name]) for k, step in chosen], folder)
         progress(f"{done['interpreted']} of {count} kernels, {done['simulated']} of them in Verilog, no difference")
     return done

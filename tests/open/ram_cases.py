@@ -84,8 +84,8 @@ class Case:
         values -> iterator of what is sent, one per value.
     traffic : tuple
         (SPACE, GAPS, STALLS) of the benches: cycles from one step to the next; random gaps; random stalls.
-    broken : bool
-        The simulation has to stop: it runs alone.
+    broken : str
+        What the simulation has to stop with, a pattern: it runs alone.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Case:
     model: Callable
     traffic: tuple = ((1, 0, 0), (1, 1, 0), (1, 0, 1), (1, 1, 1))
     timing: Timing = Timing()
-    broken: bool = False
+    broken: str = ""
     bench: str = BENCH
     before: str = ""  # what stands in front of the kernel
     stage: Stage | None = field(default=None, repr=False)

@@ -131,14 +131,17 @@ class Intrinsics:
         ram, control = self._ram(i), self.at.low.control
         address = self._address(i, ram)
         before = [a for a in self.at.low.accesses if (a.kind, a.name) == ("write", ram.name)]
-        before = [] if ram.name in self.at.low.independent else before
         data = self._note(i, "read", ram.name, ram.word.width, address=address, depth=ram.depth)
         for write in before:  # of the same step: the RAM has not got it yet
             if control.reaches(write.block, self.at.block):
                 hit = self.graph.compare("eq", address, write.address)
                 if not control.dominates(write.block, self.at.block):
                     hit = self.graph.and_(write.predicate, hit)
-                data = self.graph.select(hit, write.data, data)
+                if ram.name in self.at.low.independent:
+                    what = f"'{ram.name}' is not independent: a word is read in the step that wrote it"
+                    self.at.low.check(self.at.block, Condition(self.graph.not_(hit), what), self.at.low.where(i))
+                else:
+                    data = self.graph.select(hit, write.data, data)
         self._unpack(ram.word, data, self.at.operand(i.operands[2], "ptr"))
 
     def _hls_open_ram_write(self, i):
