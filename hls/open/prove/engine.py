@@ -1,0 +1,177 @@
+"""k-induction and bounded search on a `System`, by z3.
+
+Induction of length k: no claim fails in the first k cycles from the initial state, and none fails in a cycle behind k
+cycles in which all hold, wherever those began. All claims of a system are proved together: each may lean on the others
+in earlier cycles, and all have to hold.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import click
+from tabulate import tabulate
+
+from hls.open.errors import Refused
+
+if TYPE_CHECKING:
+    from hls.open.prove.system import System
+
+PROVED, FALSE, OPEN = "proved", "false", "open"
+
+
+@dataclass
+class Outcome:
+    """What came out: `proved` (by induction of length `k`), `false` (with a trace), or `open` up to `k`.
+
+    `failed` names the claims that don't hold, or that no induction up to `k` shows.
+    """
+
+    verdict: str
+    k: int
+    seconds: float
+    failed: list = field(default_factory=list)
+    trace: list = field(default_factory=list)
+
+
+def _solver(timeout_s):
+    import z3
+
+    solver = z3.SolverFor("QF_BV")
+    solver.set("timeout", int(timeout_s * 1000))
+    return solver
+
+
+def _check(solver, *assumed):
+    """Return True if there is a solution; a solver that gives up is an error, not an answer."""
+    answer = str(solver.check(*assumed))
+    if answer == "unknown":
+        raise Refused(f"z3 gave up: {solver.reason_unknown()}; allow it more time, or take a smaller size")
+    return answer == "sat"
+
+
+def prove(
+    system: System,
+    most: int = 4,
+    only: set[str] | None = None,
+    distinct: bool = False,
+    timeout_s: float = 300,
+    show: tuple[str, ...] = (),
+) -> Outcome:
+    """Prove the claims of a system, or say which don't hold.
+
+    Parameters
+    ----------
+    system : System
+    most : int
+        The longest induction that is tried.
+    only : set of str, optional
+        Names of claims; the others are neither proved nor used.
+    distinct : bool
+        Ask for inductions in which no state comes twice; makes every true claim provable, in as many cycles as it takes.
+    timeout_s : float
+        For each question to z3.
+    show : tuple of str
+        Wires of a counterexample's trace.
+    """
+    import z3
+
+    started = time.monotonic()
+    claims = {name: claim for name, claim in system.claims.items() if only is None or name in only}
+    base, step = _solver(timeout_s), _solver(timeout_s)
+    base.add(system.at(system.initial, 0))
+    step.add(_assumed(system, 0))
+    failed = []
+    for k in range(1, most + 1):
+        last = k - 1  # the base case's newest cycle
+        base.add(_assumed(system, last))
+        broken = z3.Not(z3.And([system.at(c, last) for c in claims.values()]))
+        base.push()
+        base.add(broken)
+        if _check(base):
+            model = base.model()
+            names = _broken(system, claims, model, last)
+            return Outcome(FALSE, k, time.monotonic() - started, names, trace(system, model, last, show))
+        base.pop()
+        base.add(z3.Not(broken))
+        base.add(system.step(last))
+        step.add([system.at(c, k - 1) for c in claims.values()])
+        step.add(system.step(k - 1))
+        step.add(_assumed(system, k))
+        if distinct:
+            step.add(
+                [z3.Or([system.at(v, i) != system.at(v, k) for v in system.next]) for i in range(k)]
+            )
+        step.push()
+        step.add(z3.Not(z3.And([system.at(c, k) for c in claims.values()])))
+        if not _check(step):
+            return Outcome(PROVED, k, time.monotonic() - started)
+        failed = _broken(system, claims, step.model(), k)
+        step.pop()
+    return Outcome(OPEN, most, time.monotonic() - started, failed)
+
+
+def reach(system: System, name: str, most: int = 40, timeout_s: float = 300, show: tuple[str, ...] = ()) -> Outcome:
+    """Find the shortest trace from the initial state to where a cover holds; `proved` if there is one."""
+    started, whole = time.monotonic(), system
+    system = system.reduced(system.covers[name])
+    solver = _solver(timeout_s)
+    solver.add(system.at(system.initial, 0))
+    for cycle in range(most):
+        solver.add(_assumed(system, cycle))
+        solver.push()
+        solver.add(system.at(system.covers[name], cycle))
+        if _check(solver):
+            found = trace(whole, solver.model(), cycle, show)
+            return Outcome(PROVED, cycle, time.monotonic() - started, [], found)
+        solver.pop()
+        solver.add(system.step(cycle))
+    return Outcome(OPEN, most, time.monotonic() - started, [name])
+
+
+def _assumed(system, cycle):
+    return [system.at(a, cycle) for a in system.assumptions.values()]
+
+
+def _broken(system, claims, model, cycle):
+    import z3
+
+    return [n for n, c in claims.items() if z3.is_false(model.eval(system.at(c, cycle), model_completion=True))]
+
+
+def trace(system: System, model: object, last: int, show: tuple[str, ...]) -> list[list[str]]:
+    """Return the rows [wire, value in cycle 0, in cycle 1, ...] of a model, in hexadecimal.
+
+    The model gives the first state and all inputs; what follows from them is computed anew, cycle by cycle.
+    """
+    import z3
+
+    start = z3.Solver()
+    start.add(system.at(system.initial, 0))
+    start.add([c() == model[c] for c in model.decls() if c.name().endswith("@0")])
+    start.check()
+    first, rows = start.model(), [[wire] for wire in show]
+    now = [(v, first.eval(system.at(v, 0), model_completion=True)) for v in system.variables]
+    for cycle in range(last + 1):
+        for row in rows:
+            value = z3.simplify(z3.substitute(system.wires[row[0]], now))
+            row.append(str(int(z3.is_true(value))) if z3.is_bool(value) else f"{value.as_long():x}")
+        now = [
+            (
+                v,
+                z3.simplify(z3.substitute(system.next[v], now))
+                if v in system.next
+                else model.eval(system.at(v, cycle + 1), model_completion=True),
+            )
+            for v in system.variables
+        ]
+    return rows
+
+
+def print_trace(rows: list[list[str]]) -> None:
+    """Print a trace as a table with a column per cycle."""
+    if rows:
+        header = ["cycle", *range(len(rows[0]) - 1)]
+        click.echo(tabulate(rows, header, disable_numparse=True))

@@ -1,0 +1,246 @@
+"""What the library's modules promise: FIFO, RAM and multiplier against plain models of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hls.open.pipeline.netlist import RTL
+from hls.open.prove.bench import RESET_FIRST, STARTED, Bench, Claim, bits, inside, pick
+
+
+def library(name: str) -> str:
+    """Return the text of a module of the library."""
+    return (Path(RTL) / f"{name}.sv").read_text()
+
+
+class Fifo:
+    """A FIFO's wires as a bench sees them, and the invariants that every bench with a FIFO in it needs.
+
+    Parameters
+    ----------
+    path : str
+        Of the instance.
+    width, depth, room : int
+        Its parameters.
+    """
+
+    def __init__(self, path: str, width: int, depth: int, room: int) -> None:
+        self.path, self.width, self.depth, self.room_words = path, width, depth, room
+        self.pointer, self.counter = max(1, (depth - 1).bit_length()), depth.bit_length()
+        self.name = path.split(".")[-1]
+        self.count, self.head, self.tail, self.room = (
+            inside(f"{path}.{wire}") for wire in ("count", "head", "tail", "room")
+        )
+        self.words = [inside(f"{path}.mem[{i}]") for i in range(depth)]
+
+    def looks(self) -> dict[str, str]:
+        """Return the wires that these claims look at."""
+        spans = {"count": self.counter, "head": self.pointer, "tail": self.pointer, "room": 1}
+        return {f"{self.path}.{wire}": bits(width) for wire, width in spans.items()} | {
+            f"{self.path}.mem[{i}]": bits(self.width) for i in range(self.depth)
+        }
+
+    def behind(self, words: str) -> str:
+        """Return the index of the word that has so many words in front of it; fewer than DEPTH."""
+        return f"((32'({self.head}) + {words}) % {self.depth})"
+
+    def word(self, words: str) -> str:
+        """Return the word that has so many words in front of it."""
+        return pick(self.behind(words), self.words)
+
+    def invariants(self) -> list[Claim]:
+        """Return what holds between pointers, counter and room; true once `started`."""
+        name, d = self.name, self.depth
+        return [
+            Claim(f"{name}_count", f"!started || {self.count} <= {d}", "the counter is never above DEPTH"),
+            Claim(
+                f"{name}_pointers",
+                f"!started || ({self.head} < {d} && {self.tail} < {d})",
+                "both pointers stay inside the memory",
+            ),
+            Claim(
+                f"{name}_distance",
+                f"!started || 32'({self.tail}) == (32'({self.head}) + 32'({self.count})) % {d}",
+                "the pointers are as far apart as the counter says",
+            ),
+            Claim(
+                f"{name}_room",
+                f"!started || !{self.room} || 32'({self.count}) + {self.room_words} <= {d + 1}",
+                "room means ROOM free words, but for one that may have come since",
+            ),
+        ]
+
+
+def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
+    """Return the bench of the FIFO against a queue: a marked word leaves right behind those in front of it.
+
+    Which word is marked is left open, so what holds for it holds for every word.
+    """
+    dut = Fifo("dut", width, depth, room)
+    counter = (depth + 1).bit_length() + 1
+    return Bench(
+        "hls_open_fifo",
+        f"WIDTH={width} DEPTH={depth} ROOM={room}",
+        [source or library("hls_open_fifo")],
+        {"in_data": width, "in_valid": 1, "out_ready": 1, "mark": 1},
+        dut.looks(),
+        [
+            STARTED,
+            f"wire {bits(width)}out_data; wire out_valid, room;",
+            f"hls_open_fifo #(.WIDTH({width}), .DEPTH({depth}), .ROOM({room})) dut (.clk(clk), .rst(rst), "
+            ".room(room), .in_data(in_data), .in_valid(in_valid), .out_data(out_data), .out_valid(out_valid), "
+            ".out_ready(out_ready));",
+            "wire put = in_valid && !rst; wire take = out_valid && out_ready && !rst;",
+            f"reg {bits(counter)}words; reg had_room;  // words put and not yet taken",
+            f"always @(posedge clk) begin words <= rst ? 0 : words + put - take;"
+            f" had_room <= !rst && words + {room} <= {depth}; end",
+            f"reg marked, waited; reg {bits(counter)}ahead; reg {bits(width)}word;",
+            "wire leaves = marked && take && ahead == 0;",
+            "always @(posedge clk) begin",
+            "    if (rst || leaves) marked <= 1'b0;",
+            "    else if (put && mark && !marked) marked <= 1'b1;",
+            "    if (!marked) begin ahead <= words - take; word <= in_data; waited <= words != 0; end",
+            "    else if (take) ahead <= ahead - 1'b1;",
+            "end",
+            f"reg held; reg {bits(width)}last_data;",
+            "always @(posedge clk) begin held <= out_valid && !out_ready && !rst; last_data <= out_data; end",
+        ],
+        [
+            RESET_FIRST,
+            Claim(
+                "never_into_full",
+                f"!started || rst || !in_valid || words < {depth}",
+                "no word is put while DEPTH words are in the FIFO (proved for writers that ask for room)",
+            ),
+        ],
+        [
+            *dut.invariants(),
+            Claim("counts_words", f"!started || {dut.count} == words", "the counter is the number of words"),
+            Claim(
+                "keeps_marked",
+                f"!started || !marked || (ahead < words && {dut.word('ahead')} == word)",
+                "the marked word lies unchanged behind those in front of it",
+            ),
+        ],
+        [
+            Claim("in_order", "!started || !leaves || out_data == word", "no word is lost, doubled, reordered, changed"),
+            Claim("there", "!started || out_valid == (words != 0)", "a word is offered while there is one"),
+            Claim("stable", "!started || !held || rst || (out_valid && out_data == last_data)", "stable until taken"),
+            Claim("space", f"!started || words <= {depth}", "never more than DEPTH words"),
+            Claim("tells_room", "!started || room == had_room", "room is what was true of the cycle before"),
+        ],
+        [
+            Claim("passes", "started && leaves && waited" if depth > 1 else "started && leaves", "a marked word passes"),
+            Claim("full", f"started && words == {depth}", "the FIFO is full"),
+        ],
+        ("rst", "in_valid", "in_data", "mark", "room", "words", "marked", "out_valid", "out_ready", "out_data"),
+    )
+
+
+def fifo_room(width: int, depth: int, room: int, source: str | None = None) -> Bench:
+    """Return the bench of a FIFO behind a writer that never stalls: it begins when there is room, and never overflows.
+
+    The writer begins a step in any cycle with room; ROOM - 2 cycles later it may put a word, or not.
+    """
+    dut, stages = Fifo("dut", width, depth, room), room - 2
+    flight = " + ".join(f"flight[{i}]" for i in range(1, stages + 1))
+    return Bench(
+        "hls_open_fifo",
+        f"WIDTH={width} DEPTH={depth} ROOM={room}, writer of {stages} stages",
+        [source or library("hls_open_fifo")],
+        {"in_data": width, "out_ready": 1, "begins": 1, "writes": 1},
+        dut.looks(),
+        [
+            STARTED,
+            f"wire {bits(width)}out_data; wire out_valid, room;",
+            f"reg [{stages}:1] flight = 0;",
+            f"wire in_valid = flight[{stages}] && writes;",
+            "always @(posedge clk) begin",
+            "    flight[1] <= begins && room && !rst;",
+            *(f"    flight[{k}] <= flight[{k - 1}] && !rst;" for k in range(2, stages + 1)),
+            "end",
+            f"hls_open_fifo #(.WIDTH({width}), .DEPTH({depth}), .ROOM({room})) dut (.clk(clk), .rst(rst), "
+            ".room(room), .in_data(in_data), .in_valid(in_valid), .out_data(out_data), .out_valid(out_valid), "
+            ".out_ready(out_ready));",
+            f"wire [31:0] claimed = 32'({dut.count}) + {flight};  // words in the FIFO and on their way",
+        ],
+        [
+            RESET_FIRST,
+            Claim("writer", "1'b1", "a step begins only with room, and writes at most one word ROOM - 2 cycles later"),
+        ],
+        [
+            *dut.invariants(),
+            Claim("never_negative", f"!started || claimed <= {depth}", "words in the FIFO and in flight have a place"),
+        ],
+        [
+            Claim(
+                "no_overflow",
+                f"!started || rst || !in_valid || {dut.count} != {depth}",
+                "no word is put into a full FIFO",
+            )
+        ],
+        [Claim("full", f"started && {dut.count} == {depth}", "all of the FIFO is used")],
+        ("rst", "begins", "room", "flight", "in_valid", "claimed", "out_valid", "out_ready"),
+    )
+
+
+def ram(width: int, depth: int, address: int, shallow: int, source: str | None = None) -> Bench:
+    """Return the bench of the RAM: what any one address holds, and what a read of it gives."""
+    form = "g_luts" if depth <= shallow else "g_block"
+    words = [inside(f"dut.{form}.mem[{i}]") for i in range(depth)]
+    return Bench(
+        "hls_open_ram",
+        f"WIDTH={width} DEPTH={depth}, {'LUTs' if depth <= shallow else 'block'}",
+        [source or library("hls_open_ram")],
+        {"rd_addr": address, "wr_en": 1, "wr_addr": address, "wr_data": width},
+        {f"dut.{form}.mem[{i}]": bits(width) for i in range(depth)},
+        [
+            f"wire {bits(width)}rd_data;",
+            f"hls_open_ram #(.WIDTH({width}), .DEPTH({depth}), .BITS({address}), .SHALLOW({shallow})) dut (.clk(clk), "
+            ".rd_addr(rd_addr), .rd_data(rd_data), .wr_en(wr_en), .wr_addr(wr_addr), .wr_data(wr_data));",
+            f"(* anyconst *) reg {bits(address)}place;",
+            f"reg {bits(width)}value = 0; reg {bits(width)}old; reg asked = 1'b0, written = 1'b0;",
+            "always @(posedge clk) begin",
+            "    asked <= rd_addr == place; old <= value;",
+            "    if (wr_en && wr_addr == place) begin value <= wr_data; written <= 1'b1; end",
+            "end",
+        ],
+        [Claim("inside", f"place < {depth}", "an address below DEPTH, any one")],
+        [Claim("holds", f"{pick('place', words)} == value", "the memory holds what was written there last, or 0")],
+        [
+            Claim(
+                "reads",
+                "!asked || rd_data == old",
+                "a read gives, a cycle later, what was there before the writes of its own cycle",
+            )
+        ],
+        [Claim("passes", "asked && written && old != 0 && rd_data == old", "a written word is read")],
+        ("wr_en", "wr_addr", "wr_data", "rd_addr", "rd_data", "place"),
+    )
+
+
+def multiply(a: int, b: int, p: int, source: str | None = None) -> Bench:
+    """Return the bench of the multiplier: the sum of partial products, three cycles ago."""
+    whole = a + b
+    partial = [
+        f"({{{whole}{{b[{i}]}}}} & ({{{{{whole - a}{{a[{a - 1}]}}}}, a}} << {i}))" for i in range(b)
+    ]
+    sum_ = " + ".join(partial[:-1] or [f"{whole}'d0"]) + f" - {partial[-1]}"  # the uppermost bit counts below 0
+    return Bench(
+        "hls_open_multiply",
+        f"A={a} B={b} P={p}",
+        [source or library("hls_open_arithmetic")],
+        {"a": a, "b": b},
+        {f"dut.{n}": bits(w) for n, w in (("a_in", a), ("b_in", b), ("product", whole))},
+        [
+            f"wire {bits(p)}p;",
+            f"hls_open_multiply #(.A({a}), .B({b}), .P({p})) dut (.clk(clk), .a(a), .b(b), .p(p));",
+            f"wire {bits(whole)}now = {sum_}; reg {bits(whole)}first, second, third; reg [2:0] since = 0;",
+            "always @(posedge clk) begin first <= now; second <= first; third <= second; since <= {since[1:0], 1'b1}; end",
+        ],
+        [],
+        [],
+        [Claim("three_later", f"!since[2] || p == third[{p - 1}:0]", "three cycles later p is the product")],
+        [Claim("passes", f"since[2] && third != 0 && p == third[{p - 1}:0]", "a product other than 0 comes out")],
+        ("a", "b", "p", "third"),
+    )
