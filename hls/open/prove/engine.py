@@ -154,20 +154,29 @@ def trace(system: System, model: object, last: int, show: tuple[str, ...]) -> li
     start.check()
     first, rows = start.model(), [[wire] for wire in show]
     now = [(v, first.eval(system.at(v, 0), model_completion=True)) for v in system.variables]
+    values = [system.wires[wire] for wire in show] + list(system.next.values())
+    together = z3.Concat([z3.If(e, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)) if z3.is_bool(e) else e for e in values])
     for cycle in range(last + 1):
-        for row in rows:
-            value = z3.simplify(z3.substitute(system.wires[row[0]], now))
-            row.append(str(int(z3.is_true(value))) if z3.is_bool(value) else f"{value.as_long():x}")
+        number, numbers = z3.simplify(z3.substitute(together, now)).as_long(), []
+        for e in reversed(values):
+            width = 1 if z3.is_bool(e) else e.size()
+            numbers.append(number & ((1 << width) - 1))
+            number >>= width
+        numbers.reverse()
+        for row, shown in zip(rows, numbers):
+            row.append(f"{shown:x}")
+        following = dict(zip(system.next, numbers[len(rows) :]))
         now = [
-            (
-                v,
-                z3.simplify(z3.substitute(system.next[v], now))
-                if v in system.next
-                else model.eval(system.at(v, cycle + 1), model_completion=True),
-            )
+            (v, _value(v, following[v]) if v in following else model.eval(system.at(v, cycle + 1), model_completion=True))
             for v in system.variables
         ]
     return rows
+
+
+def _value(variable, number):
+    import z3
+
+    return z3.BoolVal(bool(number)) if z3.is_bool(variable) else z3.BitVecVal(number, variable.size())
 
 
 def print_trace(rows: list[list[str]]) -> None:

@@ -130,7 +130,11 @@ def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
             Claim("tells_room", "!started || room == had_room", "room is what was true of the cycle before"),
         ],
         [
-            Claim("passes", "started && leaves && waited" if depth > 1 else "started && leaves", "a marked word passes"),
+            Claim(
+                "passes",
+                f"started && leaves && word != 0{' && waited' if depth > 1 else ''}",
+                "a marked word passes",
+            ),
             Claim("full", f"started && words == {depth}", "the FIFO is full"),
         ],
         ("rst", "in_valid", "in_data", "mark", "room", "words", "marked", "out_valid", "out_ready", "out_data"),
