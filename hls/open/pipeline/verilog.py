@@ -15,6 +15,7 @@ from hls.open.pipeline.schedule import Timing, schedule
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
+    from hls.open.pipeline.schedule import Schedule
 
 GO = "go"  # the port that says there is room behind the stage for all that may be in flight
 MIRRORED = ("zext", "sext")  # rather made anew in each stage than carried along
@@ -26,7 +27,8 @@ class Stage:
 
     `timing` is what was asked for; `longest_ps` the longest delay within a stage, in ps of the fabric's model, which is
     above `timing.budget_ps` where feedback or the decision to begin takes longer. `forward` names the RAMs that give a
-    word that is read in the cycle in which it is written as it is written.
+    word that is read in the cycle in which it is written as it is written. `plan` and `carried`, {(node, stage): register},
+    say what the text holds where (`invariants.py`).
     """
 
     step: object
@@ -35,6 +37,8 @@ class Stage:
     timing: Timing
     longest_ps: int
     forward: set = field(default_factory=set)
+    plan: Schedule = None
+    carried: dict = field(default_factory=dict)
 
 
 def generate(step: Step, timing: Timing = Timing()) -> Stage:
@@ -46,7 +50,9 @@ def generate(step: Step, timing: Timing = Timing()) -> Stage:
         If the step can't run once per cycle (`schedule.py`).
     """
     plan = schedule(step, timing)
-    return Stage(step, _Writer(step, plan).text(), plan.depth, timing, plan.longest_ps, plan.forward)
+    writer = _Writer(step, plan)
+    text = writer.text()
+    return Stage(step, text, plan.depth, timing, plan.longest_ps, plan.forward, plan, writer.carried)
 
 
 class _Writer:

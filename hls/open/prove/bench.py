@@ -6,20 +6,11 @@ nothing drives, until `yosys.py` connects them to those inside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hls.open.pipeline.claims import Claim, bits, inside
+
 TOP = "proof"  # the wrapper's module
-LOOK = "inside."  # in front of the path of a wire inside the design
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A named expression of SystemVerilog, and the sentence that a report prints for it."""
-
-    name: str
-    expression: str
-    says: str
 
 
 @dataclass
@@ -77,22 +68,6 @@ class Bench:
             "`default_nettype none\n"
             f"module {TOP} (\n    " + ",\n    ".join(ports) + "\n);\n" + "".join(f"    {line}\n" for line in lines)
         ) + "endmodule\n`default_nettype wire\n"
-
-
-def bits(width: int) -> str:
-    """Return the range of a wire of this width, with a space behind it unless it is a single bit."""
-    return f"[{width - 1}:0] " if width > 1 else ""
-
-
-def inside(path: str) -> str:
-    """Return a wire inside the design as the wrapper writes it: an escaped name, with the space that ends it."""
-    return f"\\{LOOK}{path} "
-
-
-def pick(index: str, words: Sequence[str]) -> str:
-    """Return the expression of the word at an index."""
-    chain = "".join(f"({index}) == {i} ? {word} : " for i, word in enumerate(words[:-1]))
-    return f"({chain}{words[-1]})"
 
 
 # Reset: the one assumption on the environment that all clocked designs share. Until the first reset nothing is claimed.

@@ -4,71 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hls.open.pipeline.claims import Claim, Fifo, bits, inside, pick
 from hls.open.pipeline.netlist import RTL
-from hls.open.prove.bench import RESET_FIRST, STARTED, Bench, Claim, bits, inside, pick
+from hls.open.prove.bench import RESET_FIRST, STARTED, Bench
 
 
 def library(name: str) -> str:
     """Return the text of a module of the library."""
     return (Path(RTL) / f"{name}.sv").read_text()
-
-
-class Fifo:
-    """A FIFO's wires as a bench sees them, and the invariants that every bench with a FIFO in it needs.
-
-    Parameters
-    ----------
-    path : str
-        Of the instance.
-    width, depth, room : int
-        Its parameters.
-    """
-
-    def __init__(self, path: str, width: int, depth: int, room: int) -> None:
-        self.path, self.width, self.depth, self.room_words = path, width, depth, room
-        self.pointer, self.counter = max(1, (depth - 1).bit_length()), depth.bit_length()
-        self.name = path.split(".")[-1]
-        self.count, self.head, self.tail, self.room = (
-            inside(f"{path}.{wire}") for wire in ("count", "head", "tail", "room")
-        )
-        self.words = [inside(f"{path}.mem[{i}]") for i in range(depth)]
-
-    def looks(self) -> dict[str, str]:
-        """Return the wires that these claims look at."""
-        spans = {"count": self.counter, "head": self.pointer, "tail": self.pointer, "room": 1}
-        return {f"{self.path}.{wire}": bits(width) for wire, width in spans.items()} | {
-            f"{self.path}.mem[{i}]": bits(self.width) for i in range(self.depth)
-        }
-
-    def behind(self, words: str) -> str:
-        """Return the index of the word that has so many words in front of it; fewer than DEPTH."""
-        return f"((32'({self.head}) + {words}) % {self.depth})"
-
-    def word(self, words: str) -> str:
-        """Return the word that has so many words in front of it."""
-        return pick(self.behind(words), self.words)
-
-    def invariants(self) -> list[Claim]:
-        """Return what holds between pointers, counter and room; true once `started`."""
-        name, d = self.name, self.depth
-        return [
-            Claim(f"{name}_count", f"!started || {self.count} <= {d}", "the counter is never above DEPTH"),
-            Claim(
-                f"{name}_pointers",
-                f"!started || ({self.head} < {d} && {self.tail} < {d})",
-                "both pointers stay inside the memory",
-            ),
-            Claim(
-                f"{name}_distance",
-                f"!started || 32'({self.tail}) == (32'({self.head}) + 32'({self.count})) % {d}",
-                "the pointers are as far apart as the counter says",
-            ),
-            Claim(
-                f"{name}_room",
-                f"!started || !{self.room} || 32'({self.count}) + {self.room_words} <= {d + 1}",
-                "room means ROOM free words, but for one that may have come since",
-            ),
-        ]
 
 
 def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
@@ -188,24 +131,24 @@ def fifo_room(width: int, depth: int, room: int, source: str | None = None) -> B
     )
 
 
-def ram(width: int, depth: int, address: int, shallow: int, source: str | None = None) -> Bench:
+def ram(width: int, depth: int, address: int, shallow: int, forward: int = 0, source: str | None = None) -> Bench:
     """Return the bench of the RAM: what any one address holds, and what a read of it gives."""
     form = "g_luts" if depth <= shallow else "g_block"
     words = [inside(f"dut.{form}.mem[{i}]") for i in range(depth)]
     return Bench(
         "hls_open_ram",
-        f"WIDTH={width} DEPTH={depth}, {'LUTs' if depth <= shallow else 'block'}",
+        f"WIDTH={width} DEPTH={depth} FORWARD={forward}, {'LUTs' if depth <= shallow else 'block'}",
         [source or library("hls_open_ram")],
         {"rd_addr": address, "wr_en": 1, "wr_addr": address, "wr_data": width},
         {f"dut.{form}.mem[{i}]": bits(width) for i in range(depth)},
         [
             f"wire {bits(width)}rd_data;",
-            f"hls_open_ram #(.WIDTH({width}), .DEPTH({depth}), .BITS({address}), .SHALLOW({shallow})) dut (.clk(clk), "
+            f"hls_open_ram #(.WIDTH({width}), .DEPTH({depth}), .BITS({address}), .SHALLOW({shallow}), .FORWARD({forward})) dut (.clk(clk), "
             ".rd_addr(rd_addr), .rd_data(rd_data), .wr_en(wr_en), .wr_addr(wr_addr), .wr_data(wr_data));",
             f"(* anyconst *) reg {bits(address)}place;",
             f"reg {bits(width)}value = 0; reg {bits(width)}old; reg asked = 1'b0, written = 1'b0;",
             "always @(posedge clk) begin",
-            "    asked <= rd_addr == place; old <= value;",
+            "    asked <= rd_addr == place; old <= " + ("wr_en && wr_addr == place ? wr_data : " if forward else "") + "value;",
             "    if (wr_en && wr_addr == place) begin value <= wr_data; written <= 1'b1; end",
             "end",
         ],
@@ -215,10 +158,11 @@ def ram(width: int, depth: int, address: int, shallow: int, source: str | None =
             Claim(
                 "reads",
                 "!asked || rd_data == old",
-                "a read gives, a cycle later, what was there before the writes of its own cycle",
+                "a read gives, a cycle later, what was there "
+                + ("after the write of its own cycle" if forward else "before the write of its own cycle"),
             )
         ],
-        [Claim("passes", "asked && written && old != 0 && rd_data == old", "a written word is read")],
+        [Claim("passes", "asked && old != 0 && rd_data == old" + ("" if forward else " && written"), "a written word is read")],
         ("wr_en", "wr_addr", "wr_data", "rd_addr", "rd_data", "place"),
     )
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
-from hls.open.prove.bench import LOOK, TOP
+from hls.open.pipeline.claims import LOOK
+from hls.open.prove.bench import TOP
 
 if TYPE_CHECKING:
     from hls.open.prove.bench import Bench
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 # In a process of its own: Yosys prints to file descriptor 1, and keeps what it has read.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 SCRIPT = (
-    "read_verilog -sv -formal {files}",
+    "read_verilog -sv -formal -D SYNTHESIS {files}",
     f"hierarchy -check -top {TOP}",
     "proc",
     "memory_collect",
