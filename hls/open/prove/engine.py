@@ -81,13 +81,13 @@ def prove(
     started = time.monotonic()
     claims = {name: claim for name, claim in system.claims.items() if only is None or name in only}
     base, step = _solver(timeout_s), _solver(timeout_s)
-    base.add(system.at(system.initial, 0))
+    base.add(system.at([system.initial], 0))
     step.add(_assumed(system, 0))
     failed = []
     for k in range(1, most + 1):
         last = k - 1  # the base case's newest cycle
         base.add(_assumed(system, last))
-        broken = z3.Not(z3.And([system.at(c, last) for c in claims.values()]))
+        broken = z3.Not(z3.And(system.at(claims.values(), last)))
         base.push()
         base.add(broken)
         if _check(base):
@@ -97,15 +97,14 @@ def prove(
         base.pop()
         base.add(z3.Not(broken))
         base.add(system.step(last))
-        step.add([system.at(c, k - 1) for c in claims.values()])
+        step.add(system.at(claims.values(), k - 1))
         step.add(system.step(k - 1))
         step.add(_assumed(system, k))
         if distinct:
-            step.add(
-                [z3.Or([system.at(v, i) != system.at(v, k) for v in system.next]) for i in range(k)]
-            )
+            new = system.at(system.next, k)
+            step.add([z3.Or([a != b for a, b in zip(system.at(system.next, i), new)]) for i in range(k)])
         step.push()
-        step.add(z3.Not(z3.And([system.at(c, k) for c in claims.values()])))
+        step.add(z3.Not(z3.And(system.at(claims.values(), k))))
         if not _check(step):
             return Outcome(PROVED, k, time.monotonic() - started)
         failed = _broken(system, claims, step.model(), k)
@@ -118,11 +117,11 @@ def reach(system: System, name: str, most: int = 40, timeout_s: float = 300, sho
     started, whole = time.monotonic(), system
     system = system.reduced(system.covers[name])
     solver = _solver(timeout_s)
-    solver.add(system.at(system.initial, 0))
+    solver.add(system.at([system.initial], 0))
     for cycle in range(most):
         solver.add(_assumed(system, cycle))
         solver.push()
-        solver.add(system.at(system.covers[name], cycle))
+        solver.add(system.at([system.covers[name]], cycle))
         if _check(solver):
             found = trace(whole, solver.model(), cycle, show)
             return Outcome(PROVED, cycle, time.monotonic() - started, [], found)
@@ -132,13 +131,14 @@ def reach(system: System, name: str, most: int = 40, timeout_s: float = 300, sho
 
 
 def _assumed(system, cycle):
-    return [system.at(a, cycle) for a in system.assumptions.values()]
+    return system.at(system.assumptions.values(), cycle)
 
 
 def _broken(system, claims, model, cycle):
     import z3
 
-    return [n for n, c in claims.items() if z3.is_false(model.eval(system.at(c, cycle), model_completion=True))]
+    there = zip(claims, system.at(claims.values(), cycle))
+    return [n for n, c in there if z3.is_false(model.eval(c, model_completion=True))]
 
 
 def trace(system: System, model: object, last: int, show: tuple[str, ...]) -> list[list[str]]:
@@ -149,11 +149,13 @@ def trace(system: System, model: object, last: int, show: tuple[str, ...]) -> li
     import z3
 
     start = z3.Solver()
-    start.add(system.at(system.initial, 0))
+    start.add(system.at([system.initial], 0))
     start.add([c() == model[c] for c in model.decls() if c.name().endswith("@0")])
     start.check()
     first, rows = start.model(), [[wire] for wire in show]
-    now = [(v, first.eval(system.at(v, 0), model_completion=True)) for v in system.variables]
+    now = [
+        (v, first.eval(c, model_completion=True)) for v, c in zip(system.variables, system.at(system.variables, 0))
+    ]
     values = [system.wires[wire] for wire in show] + list(system.next.values())
     together = z3.Concat([z3.If(e, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)) if z3.is_bool(e) else e for e in values])
     for cycle in range(last + 1):
@@ -167,8 +169,8 @@ def trace(system: System, model: object, last: int, show: tuple[str, ...]) -> li
             row.append(f"{shown:x}")
         following = dict(zip(system.next, numbers[len(rows) :]))
         now = [
-            (v, _value(v, following[v]) if v in following else model.eval(system.at(v, cycle + 1), model_completion=True))
-            for v in system.variables
+            (v, _value(v, following[v]) if v in following else model.eval(c, model_completion=True))
+            for v, c in zip(system.variables, system.at(system.variables, cycle + 1))
         ]
     return rows
 

@@ -7,6 +7,7 @@ its own, so that what a solver sees is plain bit-vector logic.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -46,17 +47,17 @@ class System:
     wires: dict
     _cycles: dict = field(default_factory=dict)
 
-    def at(self, expression: z3.ExprRef, cycle: int) -> z3.ExprRef:
-        """Return an expression over the variables of a cycle."""
+    def at(self, expressions: Iterable[z3.ExprRef], cycle: int) -> list[z3.ExprRef]:
+        """Return expressions over the variables of a cycle."""
         import z3
 
         if cycle not in self._cycles:
             self._cycles[cycle] = [(v, z3.Const(f"{v.decl().name()}@{cycle}", v.sort())) for v in self.variables]
-        return z3.substitute(expression, self._cycles[cycle])
+        return substitute(expressions, self._cycles[cycle])
 
     def step(self, cycle: int) -> list[z3.BoolRef]:
         """Return what joins a cycle to the one behind it."""
-        return [self.at(v, cycle + 1) == self.at(e, cycle) for v, e in self.next.items()]
+        return [a == b for a, b in zip(self.at(self.next, cycle + 1), self.at(self.next.values(), cycle), strict=True)]
 
     def reduced(self, *goals: z3.ExprRef) -> System:
         """Return the system without the registers on which neither the goals nor the assumptions depend."""
@@ -106,10 +107,7 @@ def parse_system(text: str) -> System:
     shared = _leaves([transition, initial, *rest])
     now = {app: z3.Const(app.decl().name(), app.sort()) for app in shared if app.arg(0).decl().name() == NOW.strip("|")}
 
-    def flat(expression):
-        return z3.substitute(expression, list(now.items()))
-
-    following, stack = {}, [transition]
+    targets, stack = [], [transition]
     while stack:
         part = stack.pop()
         if z3.is_and(part):
@@ -118,22 +116,27 @@ def parse_system(text: str) -> System:
             value, target = part.children()
             if target not in shared or target in now:
                 raise ValueError(f"no register in {part}")
-            following[z3.Const(target.decl().name(), target.sort())] = flat(value)
+            targets.append((z3.Const(target.decl().name(), target.sort()), value))
         elif not z3.is_true(part):
             raise ValueError(f"no assignment of a register: {part}")
+    flat = iter(substitute([initial, *(value for _, value in targets), *(same.arg(0) for same in rest)], now.items()))
+    initial, following = next(flat), {target: next(flat) for target, _ in targets}
     groups = {"assume": {}, "assert": {}, "cover": {}, "wire": {}}
-    for (kind, name), same in zip(named, rest, strict=True):
-        groups[kind][name] = flat(same.arg(0))
+    for kind, name in named:
+        groups[kind][name] = next(flat)
     variables = {v.decl().name(): v for v in [*now.values(), *following]}
-    return System(
-        list(variables.values()),
-        following,
-        flat(initial),
-        groups["assume"],
-        groups["assert"],
-        groups["cover"],
-        groups["wire"],
-    )
+    return System(list(variables.values()), following, initial, *groups.values())
+
+
+def substitute(expressions: Iterable[z3.ExprRef], pairs: Iterable[tuple]) -> list[z3.ExprRef]:
+    """Return expressions with constants replaced; all in one call of z3, whose Python side is slow."""
+    import z3
+
+    expressions = list(expressions)
+    if not expressions:
+        return []
+    together = z3.Function("together", *(e.sort() for e in expressions), z3.BoolSort())
+    return z3.substitute(together(*expressions), list(pairs)).children()
 
 
 def _constants(expression):
