@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
-from hls.open.pipeline.claims import Claim, Fifo, bits, inside
+from hls.open.pipeline.claims import Claim, Fifo, bits, inside, pick
 from hls.open.pipeline.netlist import room
 from hls.open.pipeline.schedule import Schedule
 from hls.open.pipeline.verilog import _Writer
@@ -81,7 +81,7 @@ class Model:
     Raises
     ------
     Refused
-        If a RAM has more than MOST_WORDS words, or nothing ever leaves the stage.
+        If a RAM's size is no power of two or above MOST_WORDS, or it is `independent()`, or nothing ever leaves the stage.
     """
 
     def __init__(self, stage: Stage, depths: dict[str, int] | None = None) -> None:
@@ -93,11 +93,13 @@ class Model:
         self.writes = {p.name: p for p in ports if p.direction == "write"}
         if self.depth < 2 or not self.outputs:
             raise Refused(f"'{self.step.name}' writes no stream: there is no handshake to prove")
-        for p in self.reads:
-            if p.depth > MOST_WORDS:
+        self.rams = {p.name: p for p in (*self.writes.values(), *self.reads)}  # the read port, if there is one
+        for p in self.rams.values():
+            if p.depth > MOST_WORDS or p.depth != 1 << p.address.width or p.independent:
                 raise Refused(
-                    f"'{self.step.name}' can't be proved: its RAM '{p.name}' has {p.depth} words, the model takes up to "
-                    f"{MOST_WORDS}; prove it with a smaller one"
+                    f"'{self.step.name}' can't be proved: its RAM '{p.name}' has {p.depth} words"
+                    + (" and a promise of independence" if p.independent else "")
+                    + f"; the model takes powers of two up to {MOST_WORDS} and no promises, prove it with a smaller one"
                 )
         needed = room(stage)
         self.fifos = {
@@ -126,6 +128,9 @@ class Model:
             found |= fifo.looks()
         for p in self.outputs:
             found[f"dut.pipe_{p.name}_valid"] = ""
+        for name, p in self.rams.items():
+            found |= {f"dut.{name}_ram.g_luts.mem[{i}]": bits(p.width) for i in range(p.depth)}
+            found[f"dut.{name}_rd_data"] = bits(p.width)
         for r in self.step.registers:
             found[f"dut.pipeline.s_{r.name}"] = bits(r.width)
         for name, (node, _) in self.shown.items():
@@ -161,12 +166,42 @@ class Model:
             )
         for p in self.inputs:
             lines.append(f"wire {bits(p.width)}k0_{p.name}_data = {p.name}_data;")
+        for name, p in self.rams.items():
+            lines += self._memory(name, p)
         for k in range(1, self.depth):
             for name, width in self.kept():
                 lines.append(f"reg {bits(width)}k{k}_{name}; always @(posedge clk) k{k}_{name} <= k{k - 1}_{name};")
         for k in range(self.depth):
             lines += self._instance(k)
         return lines
+
+    def _memory(self, name, p):
+        """A RAM of the model, read and written when a step begins; a reset drops writes that were still on their way."""
+        done = self.plan.done.get((name, "write"), 0)
+        does = f"begins && m0_{name}_write_does && m0_{name}_write_place" if name in self.writes else "1'b0 && 1"
+        word = f"m0_{name}_write_word" if name in self.writes else "0"
+        lines = [f"reg {bits(p.width)}{name}_word{i} = 0;" for i in range(p.depth)]
+        lines.append("always @(posedge clk) begin")
+        lines += [
+            f"    if (rst) {name}_word{i} <= {self.stored(name, str(i), done, done)}; "
+            f"else if ({does} == {i}) {name}_word{i} <= {word};"
+            for i in range(p.depth)
+        ]
+        lines.append("end")
+        if p in self.reads:
+            read = pick(f"m0_{name}_read_place", [f"{name}_word{i}" for i in range(p.depth)])
+            lines.append(f"wire {bits(p.width)}k0_{name}_rd_resp = {read};")
+        return lines
+
+    def stored(self, name: str, place: str, first: int, last: int) -> str:
+        """Return a word of a RAM, with the writes of the steps in stages `first` to `last` done, the youngest last."""
+        chain = ""
+        if name in self.writes:
+            for k in range(max(first, 1), last + 1):
+                write = f"m{k}_{name}_write"
+                chain += f"flight[{k}] && {write}_does && {write}_place == {place} ? {write}_word : "
+        words = [inside(f"dut.{name}_ram.g_luts.mem[{i}]") for i in range(self.rams[name].depth)]
+        return f"({chain}{words[int(place)] if place.isdigit() else pick(place, words)})"
 
     def _instance(self, k):
         pins = [f".{name}(k{k}_{name})" for name, _ in self.kept()]
@@ -206,7 +241,8 @@ class Model:
                 "valid_bits",
                 f"{inside('dut.pipeline.valid')} == flight",
                 "the valid bits say which stages hold a step that has begun and not ended",
-            )
+            ),
+            Claim("none_before_reset", "started || flight == 0", "no step is on its way before the first reset"),
         ]
         for p in self.outputs:
             fifo, done = self.fifos[p.name], self.plan.done[p.name, "out"]
@@ -247,6 +283,40 @@ class Model:
             )
         for node, taken in self.products:
             claims += self._product(node, taken)
+        for name, p in self.rams.items():
+            claims += self._ram(name, p)
+        return claims
+
+    def _ram(self, name, p):
+        done = self.plan.done.get((name, "write"), 0)
+        same = [f"{name}_word{i} == {self.stored(name, str(i), 1, done)}" for i in range(p.depth)]
+        claims = [
+            Claim(
+                f"{name}_words",
+                f"!started || ({' && '.join(same)})",
+                "the model's RAM is the stage's with the writes of the steps in flight",
+            )
+        ]
+        if p not in self.reads:
+            return claims
+        issue = self.plan.issue[name]
+        for k in range(1, issue + 1):
+            there = self.stored(name, f"m{k}_{name}_read_place", k + 1, done)
+            claims.append(
+                Claim(
+                    f"{name}_finds_{k}",
+                    f"!flight[{k}] || k{k}_{name}_rd_resp == {there}",
+                    "a step that has still to read will find what the steps before it wrote",
+                )
+            )
+        came = f"k{issue + 1}_{name}_rd_resp"
+        claims.append(
+            Claim(
+                f"{name}_found",
+                f"!flight[{issue + 1}] || {inside(f'dut.{name}_rd_data')} == {came}",
+                "a RAM gives each step what the steps before it wrote",
+            )
+        )
         return claims
 
     def _product(self, node, taken):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # In a process of its own: Yosys prints to file descriptor 1, and keeps what it has read.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 SCRIPT = (
+    'logger -werror "implicitly declared"',
     "read_verilog -sv -formal -D SYNTHESIS {files}",
     f"hierarchy -check -top {TOP}",
     "proc",
