@@ -130,6 +130,30 @@ def reach(system: System, name: str, most: int = 40, timeout_s: float = 300, sho
     return Outcome(OPEN, most, time.monotonic() - started, [name])
 
 
+def refute(
+    system: System, claims: set[str], most: int = 20, timeout_s: float = 300, show: tuple[str, ...] = ()
+) -> Outcome:
+    """Look for the shortest counterexample to some claims, from the initial state; `false` if there is one."""
+    import z3
+
+    started, whole = time.monotonic(), system
+    named = {name: system.claims[name] for name in sorted(claims)}
+    system = system.reduced(*named.values())
+    solver = _solver(timeout_s)
+    solver.add(system.at([system.initial], 0))
+    for cycle in range(most):
+        solver.add(_assumed(system, cycle))
+        solver.push()
+        solver.add(z3.Not(z3.And(system.at(named.values(), cycle))))
+        if _check(solver):
+            model = solver.model()
+            failed = _broken(system, named, model, cycle)
+            return Outcome(FALSE, cycle, time.monotonic() - started, failed, trace(whole, model, cycle, show))
+        solver.pop()
+        solver.add(system.step(cycle))
+    return Outcome(OPEN, most, time.monotonic() - started)
+
+
 def _assumed(system, cycle):
     return system.at(system.assumptions.values(), cycle)
 

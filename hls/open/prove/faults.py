@@ -1,0 +1,115 @@
+"""Planted faults: a text that is changed in one place, and a bench that has to find a counterexample from reset."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hls.open.pipeline.netlist import stage_module
+from hls.open.prove import templates
+from hls.open.prove.campaign import SEARCH, small_stages
+from hls.open.prove.engine import prove, refute
+from hls.open.prove.stage import stage_bench
+from hls.open.prove.system import read_system
+
+if TYPE_CHECKING:
+    from hls.open.prove.bench import Bench
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake: `pattern` has to be found exactly once in the text, `put` goes there instead (`re.sub`)."""
+
+    name: str
+    says: str
+    pattern: str
+    put: str
+    text: Callable[[], str]
+    bench: Callable[[str], Bench]
+
+
+def plant(fault: Fault) -> str:
+    """Return the text with the fault in it.
+
+    Raises
+    ------
+    ValueError
+        If the place isn't there, or not the only one.
+    """
+    text, count = re.subn(fault.pattern, fault.put, fault.text())
+    if count != 1:
+        raise ValueError(f"the fault '{fault.name}' applies {count} times, not once")
+    return text
+
+
+def catch(fault: Fault, timeout_s: float = 600) -> dict:
+    """Return a row: whether the proof fails, and which property a counterexample breaks, after how many cycles."""
+    started = time.monotonic()
+    bench = fault.bench(plant(fault))
+    system = read_system(bench)
+    failing = prove(system, 1, timeout_s=timeout_s)
+    found = refute(system, {c.name for c in bench.properties}, SEARCH, timeout_s, bench.show)
+    return {
+        "fault": fault.name,
+        "says": fault.says,
+        "module": bench.module,
+        "proof": failing.verdict,
+        "broken": found.failed,
+        "cycles": found.k if found.failed else None,
+        "seconds": round(time.monotonic() - started, 2),
+        "trace": found.trace,
+    }
+
+
+def _library(module, bench):
+    return lambda: templates.library(module), bench
+
+
+def _pipeline(kernel):
+    def bench(text):
+        return stage_bench(small_stages()[kernel], change={f"k_{kernel}": text})
+
+    return lambda: small_stages()[kernel].text, bench
+
+
+def _netlist(kernel):
+    def bench(text):
+        return stage_bench(small_stages()[kernel], change={f"k_{kernel}_stage": text})
+
+    return lambda: stage_module(small_stages()[kernel]), bench
+
+
+_FIFO = _library("hls_open_fifo", lambda text: templates.fifo(4, 3, 2, text))
+_WRITER = _library("hls_open_fifo", lambda text: templates.fifo_room(4, 7, 4, text))
+_LUTS = _library("hls_open_ram", lambda text: templates.ram(4, 4, 2, 64, 0, text))
+_BLOCK = _library("hls_open_ram", lambda text: templates.ram(4, 5, 3, 2, 0, text))
+_FORWARD = _library("hls_open_ram", lambda text: templates.ram(4, 4, 2, 64, 1, text))
+_MULTIPLY = _library("hls_open_arithmetic", lambda text: templates.multiply(4, 3, 7, text))
+_STEP_OF_RAM = r"if \(wr_en\) (mem\[wr_addr\] <= wr_data;\s+stored <= mem\[rd_addr\];\s+end\s+end{})"
+
+FAULTS = [
+    Fault("head-wraps-late", "FIFO: the read pointer leaves the memory", r"head == PTR'\(DEPTH - 1\)", "head == PTR'(DEPTH)", *_FIFO),
+    Fault("tail-wraps-early", "FIFO: the write pointer skips the last word", r"tail == PTR'\(DEPTH - 1\)", "tail == PTR'(DEPTH - 2)", *_FIFO),
+    Fault("count-put-and-take", "FIFO: the counter goes up when a word comes and one goes", r"in_valid == take \? count : in_valid", "in_valid", *_FIFO),
+    Fault("take-unasked", "FIFO: a word is gone before it is taken", r"out_valid && out_ready", "out_valid", *_FIFO),
+    Fault("data-not-stable", "FIFO: the word changes while it waits", r"mem\[head\]", "out_ready ? mem[head] : mem[tail]", *_FIFO),
+    Fault("reset-keeps-count", "FIFO: the counter survives a reset", r"count <= '0;", "", *_FIFO),
+    Fault("room-off-by-one", "FIFO: room for one word more than there is", r"\+ ROOM <= DEPTH", "+ ROOM <= DEPTH + 1", *_WRITER),
+    Fault("write-lost-luts", "RAM of LUTs: no write to the address that is read", _STEP_OF_RAM.format(" else"), r"if (wr_en && wr_addr != rd_addr) \1", *_LUTS),
+    Fault("write-lost-block", "block RAM: no write to the last address", _STEP_OF_RAM.format(r"\s+if \(FORWARD"), r"if (wr_en && wr_addr != DEPTH - 1) \1", *_BLOCK),
+    Fault("no-forward", "RAM: the word of before, though it should be forwarded", r"hit \? written : stored", "stored", *_FORWARD),
+    Fault("forwards-unwritten", "RAM: forwards what isn't written", r"hit <= wr_en && ", "hit <= ", *_FORWARD),
+    Fault("product-early", "multiplier: a register is missing", r"p <= product\[P-1:0\]", "p <= a_in * b_in", *_MULTIPLY),
+    Fault("room-of-stage", "stage: asks for two words less than may be in flight", r"\.ROOM\(5\)", ".ROOM(3)", *_netlist("mac")),
+    Fault("step-survives-reset", "stage: a valid bit that no reset clears", r"valid\[2\] <= !rst && ", "valid[2] <= ", *_pipeline("mac")),
+    Fault("step-skips", "stage: a valid bit comes a stage early", r"(valid\[3\] <= !rst && )valid\[2\]", r"\1valid[1]", *_pipeline("mac")),
+    Fault("state-runs-free", "stage: a register changes without a step", r"end else if \(valid\[3\]\) begin", "end else begin", *_pipeline("mac")),
+    Fault("reads-unasked", "stage: an input word is taken by a step that doesn't read", r"assign in_ready = valid_0 & \w+", "assign in_ready = valid_0", *_pipeline("some")),
+    Fault("writes-unasked", "stage: every step writes", r"(assign out_valid = valid\[\d\]) & \w+", r"\1", *_pipeline("some")),
+    Fault("begins-without-word", "stage: a step begins before its word is there", r"\(b_valid \| !", "(1'b1 | !", *_pipeline("split")),
+    Fault("one-room-of-two", "stage: begins with room behind one of two outputs", r"wire start = \w+ & ", "wire start = ", *_netlist("split")),
+    Fault("stale-word", "stage: no forwarding where the next step reads what is just written", r"\.FORWARD\(1\)", ".FORWARD(0)", *_netlist("histogram")),
+]  # fmt: skip
