@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fault:
-    """A mistake: `pattern` has to be found exactly once in the text, `put` goes there instead (`re.sub`)."""
+    """A mistake that breaks a property: `pattern` has to be found exactly once in the text, `put` goes there instead (`re.sub`)."""
 
     name: str
+    breaks: str
     says: str
     pattern: str
     put: str
@@ -46,18 +47,18 @@ def plant(fault: Fault) -> str:
 
 
 def catch(fault: Fault, timeout_s: float = 600) -> dict:
-    """Return a row: whether the proof fails, and which property a counterexample breaks, after how many cycles."""
+    """Return a row: whether the proof fails, and after how many cycles a counterexample breaks the property."""
     started = time.monotonic()
     bench = fault.bench(plant(fault))
     system = read_system(bench)
     failing = prove(system, 1, timeout_s=timeout_s)
-    found = refute(system, {c.name for c in bench.properties}, SEARCH, timeout_s, bench.show)
+    found = refute(system, {fault.breaks}, SEARCH, timeout_s, bench.show)
     return {
         "fault": fault.name,
         "says": fault.says,
         "module": bench.module,
         "proof": failing.verdict,
-        "broken": found.failed,
+        "broken": fault.breaks if found.failed else None,
         "cycles": found.k if found.failed else None,
         "seconds": round(time.monotonic() - started, 2),
         "trace": found.trace,
@@ -91,25 +92,25 @@ _MULTIPLY = _library("hls_open_arithmetic", lambda text: templates.multiply(4, 3
 _STEP_OF_RAM = r"if \(wr_en\) (mem\[wr_addr\] <= wr_data;\s+stored <= mem\[rd_addr\];\s+end\s+end{})"
 
 FAULTS = [
-    Fault("head-wraps-late", "FIFO: the read pointer leaves the memory", r"head == PTR'\(DEPTH - 1\)", "head == PTR'(DEPTH)", *_FIFO),
-    Fault("tail-wraps-early", "FIFO: the write pointer skips the last word", r"tail == PTR'\(DEPTH - 1\)", "tail == PTR'(DEPTH - 2)", *_FIFO),
-    Fault("count-put-and-take", "FIFO: the counter goes up when a word comes and one goes", r"in_valid == take \? count : in_valid", "in_valid", *_FIFO),
-    Fault("take-unasked", "FIFO: a word is gone before it is taken", r"out_valid && out_ready", "out_valid", *_FIFO),
-    Fault("data-not-stable", "FIFO: the word changes while it waits", r"mem\[head\]", "out_ready ? mem[head] : mem[tail]", *_FIFO),
-    Fault("reset-keeps-count", "FIFO: the counter survives a reset", r"count <= '0;", "", *_FIFO),
-    Fault("room-off-by-one", "FIFO: room for one word more than there is", r"\+ ROOM <= DEPTH", "+ ROOM <= DEPTH + 1", *_WRITER),
-    Fault("write-lost-luts", "RAM of LUTs: no write to the address that is read", _STEP_OF_RAM.format(" else"), r"if (wr_en && wr_addr != rd_addr) \1", *_LUTS),
-    Fault("write-lost-block", "block RAM: no write to the last address", _STEP_OF_RAM.format(r"\s+if \(FORWARD"), r"if (wr_en && wr_addr != DEPTH - 1) \1", *_BLOCK),
-    Fault("no-forward", "RAM: the word of before, though it should be forwarded", r"hit \? written : stored", "stored", *_FORWARD),
-    Fault("forwards-unwritten", "RAM: forwards what isn't written", r"hit <= wr_en && ", "hit <= ", *_FORWARD),
-    Fault("product-early", "multiplier: a register is missing", r"p <= product\[P-1:0\]", "p <= a_in * b_in", *_MULTIPLY),
-    Fault("room-of-stage", "stage: asks for two words less than may be in flight", r"\.ROOM\(5\)", ".ROOM(3)", *_netlist("mac")),
-    Fault("step-survives-reset", "stage: a valid bit that no reset clears", r"valid\[2\] <= !rst && ", "valid[2] <= ", *_pipeline("mac")),
-    Fault("step-skips", "stage: a valid bit comes a stage early", r"(valid\[3\] <= !rst && )valid\[2\]", r"\1valid[1]", *_pipeline("mac")),
-    Fault("state-runs-free", "stage: a register changes without a step", r"end else if \(valid\[3\]\) begin", "end else begin", *_pipeline("mac")),
-    Fault("reads-unasked", "stage: an input word is taken by a step that doesn't read", r"assign in_ready = valid_0 & \w+", "assign in_ready = valid_0", *_pipeline("some")),
-    Fault("writes-unasked", "stage: every step writes", r"(assign out_valid = valid\[\d\]) & \w+", r"\1", *_pipeline("some")),
-    Fault("begins-without-word", "stage: a step begins before its word is there", r"\(b_valid \| !", "(1'b1 | !", *_pipeline("split")),
-    Fault("one-room-of-two", "stage: begins with room behind one of two outputs", r"wire start = \w+ & ", "wire start = ", *_netlist("split")),
-    Fault("stale-word", "stage: no forwarding where the next step reads what is just written", r"\.FORWARD\(1\)", ".FORWARD(0)", *_netlist("histogram")),
+    Fault("head-wraps-late", "in_order", "FIFO: the read pointer leaves the memory", r"head == PTR'\(DEPTH - 1\)", "head == PTR'(DEPTH)", *_FIFO),
+    Fault("tail-wraps-early", "in_order", "FIFO: the write pointer skips the last word", r"tail == PTR'\(DEPTH - 1\)", "tail == PTR'(DEPTH - 2)", *_FIFO),
+    Fault("count-put-and-take", "there", "FIFO: the counter goes up when a word comes and one goes", r"in_valid == take \? count : in_valid", "in_valid", *_FIFO),
+    Fault("take-unasked", "stable", "FIFO: a word is gone before it is taken", r"out_valid && out_ready", "out_valid", *_FIFO),
+    Fault("data-not-stable", "stable", "FIFO: the word changes while it waits", r"mem\[head\]", "out_ready ? mem[head] : mem[tail]", *_FIFO),
+    Fault("reset-keeps-count", "there", "FIFO: the counter survives a reset", r"count <= '0;", "", *_FIFO),
+    Fault("room-off-by-one", "no_overflow", "FIFO: room for one word more than there is", r"\+ ROOM <= DEPTH", "+ ROOM <= DEPTH + 1", *_WRITER),
+    Fault("write-lost-luts", "reads", "RAM of LUTs: no write to the address that is read", _STEP_OF_RAM.format(" else"), r"if (wr_en && wr_addr != rd_addr) \1", *_LUTS),
+    Fault("write-lost-block", "reads", "block RAM: no write to the last address", _STEP_OF_RAM.format(r"\s+if \(FORWARD"), r"if (wr_en && wr_addr != DEPTH - 1) \1", *_BLOCK),
+    Fault("no-forward", "reads", "RAM: the word of before, though it should be forwarded", r"hit \? written : stored", "stored", *_FORWARD),
+    Fault("forwards-unwritten", "reads", "RAM: forwards what isn't written", r"hit <= wr_en && ", "hit <= ", *_FORWARD),
+    Fault("product-early", "three_later", "multiplier: a register is missing", r"p <= product\[P-1:0\]", "p <= a_in * b_in", *_MULTIPLY),
+    Fault("room-of-stage", "out_no_overflow", "stage: asks for two words less than may be in flight", r"\.ROOM\(3\)", ".ROOM(1)", *_netlist("pass")),
+    Fault("step-survives-reset", "out_none_extra", "stage: a valid bit that no reset clears", r"valid\[2\] <= !rst && ", "valid[2] <= ", *_pipeline("mac")),
+    Fault("step-skips", "out_none_extra", "stage: a valid bit comes a stage early", r"(valid\[3\] <= !rst && )valid\[2\]", r"\1valid[1]", *_pipeline("mac")),
+    Fault("state-runs-free", "out_in_order", "stage: a register changes without a step", r"end else if \(valid\[3\]\) begin", "end else begin", *_pipeline("mac")),
+    Fault("reads-unasked", "in_taken", "stage: an input word is taken by a step that doesn't read", r"assign in_ready = valid_0 & \w+", "assign in_ready = valid_0", *_pipeline("some")),
+    Fault("writes-unasked", "out_none_extra", "stage: every step writes", r"(assign out_valid = valid\[\d\]) & \w+", r"\1", *_pipeline("some")),
+    Fault("begins-without-word", "begins_if_able", "stage: a step begins before its word is there", r"\(b_valid \| !", "(1'b1 | !", *_pipeline("split")),
+    Fault("one-room-of-two", "begins_if_able", "stage: begins with room behind one of two outputs", r"wire start = \w+ & ", "wire start = ", *_netlist("split")),
+    Fault("stale-word", "out_in_order", "stage: no forwarding where the next step reads what is just written", r"\.FORWARD\(1\)", ".FORWARD(0)", *_netlist("histogram")),
 ]  # fmt: skip
