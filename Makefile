@@ -17,6 +17,8 @@ SEEDS   ?= 1
 DEGRADATION ?= standard
 METHODS ?= bilinear,bicubic,float,golden
 TESTS   ?= tests sim
+GEN     := $(BUILD)/gen/$(NETWORK)-$(BOARD)
+REPORT  ?= $(BUILD)/reports/prove.json
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
@@ -90,6 +92,11 @@ sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 
 rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png
 	$(PY) -m sim.run.frame $(IMG) --network $(NETWORK) --board $(BOARD)
+
+prove: $(READY)  ## FIFO, RAM, multiplier, stages in all cycles; planted faults: REPORT=docs/results/prove.json
+	$(PY) -m hls.generate.cpp --network $(NETWORK) --board $(BOARD)
+	$(PY) -m hls.open.prove $(GEN)/srcnn_top.hpp packer=srcnn::packer_kernel parser=srcnn::parser_kernel \
+		-I hls/kernels -I $(GEN) --report $(REPORT) $(ARGS)
 
 mutation: $(READY)  ## broken kernels have to be caught: ARGS=--update-docs
 	$(PY) -m sim.mutation $(ARGS)

@@ -81,7 +81,7 @@ class Model:
     Raises
     ------
     Refused
-        If a RAM's size is no power of two or above MOST_WORDS, or it is `independent()`, or nothing ever leaves the stage.
+        If a RAM's size is no power of two or above MOST_WORDS, or it is `independent()`, or nothing leaves the stage.
     """
 
     def __init__(self, stage: Stage, depths: dict[str, int] | None = None) -> None:
@@ -176,7 +176,7 @@ class Model:
         return lines
 
     def _memory(self, name, p):
-        """A RAM of the model, read and written when a step begins; a reset drops writes that were still on their way."""
+        """A RAM of the model, read and written when a step begins; a reset drops writes that are on their way."""
         done = self.plan.done.get((name, "write"), 0)
         does = f"begins && m0_{name}_write_does && m0_{name}_write_place" if name in self.writes else "1'b0 && 1"
         word = f"m0_{name}_write_word" if name in self.writes else "0"

@@ -27,8 +27,8 @@ class Stage:
 
     `timing` is what was asked for; `longest_ps` the longest delay within a stage, in ps of the fabric's model, which is
     above `timing.budget_ps` where feedback or the decision to begin takes longer. `forward` names the RAMs that give a
-    word that is read in the cycle in which it is written as it is written. `plan` and `carried`, {(node, stage): register},
-    say what the text holds where (`invariants.py`).
+    word that is read in the cycle in which it is written as it is written. `plan` and `carried` say what the text holds
+    where (`invariants.py`): {(node, stage): register}.
     """
 
     step: object

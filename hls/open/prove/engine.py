@@ -70,7 +70,7 @@ def prove(
     only : set of str, optional
         Names of claims; the others are neither proved nor used.
     distinct : bool
-        Ask for inductions in which no state comes twice; makes every true claim provable, in as many cycles as it takes.
+        Ask for inductions in which no state comes twice; with it, each true claim is provable for some length.
     timeout_s : float
         For each question to z3.
     show : tuple of str
@@ -177,9 +177,7 @@ def trace(system: System, model: object, last: int, show: tuple[str, ...]) -> li
     start.add([c() == model[c] for c in model.decls() if c.name().endswith("@0")])
     start.check()
     first, rows = start.model(), [[wire] for wire in show]
-    now = [
-        (v, first.eval(c, model_completion=True)) for v, c in zip(system.variables, system.at(system.variables, 0))
-    ]
+    now = [(v, first.eval(c, model_completion=True)) for v, c in zip(system.variables, system.at(system.variables, 0))]
     values = [system.wires[wire] for wire in show] + list(system.next.values())
     together = z3.Concat([z3.If(e, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1)) if z3.is_bool(e) else e for e in values])
     for cycle in range(last + 1):

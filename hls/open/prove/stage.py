@@ -144,7 +144,9 @@ def _output(bench, model, p):
             f"a word is offered {done + 1} cycles after its step began, or as soon as those in front of it are taken",
         ),
         Claim(
-            f"{name}_none_extra", f"!started || !{name}_valid || {name}_owed != 0", "no word is offered that no step wrote"
+            f"{name}_none_extra",
+            f"!started || !{name}_valid || {name}_owed != 0",
+            "no word is offered that no step wrote",
         ),
         Claim(
             f"{name}_stable",

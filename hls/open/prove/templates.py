@@ -66,7 +66,9 @@ def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
             ),
         ],
         [
-            Claim("in_order", "!started || !leaves || out_data == word", "no word is lost, doubled, reordered, changed"),
+            Claim(
+                "in_order", "!started || !leaves || out_data == word", "no word is lost, doubled, reordered, changed"
+            ),
             Claim("there", "!started || out_valid == (words != 0)", "a word is offered while there is one"),
             Claim("stable", "!started || !held || rst || (out_valid && out_data == last_data)", "stable until taken"),
             Claim("space", f"!started || words <= {depth}", "never more than DEPTH words"),
@@ -126,7 +128,10 @@ def fifo_room(width: int, depth: int, room: int, source: str | None = None) -> B
                 "no word is put into a full FIFO",
             )
         ],
-        [Claim("full", f"started && {dut.count} == {depth}", "all of the FIFO is used")],
+        [
+            Claim("passes", "started && out_valid && out_ready", "a word passes"),
+            Claim("full", f"started && {dut.count} == {depth}", "all of the FIFO is used"),
+        ],
         ("rst", "begins", "room", "flight", "in_valid", "claimed", "out_valid", "out_ready"),
     )
 
@@ -143,12 +148,15 @@ def ram(width: int, depth: int, address: int, shallow: int, forward: int = 0, so
         {f"dut.{form}.mem[{i}]": bits(width) for i in range(depth)},
         [
             f"wire {bits(width)}rd_data;",
-            f"hls_open_ram #(.WIDTH({width}), .DEPTH({depth}), .BITS({address}), .SHALLOW({shallow}), .FORWARD({forward})) dut (.clk(clk), "
+            f"hls_open_ram #(.WIDTH({width}), .DEPTH({depth}), .BITS({address}), .SHALLOW({shallow}), "
+            f".FORWARD({forward})) dut (.clk(clk), "
             ".rd_addr(rd_addr), .rd_data(rd_data), .wr_en(wr_en), .wr_addr(wr_addr), .wr_data(wr_data));",
             f"(* anyconst *) reg {bits(address)}place;",
             f"reg {bits(width)}value = 0; reg {bits(width)}old; reg asked = 1'b0, written = 1'b0;",
             "always @(posedge clk) begin",
-            "    asked <= rd_addr == place; old <= " + ("wr_en && wr_addr == place ? wr_data : " if forward else "") + "value;",
+            "    asked <= rd_addr == place; old <= "
+            + ("wr_en && wr_addr == place ? wr_data : " if forward else "")
+            + "value;",
             "    if (wr_en && wr_addr == place) begin value <= wr_data; written <= 1'b1; end",
             "end",
         ],
@@ -162,7 +170,13 @@ def ram(width: int, depth: int, address: int, shallow: int, forward: int = 0, so
                 + ("after the write of its own cycle" if forward else "before the write of its own cycle"),
             )
         ],
-        [Claim("passes", "asked && old != 0 && rd_data == old" + ("" if forward else " && written"), "a written word is read")],
+        [
+            Claim(
+                "passes",
+                "asked && old != 0 && rd_data == old" + ("" if forward else " && written"),
+                "a written word is read",
+            )
+        ],
         ("wr_en", "wr_addr", "wr_data", "rd_addr", "rd_data", "place"),
     )
 
@@ -170,9 +184,7 @@ def ram(width: int, depth: int, address: int, shallow: int, forward: int = 0, so
 def multiply(a: int, b: int, p: int, source: str | None = None) -> Bench:
     """Return the bench of the multiplier: the sum of partial products, three cycles ago."""
     whole = a + b
-    partial = [
-        f"({{{whole}{{b[{i}]}}}} & ({{{{{whole - a}{{a[{a - 1}]}}}}, a}} << {i}))" for i in range(b)
-    ]
+    partial = [f"({{{whole}{{b[{i}]}}}} & ({{{{{whole - a}{{a[{a - 1}]}}}}, a}} << {i}))" for i in range(b)]
     sum_ = " + ".join(partial[:-1] or [f"{whole}'d0"]) + f" - {partial[-1]}"  # the uppermost bit counts below 0
     return Bench(
         "hls_open_multiply",
@@ -184,7 +196,8 @@ def multiply(a: int, b: int, p: int, source: str | None = None) -> Bench:
             f"wire {bits(p)}p;",
             f"hls_open_multiply #(.A({a}), .B({b}), .P({p})) dut (.clk(clk), .a(a), .b(b), .p(p));",
             f"wire {bits(whole)}now = {sum_}; reg {bits(whole)}first, second, third; reg [2:0] since = 0;",
-            "always @(posedge clk) begin first <= now; second <= first; third <= second; since <= {since[1:0], 1'b1}; end",
+            "always @(posedge clk) begin first <= now; second <= first; third <= second;",
+            "since <= {since[1:0], 1'b1}; end",
         ],
         [],
         [],
