@@ -39,7 +39,7 @@ class _Logic(_Writer):
             n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None
         ]
         for node in topological(ends):
-            self._define(node)
+            self.define(node)
         body = []
 
         def out(name, node):

@@ -52,7 +52,7 @@ def generate(step: Step, timing: Timing = Timing()) -> Stage:
     plan = schedule(step, timing)
     writer = _Writer(step, plan)
     text = writer.text()
-    return Stage(step, text, plan.depth, timing, plan.longest_ps, plan.forward, plan, writer.carried)
+    return Stage(step, text, plan.depth, timing, plan.longest_ps, plan.forward, plan, writer.hardware)
 
 
 class _Writer:
@@ -97,6 +97,7 @@ class _Writer:
         registers = (
             ["always_ff @(posedge clk) begin", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
         )
+        self.hardware = dict(self.carried)  # the checks carry values of their own
         lines = [
             *self._declarations(),
             *self.wires,
