@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import loops
 
 if TYPE_CHECKING:
@@ -47,22 +46,19 @@ def longest_feedback(step: Step, delay: Callable, count: int = 3) -> list[Path]:
     list of Path
     """
     paths = []
-    for group in loops(step):
-        inside = {r.value: r.name for r in group}
+    for loop in loops(step):
+        names = {r.value: r.name for r in loop.registers}
         best = {}
-        for node in topological([r.next for r in group]):
-            if node in inside:
+        for node in loop.inside:
+            if node in names:
                 best[node] = (0, None)
                 continue
-            options = [(best[a][0] + delay(node), a) for a in node.args if a in best]
-            if options:
-                best[node] = max(options, key=lambda o: o[0])
-        for r in group:
-            if r.next in best:
-                operations, at = [], r.next
-                while best[at][1] is not None:
-                    if delay(at):
-                        operations.insert(0, f"{at.op}{at.args[0].width if at.width == 1 else at.width}")
-                    at = best[at][1]
-                paths.append(Path(best[r.next][0], inside[at], r.name, operations))
+            best[node] = max(((best[a][0] + delay(node), a) for a in node.args if a in best), key=lambda o: o[0])
+        for r in loop.registers:
+            operations, at = [], r.next
+            while best[at][1] is not None:
+                if delay(at):
+                    operations.append(f"{at.op}{at.args[0].width if at.width == 1 else at.width}")
+                at = best[at][1]
+            paths.append(Path(best[r.next][0], names[at], r.name, operations[::-1]))
     return sorted(paths, key=lambda p: -p.delay_ps)[:count]

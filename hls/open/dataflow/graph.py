@@ -106,6 +106,11 @@ class Graph(Logic):
 
     # -- what is known of a value
 
+    def _make(self, op, width, args=(), attr=None):
+        node = super()._make(op, width, args, attr)
+        self.bounds(node)  # at once, while those of its arguments are there: a chain may be long
+        return node
+
     def bounds(self, x: Node) -> tuple[int, int]:
         """Smallest and largest value of x as a signed number."""
         if x.range is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 
 if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
     from hls.open.dataflow.step import Register, Step
 
 
@@ -56,12 +58,26 @@ def components(order: Iterable, before: Callable) -> list[list]:
     return groups
 
 
-def loops(step: Step) -> list[list[Register]]:
-    """Return the groups of registers that depend on one another, as lists of registers."""
-    by_input = {r.value: i for i, r in enumerate(step.registers)}
-    uses = [[by_input[n] for n in topological([r.next]) if n in by_input] for r in step.registers]
-    return [
-        [step.registers[i] for i in g]
-        for g in components(range(len(uses)), uses.__getitem__)
-        if len(g) > 1 or g[0] in uses[g[0]]
-    ]
+@dataclass
+class Loop:
+    """Registers that depend on one another, and everything on the way from one to the other, arguments first."""
+
+    registers: list[Register]
+    inside: list[Node]
+
+
+def loops(step: Step) -> list[Loop]:
+    """Return the feedbacks of a step: its strongly connected groups, registers read as their next values."""
+    of = {r.value: r for r in step.registers}
+    order = topological([r.next for r in step.registers])
+    position = {node: i for i, node in enumerate(order)}
+
+    def before(node):
+        return (of[node].next,) if node in of else node.args
+
+    found = []
+    for group in components(order, before):
+        if len(group) > 1 or group[0] in before(group[0]):
+            group.sort(key=position.__getitem__)
+            found.append(Loop([of[n] for n in group if n in of], group))
+    return found

@@ -82,12 +82,8 @@ def _leaves(root, users):
 def _feedback(step):
     """Node -> what of its loop depends on the loop's registers, for the nodes that feed state back."""
     found = {}
-    for group in loops(step):
-        inside = {r.value for r in group}
-        for node in topological([r.next for r in group]):
-            if any(a in inside for a in node.args):
-                inside.add(node)
-        found |= dict.fromkeys(inside, inside)
+    for loop in loops(step):
+        found |= dict.fromkeys(loop.inside, set(loop.inside))
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+
 from hls.open.dataflow.nodes import Node, Nodes
 
 
@@ -37,36 +40,50 @@ class Wiring(Nodes):
                 return self.sext(self.slice(inner, start, inner.width - start), width)
             return self.sext(self.slice(inner, inner.width - 1, 1), width)
         if x.op == "concat":
-            parts, low = [], x.width
-            for part in x.args:  # highest first
-                low -= part.width
-                first, last = max(start, low), min(start + width, low + part.width)
-                if first < last:
-                    parts.append(self.slice(part, first - low, last - first))
-            return self.concat(*parts)
-        if x.op == "select" and (is_wiring(x.args[1]) or is_wiring(x.args[2])):
+            return self._cut_concat(x, start, width)
+        direct = self._through(x, start, width)
+        return direct if direct is not None else self._make("slice", width, (x,), start)
+
+    def _cut_concat(self, x, start, width):
+        ends = self._ends.get(x)  # of the parts, counted from the highest bit
+        if ends is None:
+            ends = self._ends[x] = list(accumulate(part.width for part in x.args))
+        high, low = x.width - start - width, x.width - start  # likewise
+        first, last = bisect_right(ends, high), bisect_left(ends, low)
+        parts = []
+        for i in range(first, last + 1):
+            part = x.args[i]
+            top, bottom = max(high, ends[i] - part.width), min(low, ends[i])
+            parts.append(self.slice(part, ends[i] - bottom, bottom - top))
+        return self.concat(*parts)
+
+    def _through(self, x, start, width):
+        """The slice of an operation without the operation, if its slices of wiring make it vanish, or None.
+
+        Looks at one operation only. A slice that moves further in would leave a second, narrower copy of what it
+        passes, a copy for every place of a slice; what nobody needs the bits of is made narrower by `narrow.py`.
+        """
+        if x.op not in ("select", "and", "or", "xor") or self._cutting or not any(is_wiring(a) for a in x.args):
+            return None
+        before, self._cutting = len(self._nodes), True
+        if x.op == "select":
             c, a, b = x.args
-            return self.select(c, self.slice(a, start, width), self.slice(b, start, width))
-        if x.op in ("and", "or", "xor", "not") and any(is_wiring(a) for a in x.args):
-            cut = [self.slice(a, start, width) for a in x.args]
-            return self.not_(cut[0]) if x.op == "not" else getattr(self, x.op + "_")(*cut)
-        if start == 0 and x.op in ("add", "sub") and any(is_wiring(a) for a in x.args):
-            return getattr(self, x.op)(*(self.slice(a, 0, width) for a in x.args))
-        return self._make("slice", width, (x,), start)
+            cut = self.select(c, self.slice(a, start, width), self.slice(b, start, width))
+        else:
+            cut = getattr(self, x.op + "_")(*(self.slice(a, start, width) for a in x.args))
+        self._cutting = False
+        return cut if is_wiring(cut) or cut.id < before else None
 
     def concat(self, *parts: Node) -> Node:
         """The first part in the highest bits."""
-        flat = []
-        for part in parts:
-            flat.extend(part.args if part.op == "concat" else (part,))
         merged = []
-        for part in flat:
-            if merged:
-                joined = self._join(merged[-1], part)
-                if joined is not None:
-                    merged[-1] = joined
-                    continue
-            merged.append(part)
+        for part in parts:
+            pieces = part.args if part.op == "concat" else (part,)
+            joined = self._join(merged[-1], pieces[0]) if merged else None
+            if joined is not None:  # what comes behind it did not join its neighbour before, and does not now
+                merged[-1:] = joined.args if joined.op == "concat" else (joined,)
+                pieces = pieces[1:]
+            merged.extend(pieces)
         if len(merged) == 1:
             return merged[0]
         if merged[0].op == "literal" and merged[0].attr == 0:

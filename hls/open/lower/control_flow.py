@@ -42,7 +42,9 @@ class ControlFlow:
                 self.edges[target].append((name, i))
         self.dominator = self._dominators()
         self.predicate = {self.entry: graph.true}
+        self.after = self._post_dominators()
         self._reach = {}
+        self._own = {}
         self._after = {}
 
     def _topological(self, where):
@@ -106,37 +108,62 @@ class ControlFlow:
             b = self.dominator[b]
         return b == a
 
+    def _post_dominators(self):
+        """Block -> the first block that every path from it to a return leads through; None behind the returns.
+
+        Blocks that end in `unreachable` alone are no paths.
+        """
+        after = {}
+        for name in reversed(self.order):
+            block, common = self.by_name[name], False
+            if not block.successors:
+                if block.instructions[-1].op != "unreachable":
+                    after[name] = None
+                continue
+            for target in block.successors:
+                if target in after:
+                    common = target if common is False else self._meet_after(common, target, after)
+            if common is not False:
+                after[name] = common
+        return after
+
+    def _meet_after(self, a, b, after):
+        while a != b:
+            if b is None or (a is not None and self.position[a] < self.position[b]):
+                a = after[a]
+            else:
+                b = after[b]
+        return a
+
     def _always_passes(self, a, b):
         """Whether every path from a leads through b."""
-        seen, stack = set(), [a]
-        while stack:
-            name = stack.pop()
-            if name == b or name in seen:
-                continue
-            seen.add(name)
-            targets = self.by_name[name].successors
-            if not targets and self.by_name[name].instructions[-1].op != "unreachable":
-                return False
-            stack.extend(targets)
-        return True
+        if a not in self.after:
+            return True
+        while a is not None and self.position[a] < self.position[b]:
+            a = self.after[a]
+        return a == b
 
     def relative(self, top: str, name: str) -> Node:
         """Predicate of a block, given that its dominator `top` runs."""
-        if name == top:
-            return self.graph.true
-        key = (top, name)
-        if key not in self._reach:
-            idom = self.dominator[name]
-            if idom != top:
-                node = self.graph.and_(self.relative(top, idom), self.relative(idom, name))
-            elif self._always_passes(top, name):
+        chain = [name]  # what dominates it, up to the first that is known
+        while chain[-1] != top and (top, chain[-1]) not in self._reach:
+            chain.append(self.dominator[chain[-1]])
+        node = self._reach.get((top, chain.pop()), self.graph.true)
+        for at in reversed(chain):
+            node = self._reach[top, at] = self.graph.and_(node, self._from_dominator(at))
+        return node
+
+    def _from_dominator(self, name):
+        """Predicate of a block, given that the block that dominates it runs."""
+        if name not in self._own:
+            if self._always_passes(self.dominator[name], name):
                 node = self.graph.true
             else:
                 node = self.graph.false
                 for condition in self.incoming(name):
                     node = self.graph.or_(node, condition)
-            self._reach[key] = node
-        return self._reach[key]
+            self._own[name] = node
+        return self._own[name]
 
     def incoming(self, name: str) -> list[Node]:
         """Conditions of a block's incoming edges, given that its dominator runs; one per entry of `edges`."""

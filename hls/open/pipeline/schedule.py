@@ -132,6 +132,28 @@ def _plan(step, timing, period_ps, apart):
     return None, list(late)
 
 
+class _Last:
+    """Where a value is used last, and where by all but that user. Users only move to later stages."""
+
+    __slots__ = ("user", "stage", "other")
+
+    def __init__(self) -> None:
+        self.user, self.stage, self.other = None, -1, -1
+
+    def note(self, user, stage):
+        """`user` takes the value in this stage, and in no earlier one any more."""
+        if user == self.user:
+            self.stage = max(self.stage, stage)
+        elif stage > self.stage:
+            self.user, self.stage, self.other = user, stage, self.stage
+        else:
+            self.other = max(self.other, stage)
+
+    def but(self, user):
+        """The last use by another user; -1 if there is none."""
+        return self.other if user == self.user else self.stage
+
+
 class _Planner:
     def __init__(self, step, timing, period_ps, least, apart):
         self.step, self.timing, self.period_ps, self.least, self.apart = step, timing, period_ps, least, apart
@@ -371,6 +393,10 @@ class _Planner:
     def sink(self, plan):
         """Move values towards their users; return the plan with its depth and longest path."""
         users = self._users(plan)
+        last = {node: _Last() for node in users}
+        for node, of in users.items():
+            for user in of:
+                last[node].note(user, self.taken(user, plan))
         need = {}  # node -> latest moment within its stage, in ps
         fixed = self.early | self.looped | set(self.registers) | self.inputs
         for group in reversed(self.groups):
@@ -381,7 +407,7 @@ class _Planner:
                 or group[0] in self.reads
                 and group[0] not in self.looped
             ):
-                self._move(group[0], plan, users, need)
+                self._move(group[0], plan, users, need, last)
             for node in group:
                 need[node] = self._needed(node, plan, users, need)
         plan.forward = {
@@ -435,30 +461,38 @@ class _Planner:
                 )
         return latest
 
-    def _move(self, node, plan, users, need):
+    def _move(self, node, plan, users, need, last):
         takes = plan.takes.get(node, plan.issue[self.reads[node].name] if node in self.reads else plan.stage[node])
         latency = plan.stage[node] - takes
         latest = min((self.taken(u, plan) for u in users[node]), default=plan.stage[node]) - latency
         port = self.reads.get(node)
         if port is not None and (port.name, "write") in plan.done:
             latest = min(latest, plan.done[port.name, "write"])
-        args = [a for a in self.before(node) if a.op != "literal"]
-        best, saved = takes, 0
-        for stage in range(takes + 1, latest + 1):
-            cost = sum(a.width * max(0, stage - self._last_use(a, node, plan, users)) for a in dict.fromkeys(args))
-            gain = node.width * (stage - takes) - cost
-            if gain >= saved and self._fits(node, stage, latency, plan, users, need):
-                best, saved = stage, gain
+        args = dict.fromkeys(a for a in self.before(node) if a.op != "literal")
+        # Each argument's width, by the stage from which on it would be carried for this node alone.
+        ends = sorted((max(plan.stage[a], last[a].but(node)), a.width) for a in args)
+
+        def saves(stage):
+            return node.width * (stage - takes) - sum(width * max(0, stage - end) for end, width in ends)
+
+        best, carried = latest, 0
+        for end, width in ends:  # what a stage more saves gets less with every argument that has to be carried
+            carried += width
+            if carried > node.width:
+                best = min(best, end)
+                break
+        while best > takes and saves(best) >= 0 and not self._fits(node, best, latency, plan, users, need):
+            best = best - 1 if best == latest else takes  # only in the stage of its first user it has to hurry
+        if best <= takes or saves(best) < 0:
+            best = takes
         if best != takes:
             plan.stage[node] = best + latency
             if node in self.reads:
                 plan.issue[self.reads[node].name] = best
             elif node in plan.takes:
                 plan.takes[node] = best
-
-    def _last_use(self, node, but, plan, users):
-        """Where a value is used last, one user left out; at least where it appears."""
-        return max([plan.stage[node], *(self.taken(u, plan) for u in users[node] if u is not but)])
+            for a in args:
+                last[a].note(node, best)
 
     def _fits(self, node, stage, latency, plan, users, need):
         """True if a node's value is there in time when it takes its arguments in this stage."""

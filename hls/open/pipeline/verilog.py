@@ -232,10 +232,13 @@ class _Writer:
             return self.names[node]
         if node.op in MIRRORED:
             return self._extension(node, self.at(node.args[0], stage))
-        name = self.carried.get((node, stage))
-        if name is None:
-            before = self.at(node, stage - 1)
-            name = self.carried[node, stage] = f"{self.names[node]}__{stage}"
+        have = stage
+        while have > first and (node, have) not in self.carried:
+            have -= 1
+        name = self.names[node] if have == first else self.carried[node, have]
+        for later in range(have + 1, stage + 1):
+            before, name = name, f"{self.names[node]}__{later}"
+            self.carried[node, later] = name
             self.clocked.append(f"{name} <= {before};")
         return name
 
