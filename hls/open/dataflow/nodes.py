@@ -36,6 +36,10 @@ class Nodes:
             node = self._nodes[key] = Node(op, width, tuple(args), attr, len(self._nodes))
         return node
 
+    def __len__(self) -> int:
+        """Number of nodes made so far."""
+        return len(self._nodes)
+
     # -- leaves
 
     def literal(self, value: int, width: int) -> Node:

@@ -165,6 +165,7 @@ class _Planner:
         ends = [r.next for r in step.registers] + [r.value for r in step.registers]
         ends += [n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None]
         self.order = topological(ends)
+        self.position = {n: i for i, n in enumerate(self.order)}
         self.early = self._early()
         self.groups = components(self.order, self.before)
         self.looped = {n for group in self.groups if self._is_loop(group) for n in group}
@@ -322,11 +323,8 @@ class _Planner:
                 raise self._refused_address(self.reads[node], reads)
         values = [n for n in group if n in self.registers]
         written = [n for r in reads for n in self._written_back(self.reads[r])]
-        ordered = [
-            n
-            for n in topological([*(self.registers[v].next for v in values), *written])
-            if n in inside and n not in self.registers and n not in self.reads
-        ]
+        ordered = [n for n in group if n not in self.registers and n not in self.reads]
+        ordered.sort(key=self.position.__getitem__)
         if group[0] in self.early:
             self._try_loop(values, reads, ordered, 0)
             return
