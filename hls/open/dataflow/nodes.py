@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hls.open.dataflow.evaluate import evaluate
+from hls.open.dataflow.rules import RULES
 
 
 class Node:
@@ -39,6 +40,15 @@ class Nodes:
     def __len__(self) -> int:
         """Number of nodes made so far."""
         return len(self._nodes)
+
+    def simpler(self, op: str, *args: Node | int | str | list) -> Node | None:
+        """The answer of the first rule of a constructor that has one, or None."""
+        for rule in RULES.get(op, ()):
+            node = rule.apply(self, *args)
+            if node is not None:
+                rule.fired += 1
+                return node
+        return None
 
     # -- leaves
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import loops
+from hls.open.dataflow.rules import rule
 
 if TYPE_CHECKING:
+    from hls.open.dataflow.nodes import Node
     from hls.open.dataflow.step import Step
 
 
@@ -36,8 +38,8 @@ def balance_sums(step: Step) -> None:
         total = None
         if node.op == "add" and not _inner(node, users):
             inside, leaves = feedback.get(node, set()), _leaves(node, users)
-            total = _regrouped(
-                step.graph,
+            total = step.graph.simpler(
+                "regroup",
                 [new[x] for x in leaves],
                 {new[x] for x in leaves if x in inside},
                 {new[x]: levels[x] for x in leaves},
@@ -96,26 +98,33 @@ def _levels(order):
     return levels
 
 
-def _regrouped(graph, leaves, inside, levels):
+def _sums(s):
+    """Shapes: leaves of a sum, those in a feedback, and when each is ready."""
+    g, wide = s.graph, s.width + 3
+    a, b, c = g.sext(s.x("a"), wide), g.zext(s.x("b"), wide), s.x("c", wide)
+    d, e = g.select(s.bit(), a, b), g.sext(s.x("e", s.width + 1), wide)
+    for literal in s.literals(wide):
+        for leaves in ([a, b, literal], [c, a, literal], [literal, c, a, b, d], [a, b, literal, literal]):
+            for inside in ({leaves[0]}, {c}, set()):
+                yield leaves, inside & set(leaves), {x: i % 3 for i, x in enumerate(leaves)}
+    yield [a, b, c, d, e], {c}, dict.fromkeys((a, b, c, d, e), 0)
+    yield [a, a, e, e, a, b], set(), {a: 1, e: 2, b: 0}
+
+
+@rule("regroup", _sums)
+def regroup(g, leaves, inside, levels) -> Node | None:
+    """The sum of some leaves as a balanced tree, those of a feedback behind it; None if there is nothing to gain."""
     loop = [x for x in leaves if x in inside]
-    constants = [x for x in leaves if x.op == "literal"]
+    constants = [x for x in leaves if x.op == "literal" and x not in inside]
     other = [(levels[x], x.id, x) for x in leaves if x not in inside and x.op != "literal"]
     if len(other) + len(constants) < 2 or len(leaves) < 3:
         return None
     heapq.heapify(other)
     while len(other) > 1:  # what is ready first, then neighbours
         (first, _, a), (second, _, b) = heapq.heappop(other), heapq.heappop(other)
-        total = _sum(graph, a, b)
+        total = g.sum(a, b)
         heapq.heappush(other, (max(first, second) + 1, total.id, total))
     total = other[0][2] if other else None
     for x in [*constants, *loop]:
-        total = x if total is None else graph.add(x, total)
+        total = x if total is None else g.add(x, total)
     return total
-
-
-def _sum(graph, a, b):
-    """a + b, added with no more bits than the sum can have."""
-    (al, ah), (bl, bh) = graph.bounds(a), graph.bounds(b)
-    bits = max((-al - bl - 1).bit_length() if al + bl < 0 else 0, (ah + bh).bit_length() if ah + bh > 0 else 0) + 1
-    width = min(bits, a.width)
-    return graph.sext(graph.add(graph.slice(a, 0, width), graph.slice(b, 0, width)), a.width)
