@@ -10,6 +10,8 @@ from hls.open.dataflow.nodes import Node
 from hls.open.dataflow.rules import Shapes, rule
 from hls.open.dataflow.wiring import is_zero
 
+ADDERS = 2  # in place of a multiplier: a DSP and the way to it and back, against a LUT per bit and adder
+
 
 class Arithmetic(Choice):
     """Constructors of arithmetic."""
@@ -42,6 +44,21 @@ class Arithmetic(Choice):
     def sum(self, a: Node, b: Node) -> Node:
         """a + b, added with no more bits than the sum can have."""
         return self.simpler("sum", a, b) or self.add(a, b)
+
+    def total(self, a: Node, b: Node) -> Node:
+        """a + b as of `sum`, above the bits that one of them leaves as they are."""
+        return self.simpler("total", a, b) or self.sum(a, b)
+
+    def difference(self, a: Node, b: Node) -> Node:
+        """a - b, as of `total`."""
+        return self.simpler("difference", a, b) or self.sub(a, b)
+
+    def scale(self, a: Node, b: Node) -> Node:
+        """Product as of `mul`, by shifts and at most ADDERS sums where one factor is a literal that has few digits.
+
+        That is for what no longer looks at the form of a product: a sum hides its factor.
+        """
+        return self.simpler("scale", a, b) or self.mul(a, b)
 
 
 # -- sums
@@ -86,6 +103,36 @@ def sum_narrow(g, a, b) -> Node | None:
     return g.sext(g.add(g.slice(a, 0, width), g.slice(b, 0, width)), a.width) if width < a.width else None
 
 
+@rule("difference", narrow_pairs)
+def difference_narrow(g, a, b) -> Node | None:
+    (al, ah), (bl, bh) = g.bounds(a), g.bounds(b)
+    width = signed_bits(al - bh, ah - bl)
+    return g.sext(g.difference(g.slice(a, 0, width), g.slice(b, 0, width)), a.width) if width < a.width else None
+
+
+def _scaled_second(s):
+    for zeros in {1, 2, s.width}:
+        b = s.graph.concat(s.x("b"), s.graph.literal(0, zeros))
+        yield s.x("a", b.width), b
+        yield s.graph.sext(s.x("a", 1), b.width), b
+
+
+@rule("total", _scaled_second, lambda s: [(b, a) for a, b in _scaled_second(s)])
+def total_above(g, a, b) -> Node | None:
+    """What is added to zeros at the end stays as it is."""
+    a, b = (a, b) if _trailing_zeros(b) else (b, a)
+    k = _trailing_zeros(b)
+    rest = a.width - k
+    return g.concat(g.total(g.slice(a, k, rest), g.slice(b, k, rest)), g.slice(a, 0, k)) if k else None
+
+
+@rule("difference", _scaled_second)
+def difference_above(g, a, b) -> Node | None:
+    k = _trailing_zeros(b)
+    rest = a.width - k
+    return g.concat(g.difference(g.slice(a, k, rest), g.slice(b, k, rest)), g.slice(a, 0, k)) if k else None
+
+
 # -- products
 
 
@@ -128,6 +175,50 @@ def mul_narrow(g, a, b) -> Node | None:
     if a.id > b.id:
         a, b = b, a
     return g.sext(g._make("smul", min(width, na + nb), (a, b)), width)
+
+
+def digits(number: int) -> list[tuple[int, int]]:
+    """A number as the fewest powers of two to add and subtract: (shift, 1 or -1), the canonical signed digits."""
+    found, shift = [], 0
+    while number:
+        if number & 1:
+            digit = 2 - (number & 3)  # 1, or -1 where two ones begin
+            found.append((shift, digit))
+            number -= digit
+        number >>= 1
+        shift += 1
+    return found
+
+
+def _by_constants(s):
+    wide = s.width + 4
+    for literal in s.literals(wide):
+        yield s.graph.sext(s.x(), wide), literal
+        yield literal, s.graph.zext(s.x(), wide)
+        yield s.x("y", wide), literal
+
+
+@rule("scale", _by_constants)
+def scale_by_digits(g, a, b) -> Node | None:
+    """Shifts and sums for a product, where ADDERS of them do: cheaper than a DSP, and without its registers."""
+    if a.op == "literal":
+        a, b = b, a
+    if a.op == "literal" or b.op != "literal":
+        return None
+    terms = digits(g.bounds(b)[0])
+    plus, minus = ([shift for shift, digit in terms if digit == sign] for sign in (1, -1))
+    if len(plus or [0]) + len(minus) - 1 > ADDERS:
+        return None
+
+    def shifted(k):
+        return g.shl(a, g.literal(k, a.width.bit_length() + 1))
+
+    total = shifted(plus[0]) if plus else g.literal(0, a.width)
+    for k in plus[1:]:
+        total = g.total(total, shifted(k))
+    for k in minus:
+        total = g.difference(total, shifted(k))
+    return total
 
 
 # -- shifts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
+from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.graph import Graph
 from hls.open.dataflow.nodes import Node
 
@@ -61,6 +63,38 @@ class Step:
     ports: list = field(default_factory=list)
     checks: list = field(default_factory=list)
     streams: tuple = ()  # names of the parameters of `step`, in order
+    wide: Step | None = None  # the step before it was narrowed
 
     def port(self, name: str, direction: str) -> Port:
         return next((p for p in self.ports if (p.name, p.direction) == (name, direction)), None)
+
+    def outputs(self) -> list[Node]:
+        """What all of a step's hardware is computed for: next values of registers, and what ports are given."""
+        return [r.next for r in self.registers] + [
+            n for p in self.ports for n in (p.predicate, p.data, p.address) if n is not None
+        ]
+
+    def replace(self, new: dict[Node, Node], whole: Callable[[Node], bool] = lambda node: True) -> None:
+        """Put other nodes in the place of the outputs, and of what the checks look at.
+
+        Parameters
+        ----------
+        new : dict
+            At least for all nodes that the outputs depend on.
+        whole : callable
+            True for a node whose successor has all of its bits. Checks keep, or make again, those that have not: no
+            hardware is made for them.
+        """
+        exact = {}
+        for node in topological([n for c in self.checks for n in (c.predicate, c.ok)]):
+            if node in new and whole(node):
+                exact[node] = new[node]
+            else:
+                args = tuple(exact[a] for a in node.args)
+                exact[node] = node if args == node.args else self.graph.again(node, args)
+        self.checks = [replace(c, predicate=exact[c.predicate], ok=exact[c.ok]) for c in self.checks]
+        for r in self.registers:
+            r.next = new[r.next]
+        for p in self.ports:
+            p.predicate, p.data = new[p.predicate], new[p.data]
+            p.address = new[p.address] if p.address is not None else None

@@ -9,7 +9,6 @@ first, in a balanced tree (what is ready first is added first) of additions that
 from __future__ import annotations
 
 import heapq
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 
 def balance_sums(step: Step) -> None:
     """Regroup the additions of a step, in place."""
-    outputs = [r.next for r in step.registers] + [
-        n for p in step.ports for n in (p.predicate, p.data, p.address) if n is not None
-    ]
+    outputs = step.outputs()
     order = topological(outputs)
     users = {}
     for node in order:
@@ -48,16 +45,7 @@ def balance_sums(step: Step) -> None:
             args = tuple(new[a] for a in node.args)
             total = node if args == node.args else step.graph.again(node, args)
         new[node] = total
-    for r in step.registers:
-        r.next = new[r.next]
-    for p in step.ports:
-        p.predicate, p.data = new[p.predicate], new[p.data]
-        p.address = new[p.address] if p.address is not None else None
-    for node in topological([n for c in step.checks for n in (c.predicate, c.ok)]):
-        if node not in new:  # nothing but checks needs it
-            args = tuple(new[a] for a in node.args)
-            new[node] = node if args == node.args else step.graph.again(node, args)
-    step.checks = [replace(c, predicate=new[c.predicate], ok=new[c.ok]) for c in step.checks]
+    step.replace(new)
 
 
 def _inner(node, users):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.graph import Graph
+from hls.open.dataflow.narrow import narrow
 from hls.open.dataflow.step import Check, Port, Register, Step
 from hls.open.dataflow.sums import balance_sums
 from hls.open.dataflow.verify import verify_step
@@ -259,6 +260,7 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
             f"kernel '{name}' never uses its stream '{sorted(unused)[0]}': remove the parameter", lowering.place
         )
     balance_sums(step)
+    narrow(step)
     verify_step(step, [cell.name for cell in lowering.layout.cells])
     return step
 

@@ -92,12 +92,13 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
     Refused
         If RAM data decides the next step, or a RAM is written long after it was read.
     """
+    served = _served(step.wide, timing) if step.wide else {}
     # Most stages from the read to the write of a RAM that isn't written with what was read there: none, if that goes.
     choices = (0, 1) if any(p.direction == "write" and not p.independent for p in step.ports) else (0,)
     for factor in RELAX:  # what is written to a RAM may take its time from what was read there
         for apart in choices:
             relaxed = replace(timing, budget_ps=int(timing.budget_ps * factor))
-            plan, late = _plan(step, relaxed, timing.period_ps, apart)
+            plan, late = _plan(step, relaxed, timing.period_ps, apart, served)
             if not late:
                 return plan
     port = step.port(late[0], "write")
@@ -108,17 +109,33 @@ def schedule(step: Step, timing: Timing = Timing()) -> Schedule:
     )
 
 
+def _served(wide, timing):
+    """Stream that is written -> the stage in which the step as it was written, not yet narrowed, serves it.
+
+    A kernel's cycles are what its C++ and the clock make of it. What is found out of its values makes operations
+    smaller and moves no output.
+    """
+    try:
+        done = schedule(wide, timing).done
+    except Refused:  # it doesn't fit as it was written
+        return {}
+    return {name: stage for (name, direction), stage in done.items() if direction == "out"}
+
+
 def lag(port: Port) -> int:
     """How many stages after its read a RAM may be written."""
     return RAM_LAG if port.independent else 1
 
 
-def _plan(step, timing, period_ps, apart):
-    """Return the schedule for this budget, and the names of the RAMs that would be written too late in it."""
+def _plan(step, timing, period_ps, apart, served):
+    """Return the schedule for this budget, and the names of the RAMs that would be written too late in it.
+
+    `served`: output stream -> the earliest stage in which it may be written.
+    """
     least = {}
     for _ in range(len(step.ports) + 2):
         planner = _Planner(step, timing, period_ps, least, apart)
-        plan = planner.plan()
+        plan = planner.plan(served)
         late = {
             p.name: plan.done[p.name, "write"] - planner.most(p)
             for p in step.ports
@@ -244,7 +261,7 @@ class _Planner:
 
     # -- as soon as possible
 
-    def plan(self):
+    def plan(self, served):
         self.stage, self.arrival, self.takes, self.issue = {}, {}, {}, {}
         for group in self.groups:
             if self._is_loop(group):
@@ -257,7 +274,9 @@ class _Planner:
                 done[p.name, "in"] = 0
             elif p.direction in ("out", "write"):
                 done[p.name, p.direction] = max(
-                    1, *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None)
+                    1,
+                    served.get(p.name, 1) if p.direction == "out" else 1,
+                    *(self.stage[n] for n in (p.predicate, p.data, p.address) if n is not None),
                 )
                 if p.direction == "write" and p.name in self.issue:
                     at = max(done[p.name, "write"], self.issue[p.name])

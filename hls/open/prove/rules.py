@@ -86,6 +86,9 @@ CONSTRUCTORS = {
     "shr": (Graph.shr, _plain_two("shr")),
     "sra": (Graph.sra, _plain_two("sra")),
     "sum": (Graph.sum, _plain_two("add")),
+    "total": (Graph.total, _plain_two("add")),
+    "difference": (Graph.difference, _plain_two("sub")),
+    "scale": (Graph.scale, _plain_two("smul")),
     "regroup": (lambda g, *args: g.simpler("regroup", *args), _plain_sum),
 }
 
