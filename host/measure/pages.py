@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 README, PERFORMANCE, SYNTHESIS = ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "synthesis.md"
 VERIFICATION = ROOT / "docs" / "verification.md"
 MUTATIONS = ROOT / "docs" / "results" / "mutation.json"  # `make mutation ARGS=--update-docs`
+OPEN_ROUTE = ROOT / "docs" / "open-route.md"
+PROOFS = ROOT / "docs" / "results" / "prove.json"  # `make prove REPORT=docs/results/prove.json`
 NAMES = {"pynq_z2": "PYNQ-Z2", "kv260": "KV260"}  # of boards, as their makers write them
 
 
@@ -253,12 +255,49 @@ def mutations() -> str:
     return markdown(header, rows)
 
 
+def proofs() -> str:
+    """Return what is proved of which module, and which planted faults a proof found."""
+    found, groups = json.loads(PROOFS.read_text()), {}
+    for row in found["proofs"]:
+        groups.setdefault((row["proof"], row["module"]), []).append(row)
+    rows = []
+    for (name, module), group in groups.items():
+        bare = next((row["without_invariants"] for row in group if "without_invariants" in row), None)
+        rows.append(
+            [
+                name,
+                module,
+                "; ".join(row["parameters"] for row in group),
+                f"{len(group[0]['properties'])} + {len(group[0]['invariants'])}",
+                "; ".join(sorted({f"{row['verdict']}, k = {row['induction']}" for row in group})),
+                f"{sum(row['seconds'] for row in group):.1f}",
+                f"{bare[0]}, k = {bare[1]}" if bare else None,
+            ]
+        )
+    header = [
+        "proof (measured: `make prove`)",
+        "module",
+        "sizes",
+        "properties + invariants",
+        "by induction of length k",
+        "seconds, all sizes",
+        "without invariants, of one size",
+    ]
+    faults = [[row["says"], row["broken"], row["cycles"], f"{row['seconds']:.1f}"] for row in found["faults"]]
+    return (
+        markdown(header, rows)
+        + "\n\n"
+        + markdown(["planted fault", "property that a counterexample breaks", "after cycles", "seconds"], faults)
+    )
+
+
 def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of every page that has regions."""
     regions = {
         README: {"numbers": numbers(results)},
         SYNTHESIS: {"resources": resources()},
         VERIFICATION: {"mutations": mutations()},
+        OPEN_ROUTE: {"proofs": proofs()},
         PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()},
     }
     texts = {}
