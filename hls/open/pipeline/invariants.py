@@ -19,7 +19,7 @@ from hls.open.pipeline.verilog import _Writer
 if TYPE_CHECKING:
     from hls.open.pipeline.verilog import Stage
 
-MOST_WORDS = 16  # of a RAM in the model: every word of it is a register there
+MOST_WORDS = 32  # of a RAM in the model: every word of it is a register there
 
 
 class _Logic(_Writer):

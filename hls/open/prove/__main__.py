@@ -120,7 +120,7 @@ def _show(proofs, faults, rules, traces):
     for row in proofs:
         if row["verdict"] != PROVED or traces:
             click.echo(f"\n{row['proof']}, {row['module']} {row['parameters']}: {row['verdict']}")
-            if row["verdict"] != PROVED:
+            if row["failed"]:
                 click.echo(f"not shown: {', '.join(row['failed'])}")
             print_trace(row["trace"] or row["cover_trace"])
     return all(r["verdict"] == PROVED for r in proofs) and all(f["broken"] and f["proof"] != PROVED for f in faults)

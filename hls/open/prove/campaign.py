@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hls.open.errors import Refused
 from hls.open.pipeline.schedule import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.prove import templates
-from hls.open.prove.engine import OPEN, PROVED, prove, reach, refute
+from hls.open.prove.engine import OPEN, PROVED, TOO_LONG, GaveUp, Outcome, prove, reach, refute
 from hls.open.prove.stage import stage_bench
 from hls.open.prove.system import read_system
 from hls.open.route import lower_source
@@ -80,12 +79,15 @@ def run(task: Task, timeout_s: float = 600) -> dict:
     started = time.monotonic()
     bench = task.bench()
     system = read_system(bench)
-    done = prove(system, LONGEST, timeout_s=timeout_s, show=bench.show)
+    try:
+        done = prove(system, LONGEST, timeout_s=timeout_s, show=bench.show)
+    except GaveUp:
+        done = Outcome(TOO_LONG, 1, timeout_s)
     properties = {c.name for c in bench.properties}
     if done.verdict == OPEN:  # do the invariants not suffice, or is a property wrong?
         found = _counterexample(system, sorted(properties), bench.show)
         done = found or done
-    covers = [(c, reach(system, c.name, COVER, timeout_s, bench.show)) for c in bench.cover]
+    covers = [(c, _reached(system, c.name, timeout_s, bench.show)) for c in bench.cover]
     passed = [c for c, found in covers if found.verdict == PROVED]
     row = {
         "proof": task.name,
@@ -109,12 +111,19 @@ def run(task: Task, timeout_s: float = 600) -> dict:
     return row
 
 
+def _reached(system, name, timeout_s, show):
+    try:
+        return reach(system, name, COVER, timeout_s, show)
+    except GaveUp:
+        return Outcome(TOO_LONG, COVER, timeout_s, [name])
+
+
 def _counterexample(system, properties, show):
     """The first counterexample from the initial state to one of the properties, if z3 finds one soon."""
     for name in properties:
         try:
             found = refute(system, {name}, SEARCH, SOON_S, show)
-        except Refused:  # not soon
+        except GaveUp:  # not soon
             continue
         if found.failed:
             return found

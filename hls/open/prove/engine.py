@@ -19,12 +19,16 @@ from hls.open.errors import Refused
 if TYPE_CHECKING:
     from hls.open.prove.system import System
 
-PROVED, FALSE, OPEN = "proved", "false", "open"
+PROVED, FALSE, OPEN, TOO_LONG = "proved", "false", "open", "too long"
+
+
+class GaveUp(Refused):
+    """z3 had no answer in the time that it was given."""
 
 
 @dataclass
 class Outcome:
-    """What came out: `proved` (by induction of length `k`), `false` (with a trace), or `open` up to `k`.
+    """What came out: `proved` (by induction of length `k`), `false` (with a trace), `open` up to `k`, or `too long` for z3.
 
     `failed` names the claims that don't hold, or that no induction up to `k` shows.
     """
@@ -48,7 +52,7 @@ def _check(solver, *assumed):
     """Return True if there is a solution; a solver that gives up is an error, not an answer."""
     answer = str(solver.check(*assumed))
     if answer == "unknown":
-        raise Refused(f"z3 gave up: {solver.reason_unknown()}; allow it more time, or take a smaller size")
+        raise GaveUp(f"z3 gave up: {solver.reason_unknown()}; allow it more time, or take a smaller size")
     return answer == "sat"
 
 
