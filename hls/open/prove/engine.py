@@ -28,7 +28,7 @@ class GaveUp(Refused):
 
 @dataclass
 class Outcome:
-    """What came out: `proved` (by induction of length `k`), `false` (with a trace), `open` up to `k`, or `too long` for z3.
+    """What came out: `proved` (by induction of length `k`), `false` (with a trace), `open` up to `k`, or `too long`.
 
     `failed` names the claims that don't hold, or that no induction up to `k` shows.
     """

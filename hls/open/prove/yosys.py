@@ -27,7 +27,9 @@ SCRIPT = (
     "memory_map",  # a register per word, which an invariant can name
     "flatten",
     "{connections}",
-    "opt -fast",
+    "opt_expr",  # not opt_dff: a register that nothing writes would become undefined anew in every cycle
+    "opt_merge",
+    "opt_clean",
     "setundef -anyseq",  # what Verilog leaves undefined may be anything, also another value in every cycle
     "async2sync",
     "dffunmap",
