@@ -174,3 +174,16 @@ def test_the_command_writes_its_report(tmp_path):
     assert len(rows) == 5 and all(row["verdict"] == "proved" for row in rows)
     result = CliRunner().invoke(main, ["--only", "no such thing"])
     assert result.exit_code == 2 and "no proof and no fault has 'no such thing' in its name" in result.output
+
+
+def test_registers_that_nothing_writes_keep_what_they_hold():
+    from hls.open.prove.engine import PROVED, prove
+    from hls.open.prove.system import read_system
+    from hls.open.prove.templates import fifo
+
+    bench = fifo(4, 3, 2)
+    bench.body = [
+        line.replace("in_valid(in_valid)", "in_valid(1'b0)").replace("put = in_valid", "put = 1'b0")
+        for line in bench.body
+    ]
+    assert prove(read_system(bench), 1).verdict == PROVED
