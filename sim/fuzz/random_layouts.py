@@ -56,7 +56,8 @@ class RandomLayout:
             inside = " ".join(declarations)
             # An anonymous struct: its members are members of the outer class. g++ takes none but plain built-in ones,
             # and forgets the initialisers of structs in it.
-            if not counts and all(p.kind in BUILT_IN and "." not in "".join(p.parts) for p in places):
+            plain = "struct" not in inside and all(p.kind in BUILT_IN and "." not in "".join(p.parts) for p in places)
+            if not counts and plain:
                 return [f"struct {{ {inside} }};"], places
             if rng.random() < 0.3:
                 kind = f"struct {{ {inside} }}"
