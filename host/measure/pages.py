@@ -274,6 +274,18 @@ def proofs() -> str:
                 f"{bare[0]}, k = {bare[1]}" if bare else None,
             ]
         )
+    rules = found["rules"]
+    rows.append(
+        [
+            "rewriting rules",
+            "hls/open/dataflow",
+            f"{len(rules)} rules",
+            f"{sum(row['proved'] for row in rules):,} shapes of 1 to 8 bits",
+            "proved, without induction",
+            f"{sum(row['seconds'] for row in rules):.1f}",
+            None,
+        ]
+    )
     header = [
         "proof (measured: `make prove`)",
         "module",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import sys
 import time
@@ -100,11 +99,14 @@ def _budget(part, clock):
 
 def _rules(only):
     """Rows of the rewriting rules' proofs."""
-    if only not in "rules" or importlib.util.find_spec("hls.open.prove.rules") is None:
+    if only not in "rules":
         return []
-    from hls.open.prove.rules import prove_rules
+    from hls.open.prove.rules import Unproved, prove_rules
 
-    return [dataclasses.asdict(row) for row in prove_rules()]
+    try:
+        return [dataclasses.asdict(row) for row in prove_rules()]
+    except Unproved as error:
+        raise click.ClickException(f"a rewriting rule isn't proved: {error}") from None
 
 
 def _show(proofs, faults, rules, traces):
