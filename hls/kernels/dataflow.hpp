@@ -2,9 +2,15 @@
 // clock.
 #pragma once
 #include "types.hpp"
+#ifdef HLS_OPEN_RTL
+#include <dataflow.h>
+#endif
 
 namespace srcnn {
 
+#ifdef HLS_OPEN_RTL
+using hls_open::run;  // the open route reads the dataflow from it
+#else
 // Run a stage: for ever in hardware, until its inputs are used up in software.
 template <class Stage, class... Streams> void run(Stage& stage, Streams&... streams) {
 #ifdef __SYNTHESIS__
@@ -20,6 +26,7 @@ free_run:
     }
 #endif
 }
+#endif
 
 #ifndef __SYNTHESIS__
 // One clock cycle of a stage: it steps if its inputs are there and all its FIFOs have room.

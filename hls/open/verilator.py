@@ -37,19 +37,28 @@ SIMULATE = [
 MAIN = """
 #include "V{top}.h"
 #include "verilated.h"
+#include <stdlib.h>
+#include <string.h>
 int main(int argc, char** argv) {{
     VerilatedContext context;
     context.commandArgs(argc, argv);
+    context.traceEverOn({trace});
+    long cycles = 0;
+    for (int i = 1; i < argc; i++)
+        if (!strncmp(argv[i], "+cycles=", 8)) cycles = atol(argv[i] + 8);
     V{top} top(&context);
-    for (long cycle = 0; cycle < {cycles} && !context.gotFinish(); cycle++) {{
+    for (long cycle = 0; cycle < cycles && !context.gotFinish(); cycle++) {{
         top.rst = cycle < 4;
         top.clk = 0; top.eval();
+        context.timeInc(1);
         top.clk = 1; top.eval();
+        context.timeInc(1);
     }}
     top.final();
     return 0;
 }}
 """
+TRACES = {".vcd": "--trace-vcd", ".fst": "--trace-fst"}  # ending of the waveform -> Verilator's option
 
 
 def environment() -> dict[str, str]:
@@ -79,11 +88,20 @@ def lint(files: Sequence[Path], top: str) -> str:
     return subprocess.run(command, env=environment(), capture_output=True, text=True).stderr
 
 
-def run_bench(files: Sequence[Path], top: str, folder: Path, cycles: int) -> str:
-    """Build a bench with inputs `clk` and `rst` and run it for some cycles; return what it printed."""
+def build_bench(files: Sequence[Path], top: str, folder: Path, trace: str = "") -> Path:
+    """Build a simulation of a bench with inputs `clk` and `rst`; return the program.
+
+    Parameters
+    ----------
+    files : sequence of pathlib.Path
+    top : str
+    folder : pathlib.Path
+    trace : str
+        ".vcd" or ".fst", if the bench may write such a waveform.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "main.cpp").write_text(MAIN.format(top=top, cycles=cycles))
+    (folder / "main.cpp").write_text(MAIN.format(top=top, trace=str(bool(trace)).lower()))
     command = [
         "verilator",
         "--cc",
@@ -93,6 +111,7 @@ def run_bench(files: Sequence[Path], top: str, folder: Path, cycles: int) -> str
         "1",
         "-O3",
         *SIMULATE,
+        *([TRACES[trace]] if trace else []),
         "--top-module",
         top,
         "--Mdir",
@@ -104,10 +123,30 @@ def run_bench(files: Sequence[Path], top: str, folder: Path, cycles: int) -> str
     ]
     built = subprocess.run(command, env=environment(), capture_output=True, text=True)
     if built.returncode:
-        raise Refused(f"Verilator refuses {top}: {built.stderr[:3000]}")
-    run = subprocess.run(
-        [str(folder / "obj" / f"V{top}"), "+verilator+rand+reset+2"], capture_output=True, text=True, cwd=folder
-    )
+        if "lz4.h" in built.stderr:
+            raise Refused("a .fst waveform needs the headers of lz4 (Debian: liblz4-dev); a .vcd needs nothing")
+        said = [line for line in built.stderr.splitlines() if line.startswith("%Error") or "error: " in line]
+        raise Refused(f"Verilator refuses {top}: {(said or [built.stderr[:3000]])[0]}")
+    return folder / "obj" / f"V{top}"
+
+
+def run_bench(
+    files: Sequence[Path], top: str, folder: Path, cycles: int, plus: Sequence[str] = (), program: Path | None = None
+) -> str:
+    """Run a bench for some cycles, or until it finishes; return what it printed.
+
+    Parameters
+    ----------
+    files, top, folder
+        As in `build_bench`, which is called unless `program` is what it returned.
+    cycles : int
+    plus : sequence of str
+        Further arguments, "seed=3" for `$value$plusargs("seed=%d", ...)`.
+    program : pathlib.Path, optional
+    """
+    program = program or build_bench(files, top, folder)
+    arguments = ["+verilator+rand+reset+2", f"+cycles={cycles}", *(f"+{argument}" for argument in plus)]
+    run = subprocess.run([str(program.resolve()), *arguments], capture_output=True, text=True, cwd=folder)
     if run.returncode:
         said = [line for line in (run.stdout + run.stderr).splitlines() if "%Fatal" in line or "%Error" in line]
         raise Refused(f"the simulation of {top} failed: {(said or [run.stderr[:2000]])[0]}")

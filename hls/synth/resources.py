@@ -9,55 +9,19 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hls.design.cost import LIMITS
 from hls.generate.verilog import build_rtl
+from hls.open.resources import DSP48E2_REGISTERS, count, family, synthesis
 from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files
-from model.base.errors import UserError
 from model.base.tools import tool_version
 
 if TYPE_CHECKING:
     from hls.design.config import Config
 
-FAMILIES = {"xc7z": "xc7", "xck26": "xcup"}  # beginning of the part -> Yosys' family
-# Cells -> what they take: a LUT is one LUT6, whatever it is used for. A RAMB18 is half a BRAM36.
-COSTS = [
-    (r"DSP48E[12]", "dsp", 1),
-    (r"RAMB36E[12]", "bram36", 1),
-    (r"RAMB18E[12]", "bram36", 0.5),
-    (r"URAM288(_BASE)?", "uram", 1),
-    (r"LUT[1-6]|INV", "lut", 1),
-    (r"RAM(32M|64M|128X1D|256X1S)", "lut", 4),
-    (r"RAM(32M16|64M8|256X1D)", "lut", 8),
-    (r"RAM512X1S", "lut", 8),
-    (r"RAM(32X1D|64X1D|128X1S|32X2S)", "lut", 2),
-    (r"RAM(32X1S|64X1S)", "lut", 1),
-    (r"SRL16E|SRLC16E|SRLC32E", "lut", 1),
-    (r"FD[RSCP]E(_1)?|LD[CP]E", "ff", 1),
-    (r"CARRY[48]|MUXF[789]", None, 0),  # part of the slices whose LUTs are counted
-    (r"\$scopeinfo", None, 0),  # no hardware: where flattened modules were
-]
-# Yosys' xilinx_dsp moves registers, pre-adders and accumulators into the DSP48E1 only. A DSP48E2 has all of these too,
-# and wider operands, so it is called a DSP48E1 for as long as that takes.
-DSP48E2_REGISTERS = (
-    "chtype -set DSP48E1 t:DSP48E2",
-    "xilinx_dsp -family xc7",
-    'setparam -set AMULTSEL "AD" t:DSP48E1 r:USE_DPORT=TRUE %i',
-    "setparam -unset USE_DPORT t:DSP48E1",
-    "chtype -set DSP48E2 t:DSP48E1",
-)
 REGISTERS = {"input": ("AREG", "BREG", "ADREG", "DREG"), "product": ("MREG",), "output": ("PREG",)}
-
-
-def family(part: str) -> str:
-    """Return Yosys' name for a part's family."""
-    for beginning, name in FAMILIES.items():
-        if part.startswith(beginning):
-            return name
-    raise UserError(f"synthesis knows no part {part!r}; known are those that begin with {', '.join(FAMILIES)}")
 
 
 def script(files: Sequence[str | pathlib.Path], top: str, family_name: str) -> list[str]:
@@ -67,18 +31,14 @@ def script(files: Sequence[str | pathlib.Path], top: str, family_name: str) -> l
     a multiplication still there will be made of LUTs.
     """
 
-    def steps(begin, end):
-        uram = " -uram" if family_name == "xcup" else ""
-        return f"synth_xilinx -family {family_name} -flatten -noiopad -noclkbuf{uram} -top {top} -run {begin}:{end}"
-
     return [
         "read_verilog -sv " + " ".join(map(str, files)),
-        steps("begin", "map_dsp"),
+        synthesis(top, family_name, "begin", "map_dsp"),
         "tee -q -o multiplications.json stat -json",
-        steps("map_dsp", "coarse"),
+        synthesis(top, family_name, "map_dsp", "coarse"),
         *(DSP48E2_REGISTERS if family_name == "xcup" else ()),
         "tee -q -o in_luts.json stat -json",
-        steps("coarse", "check"),
+        synthesis(top, family_name, "coarse", "check"),
         "tee -q -o cells.json stat -json",
         "select t:DSP48E*",
         "write_json -selected dsps.json",
@@ -136,27 +96,6 @@ def _registers(cells):
 def _number(value):
     """Parameters are strings of bits in Yosys' JSON."""
     return int(value, 2) if isinstance(value, str) and set(value) <= set("01") else value
-
-
-def count(cells: dict[str, int]) -> dict[str, float]:
-    """Return {dsp, bram36, uram, lut, ff} of a netlist's cells (type -> number).
-
-    Raises
-    ------
-    UserError
-        If there is a cell whose cost is not known: nothing is left out silently.
-    """
-    used = dict.fromkeys(LIMITS, 0)
-    for kind, number in cells.items():
-        cost = next(((what, each) for pattern, what, each in COSTS if re.fullmatch(pattern, kind)), None)
-        if cost is None:
-            raise UserError(
-                f"Yosys made {number} cells {kind}, whose size this report does not know; add it to COSTS in "
-                f"hls/synth/resources.py"
-            )
-        if cost[0]:
-            used[cost[0]] += number * cost[1]
-    return used
 
 
 def row(network: str, stage: str, found: dict) -> dict:

@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from hls.open.pipeline.netlist import LIBRARY
+from hls.open.resources import RUNNER
 from model.base.cache import built, digest
 from model.base.paths import BUILD
 from model.base.tools import run_tool
 
 if TYPE_CHECKING:
     from hls.generate.verilog import Rtl
-
-# pyosys is a library; a process of its own keeps its memory and its errors apart, and lets stages run side by side.
-RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 
 
 def stage_files(rtl: Rtl, name: str) -> tuple[pathlib.Path, ...]:

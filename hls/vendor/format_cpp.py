@@ -15,7 +15,15 @@ import click
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
 
-SOURCES = ("hls/kernels", "hls/csim/cpp", "hls/open/include", "hls/open/lib", "hls/open/prove", "sim")
+SOURCES = (
+    "hls/kernels",
+    "hls/csim/cpp",
+    "hls/open/check/include",
+    "hls/open/include",
+    "hls/open/lib",
+    "hls/open/prove",
+    "sim",
+)
 ENDINGS = (".cpp", ".hpp", ".h")
 MARK = "//@"
 

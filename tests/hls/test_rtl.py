@@ -13,7 +13,7 @@ from hls.csim.build import KERNELS
 from hls.design.load import load_config
 from hls.generate.cpp import write_sources
 from hls.generate.verilog import build_rtl
-from hls.open.read.top import read_top
+from hls.open.route import read_top
 from hls.open.verilator import lint
 from model.base.paths import ROOT
 
@@ -83,11 +83,11 @@ def test_the_generated_top_joins_what_the_netlist_joins(network, tmp_path):
     """Vitis HLS reads the dataflow from the C++, the open route from the list of processes: both say the same."""
     config = load_config(network)
     folder = write_sources(config, tmp_path)
-    top = read_top(folder / "srcnn_top.cpp", "srcnn_top", (KERNELS, folder), tmp_path / "ir")
+    source = f'#include "{folder / "srcnn_top.cpp"}"'
+    top = read_top(source, "top", "srcnn_top", (KERNELS, folder), tmp_path / "ir")
     flow = config.dataflow
     assert top.ports == ("in", "out")
-    assert [(process.name, process.kernel, process.streams) for process in top.processes] == [
-        (f"{joined.process.name}_process", f"srcnn::{joined.process.name}_kernel", joined.streams)
-        for joined in flow.joined
+    assert [(process.name, process.type.replace("srcnn::", ""), process.streams) for process in top.processes] == [
+        (f"{joined.process.name}_process", joined.process.kernel, joined.streams) for joined in flow.joined
     ]
     assert top.depths == {stream.name: stream.depth for stream in flow.streams}

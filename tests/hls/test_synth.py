@@ -14,6 +14,7 @@ import model.base.report
 from hls.design.cost import LIMITS
 from hls.design.load import load_config
 from hls.generate.verilog import Rtl
+from hls.open.errors import Refused
 from hls.open.pipeline.netlist import LIBRARY, RTL
 from hls.synth import __main__ as command_line
 from hls.synth import resources, timing, yosys
@@ -171,10 +172,10 @@ def test_unknown_cells_and_parts_are_refused():
         "lut": 3 + 1 + 8 + 5,
         "ff": 7,
     }
-    with pytest.raises(UserError, match="4 cells GTXE2"):
+    with pytest.raises(Refused, match="4 cells GTXE2"):
         count({"LUT6": 3, "GTXE2": 4})
     assert [family(load_config(board=board).part) for board in ("pynq_z2", "kv260")] == ["xc7", "xcup"]
-    with pytest.raises(UserError, match="no part 'lfe5u"):
+    with pytest.raises(Refused, match="no part 'lfe5u"):
         family("lfe5u-85f")
 
 

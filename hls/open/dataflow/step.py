@@ -64,6 +64,8 @@ class Step:
     checks: list = field(default_factory=list)
     streams: tuple = ()  # names of the parameters of `step`, in order
     wide: Step | None = None  # the step before it was narrowed
+    words: dict = field(default_factory=dict)  # stream -> read.layout.Layout of what it carries
+    memories: dict = field(default_factory=dict)  # RAM -> read.layout.Ram
 
     def port(self, name: str, direction: str) -> Port:
         return next((p for p in self.ports if (p.name, p.direction) == (name, direction)), None)

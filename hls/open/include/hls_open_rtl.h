@@ -17,6 +17,11 @@ unsigned hls_open_stream_size(const void* stream);
 void hls_open_ram_read(const void* ram, unsigned address, void* to);
 void hls_open_ram_write(const void* ram, unsigned address, const void* from);
 void hls_open_ram_independent(const void* ram);
+// What a dataflow consists of: a stream with its depth (0: not said) and name; a process, whose kernel is in the state
+// that a reset gives it, and then each of its streams in the order of step's parameters.
+void hls_open_stream(const void* stream, int depth, const char* name);
+void hls_open_process(const void* kernel, const void* step, const void* reset, const void* object);
+void hls_open_process_stream(const void* stream);
 }
 
 #endif

@@ -19,13 +19,14 @@ template <class T, int DEPTH = 0> class stream;
 // The depth is what the netlist of a top reads from a stream's type; a kernel takes streams of any depth.
 template <class T, int DEPTH> class stream : public stream<T, 0> {
 public:
-    explicit stream(const char* name) : stream<T, 0>(name) {}
+    stream() : stream<T, 0>(nullptr, DEPTH) {}
+    explicit stream(const char* name) : stream<T, 0>(name, DEPTH) {}
 };
 
 template <class T> class stream<T, 0> {
 public:
-    stream() = default;
-    explicit stream(const char*) {}
+    stream() { hls_open_stream(this, 0, nullptr); }
+    explicit stream(const char* name) { hls_open_stream(this, 0, name); }
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
 
@@ -49,6 +50,9 @@ public:
     HLS_OPEN_INLINE bool write_nb(const T&) { return hls_open_stream_write_nb(this); }
     HLS_OPEN_INLINE unsigned size() { return hls_open_stream_size(this); }
     HLS_OPEN_INLINE unsigned capacity() { return hls_open_stream_size(this); }
+
+protected:
+    stream(const char* name, int depth) { hls_open_stream(this, depth, name); }
 
 private:
     char identity;

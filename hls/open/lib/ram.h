@@ -40,7 +40,12 @@ template <class T, int DEPTH> struct ram : ram_marker<T, DEPTH> {
     void independent() const { hls_open_ram_independent(this); }
 #else
 #ifndef __SYNTHESIS__
-    ram() { __builtin_memset((void*)data, 0, sizeof data); }  // as in hardware, which a reset leaves alone
+    ram() {
+        __builtin_memset((void*)data, 0, sizeof data);  // as in hardware, which a reset leaves alone
+#ifdef HLS_OPEN_CHECK
+        hls_open_check::add_ram(this, sizeof *this);
+#endif
+    }
 #endif
     T read(ap_uint<32> address) const {
 #pragma HLS INLINE

@@ -106,6 +106,15 @@ class Intrinsics:
         bits = max(1, (count - 1).bit_length())
         return self.graph.zext(self.graph.slice(index, 0, bits), index.width)
 
+    def _hls_open_stream(self, i):
+        self.at.low.note_stream(i)
+
+    def _hls_open_process(self, i):
+        self.at.low.note_process(i)
+
+    def _hls_open_process_stream(self, i):
+        self.at.low.note_process_stream(i)
+
     def _ram(self, i):
         place = self.at.operand(i.operands[0], "ptr")
         if not isinstance(place, Address) or place.memory is not self.at.low.this:

@@ -20,6 +20,7 @@ from hls.open.lower.control_flow import ControlFlow
 from hls.open.lower.exclusive import exclusive
 from hls.open.lower.instructions import Instructions
 from hls.open.lower.memory import Memory, MemoryAccess
+from hls.open.names import interface
 from hls.open.read.llvm_types import Types
 from hls.open.read.verify import verify_layout
 
@@ -90,6 +91,7 @@ class Lowering:
                 raise Refused(
                     f"parameter '{name}' of step is no hls::stream: pass data through streams or members", self.place
                 )
+            interface(name, "a stream", self.place)
             self.streams[value] = (name, debug.layout(debug.template_arguments(kind)[0]))
         self.memories = [self.this]
         self.accesses = []
@@ -220,7 +222,29 @@ class Lowering:
         )
 
 
-def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool = False) -> Step:
+@dataclass(frozen=True)
+class Symbols:
+    """What a kernel's parts are called in LLVM: the constant with its step, its reset function, an object of it."""
+
+    step: str
+    reset: str
+    object: str
+
+
+def symbols_of(module: Module, name: str) -> Symbols:
+    """Return the `Symbols` of a kernel that `frontend.translation_unit` has named."""
+    step = next((key for key in module.globals if re.fullmatch(rf"(_ZL\d+)?hls_open_step_{name}", key)), "")
+    return Symbols(step, f"hls_open_reset_{name}", f"hls_open_object_{name}")
+
+
+def lower_kernel(
+    module: Module,
+    debug: DebugInfo,
+    name: str,
+    keep_unused: bool = False,
+    symbols: Symbols | None = None,
+    resets: dict[str, int] | None = None,
+) -> Step:
     """Return the `Step` of a kernel.
 
     Parameters
@@ -231,29 +255,34 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
         As given to `frontend.translation_unit`, which has named the kernel's functions after it.
     keep_unused : bool
         Accept streams that are never accessed; otherwise they are refused.
+    symbols : Symbols, optional
+        Where its parts have other names.
+    resets : dict, optional
+        Member -> its value after a reset, instead of those that the default constructor gives.
     """
-    pointer = next(
-        (text for key, (_, text, _) in module.globals.items() if re.fullmatch(rf"(_ZL\d+)?hls_open_step_{name}", key)),
-        "",
-    )
+    symbols = symbols or symbols_of(module, name)
+    pointer = module.globals[symbols.step][1] if symbols.step else ""
     target = re.search(r'@("[^"]*"|[\w.$]+).*i64 (-?\d+) \}', pointer)
     if not target or target.group(1).strip('"') not in module.functions:
         raise Refused(f"kernel '{name}' has no step function of its own")
     graph = Graph()
-    kind = debug.parameters(module.functions[f"hls_open_reset_{name}"].debug)[0][1]
+    kind = debug.parameters(module.functions[symbols.reset].debug)[0][1]
     function = module.functions[target.group(1).strip('"')]
     lowering = Lowering(module, debug, function, graph, kind, int(target.group(2)))
-    verify_layout(lowering.layout, lowering.types, module.globals[f"hls_open_object_{name}"][0])
-    _check_names(lowering)
+    verify_layout(lowering.layout, lowering.types, module.globals[symbols.object][0])
     final = lowering.run()
     step = Step(name, graph)
-    reset = _reset_values(module, debug, name)
+    reset = _reset_values(module, debug, symbols.reset)
+    if resets is not None:
+        reset = [resets[cell.name] for cell in lowering.layout.cells]
     for i, cell in enumerate(lowering.layout.cells):
         value = lowering.this.initial[i]
         step.registers.append(Register(cell.name, cell.width, value, final.get(("this", i), value), reset[i]))
     step.ports = lowering.ports()
     step.checks = list(lowering.checks)
-    step.streams = tuple(stream for stream, _ in lowering.streams.values())
+    step.words = dict(lowering.streams.values())
+    step.streams = tuple(step.words)
+    step.memories = {ram.name: ram for ram in lowering.layout.rams}
     unused = set(step.streams) - {p.name for p in step.ports if p.direction in ("in", "out")}
     if unused and not keep_unused:
         raise Refused(
@@ -265,28 +294,10 @@ def lower_kernel(module: Module, debug: DebugInfo, name: str, keep_unused: bool 
     return step
 
 
-def _check_names(lowering):
-    """Refuse members and streams that would have one name in Verilog (`verilog.py`)."""
-    names = {}
-    for cell in lowering.layout.cells:
-        if cell.name in names:
-            raise Refused(
-                f"two members are '{cell.name}' in Verilog, where an array's elements and a struct's members have "
-                f"names with '_': rename one"
-            )
-        names[cell.name] = f"s_{cell.name}"
-    for stream, _ in lowering.streams.values():
-        if stream == "go" or any(f"{stream}_{signal}" in names.values() for signal in ("data", "valid", "ready")):
-            raise Refused(
-                f"a stream can't be called '{stream}' here: its signals would have names that are taken in Verilog, "
-                f"rename it"
-            )
-
-
-def _reset_values(module, debug, name):
+def _reset_values(module, debug, symbol):
     """Values of the state after its constructor, which must be constants; what it leaves open is 0."""
     graph = Graph()
-    function = module.functions[f"hls_open_reset_{name}"]
+    function = module.functions[symbol]
     lowering = Lowering(module, debug, function, graph, debug.parameters(function.debug)[0][1])
     final = lowering.run()
     for access in lowering.accesses:  # of a RAM: there are no streams

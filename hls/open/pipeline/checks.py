@@ -6,7 +6,6 @@ nothing else needs, with their registers, are inside of the guard.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
@@ -15,15 +14,13 @@ if TYPE_CHECKING:
     from hls.open.pipeline.verilog import _Writer
 
 
-def check_lines(writer: _Writer, valid: Callable) -> list[str]:
+def check_lines(writer: _Writer) -> list[str]:
     """Return the lines of a step's checks.
 
     Parameters
     ----------
     writer : _Writer
         Has written everything else. A value that only checks need appears in the latest stage of what it is made of.
-    valid : callable
-        stage -> text that is true while it holds a step.
     """
     checks = writer.step.checks
     if not checks:
@@ -37,11 +34,15 @@ def check_lines(writer: _Writer, valid: Callable) -> list[str]:
         writer.define(node)
     for c in checks:
         at = max(stage[c.predicate], stage[c.ok])
-        wrong = f"!rst & {valid(at)} & {writer.at(c.predicate, at)} & !{writer.at(c.ok, at)}"
-        stops.append(f"always @(posedge clk) if ({wrong}) $fatal(1, {_quoted(f'{place(c.where)}: {c.text}')});")
+        wrong = f"!{writer.rst} & {writer.valid(at)} & {writer.at(c.predicate, at)} & !{writer.at(c.ok, at)}"
+        stops.append(
+            f"always @(posedge {writer.clk}) if ({wrong}) $fatal(1, {_quoted(f'{place(c.where)}: {c.text}')});"
+        )
     new = {key: name for key, name in writer.carried.items() if key not in hardware}
     registers = [f"reg [{node.width - 1}:0] {name};" for (node, _), name in new.items()]
-    clocked = ["always @(posedge clk) begin", *(f"    {line}" for line in writer.clocked), "end"] if new else []
+    clocked = (
+        [f"always @(posedge {writer.clk}) begin", *(f"    {line}" for line in writer.clocked), "end"] if new else []
+    )
     return ["`ifndef SYNTHESIS", *registers, *writer.wires, *clocked, *stops, "`endif"]
 
 

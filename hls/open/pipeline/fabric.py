@@ -75,6 +75,10 @@ class Fabric:
         """Clock period, in ps, of which this budget is planned."""
         return round((budget_ps + self.register) / self.share)
 
+    def clock(self, delay_ps: int) -> float:
+        """Clock in MHz whose period a delay between two registers takes."""
+        return 1e6 / (delay_ps + self.register)
+
     def delay(self, node: Node) -> int:
         """Delay of one operation, in ps."""
         if node.op in FREE:

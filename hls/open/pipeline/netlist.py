@@ -6,13 +6,16 @@ when its inputs are there and every FIFO has room for all that may be in flight,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from hls.open.errors import Refused
+from hls.open.names import Names, module_name
 from hls.open.pipeline.fabric import SHALLOW_RAM
-from hls.open.pipeline.verilog import GO, Stage
+from hls.open.pipeline.verilog import GO, PARTS, Stage
 
 RTL = Path(__file__).resolve().parents[1] / "rtl"
+BEYOND = 4  # words of a FIFO beyond what the pipeline needs
 LIBRARY = ("hls_open_arithmetic.sv", "hls_open_fifo.sv", "hls_open_ram.sv")
 
 
@@ -27,7 +30,7 @@ def room(stage: Stage) -> int:
 
 
 def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
-    """Return SystemVerilog of module `<name>_stage`.
+    """Return SystemVerilog of module `stage.module`.
 
     Ports: clk, rst (synchronous, active high), and `<stream>_data/_valid/_ready` per stream.
 
@@ -35,99 +38,131 @@ def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
     ----------
     stage : Stage
     depths : dict, optional
-        Output stream -> words its FIFO holds beyond what the pipeline needs (default 4).
+        Output stream -> words its FIFO holds beyond what the pipeline needs (default `BEYOND`).
     """
     step, depths = stage.step, depths or {}
+    streams = [p for p in step.ports if p.direction in ("in", "out")]
+    names = Names(["clk", "rst", *(f"{p.name}_{part}" for p in streams for part in PARTS["in"])])
     ports = ["input wire clk", "input wire rst"]
-    body, connections = [], [".clk(clk)", ".rst(rst)"]
+    body, connections = [], [f".{stage.signals['clk', '', '']}(clk)", f".{stage.signals['rst', '', '']}(rst)"]
     rooms = []
     rams = {}
     for p in step.ports:
         bits = f"[{p.width - 1}:0]"
         if p.direction == "in":
             ports += [f"input wire {bits} {p.name}_data", f"input wire {p.name}_valid", f"output wire {p.name}_ready"]
-            connections += [f".{p.name}_{s}({p.name}_{s})" for s in ("data", "valid", "ready")]
+            connections += _pins(stage, p, [f"{p.name}_{part}" for part in PARTS["in"]])
         elif p.direction == "out":
             ports += [f"output wire {bits} {p.name}_data", f"output wire {p.name}_valid", f"input wire {p.name}_ready"]
-            body += _fifo(p, room(stage), depths.get(p.name, 4))
-            connections += [
-                f".{p.name}_data(pipe_{p.name}_data)",
-                f".{p.name}_valid(pipe_{p.name}_valid)",
-                f".{p.name}_ready(1'b1)",
+            room_name = names.take(f"{p.name}_room")
+            data, valid = names.take(f"pipe_{p.name}_data"), names.take(f"pipe_{p.name}_valid")
+            sizes = f".WIDTH({p.width}), .DEPTH({fifo_words(stage, p.name, depths)}), .ROOM({room(stage)})"
+            body += [
+                f"wire {bits} {data};",
+                f"wire {valid}, {room_name};",
+                f"hls_open_fifo #({sizes}) {names.take(f'{p.name}_fifo')} (\n"
+                f"        .clk(clk), .rst(rst), .room({room_name}), .in_data({data}), .in_valid({valid}),\n"
+                f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );",
             ]
-            rooms.append(f"{p.name}_room")
+            connections += _pins(stage, p, [data, valid, "1'b1"])
+            rooms.append(room_name)
         else:
             rams.setdefault(p.name, {})[p.direction] = p
     for name, access in rams.items():
-        lines, wires = _ram(name, access, name in stage.forward)
+        lines, wires = _ram(stage, name, access, names)
         body += lines
         connections += wires
-    body += [f"wire start = {' & '.join(rooms) or chr(49) + chr(39) + 'b1'};"]
-    connections += [f".{GO}_data(1'b0)", f".{GO}_valid(start)", f".{GO}_ready()"]
-    body.append(f"{step.name} pipeline (\n        " + ",\n        ".join(connections) + "\n    );")
+    start = names.take("start")
+    body += [f"wire {start} = {' & '.join(rooms) or chr(49) + chr(39) + 'b1'};"]
+    go = [stage.signals[GO, "", part] for part in PARTS["in"]]
+    connections += [f".{go[0]}(1'b0)", f".{go[1]}({start})", f".{go[2]}()"]
+    body.append(f"{stage.pipeline} {names.take('pipeline')} (\n        " + ",\n        ".join(connections) + "\n    );")
     inside = "\n    ".join(body)
-    return f"module {step.name}_stage (\n    " + ",\n    ".join(ports) + f"\n);\n    {inside}\nendmodule\n"
+    return f"module {stage.module} (\n    " + ",\n    ".join(ports) + f"\n);\n    {inside}\nendmodule\n"
 
 
-def _fifo(p, needed, extra):
-    return [
-        f"wire [{p.width - 1}:0] pipe_{p.name}_data;",
-        f"wire pipe_{p.name}_valid, {p.name}_room;",
-        f"hls_open_fifo #(.WIDTH({p.width}), .DEPTH({needed + extra}), .ROOM({needed})) {p.name}_fifo (\n"
-        f"        .clk(clk), .rst(rst), .room({p.name}_room), .in_data(pipe_{p.name}_data), "
-        f".in_valid(pipe_{p.name}_valid),\n"
-        f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );",
-    ]
+def fifo_words(stage: Stage, stream: str, depths: dict[str, int] | None = None) -> int:
+    """Return how many words the FIFO behind an output holds."""
+    return room(stage) + (depths or {}).get(stream, BEYOND)
 
 
-def _ram(name, access, forward):
+def _pins(stage, p, wires):
+    """Connections of a port of the pipeline."""
+    return [f".{stage.signals[p.name, p.direction, part]}({wire})" for part, wire in zip(PARTS[p.direction], wires)]
+
+
+def _ram(stage, name, access, names):
     read, write = access.get("read"), access.get("write")
     any_port = read or write
     width, bits = any_port.width, any_port.address.width
+    rd_addr, rd_data, wr_data, wr_valid = (
+        names.take(f"{name}_{part}") for part in ("rd_addr", "rd_data", "wr_data", "wr_valid")
+    )
     lines = [
-        f"wire [{bits - 1}:0] {name}_rd_addr;",
-        f"wire [{width - 1}:0] {name}_rd_data;",
-        f"wire [{bits + width - 1}:0] {name}_wr_data;",
-        f"wire {name}_wr_valid;",
+        f"wire [{bits - 1}:0] {rd_addr};",
+        f"wire [{width - 1}:0] {rd_data};",
+        f"wire [{bits + width - 1}:0] {wr_data};",
+        f"wire {wr_valid};",
     ]
     connections = []
     if read:
-        connections += [f".{name}_rd_req({name}_rd_addr)", f".{name}_rd_resp({name}_rd_data)"]
+        connections += _pins(stage, read, [rd_addr, rd_data])
     else:
-        lines.append(f"assign {name}_rd_addr = '0;")
+        lines.append(f"assign {rd_addr} = '0;")
     if write:
-        connections += [
-            f".{name}_wr_data({name}_wr_data)",
-            f".{name}_wr_valid({name}_wr_valid)",
-            f".{name}_wr_ready(1'b1)",
-        ]
+        connections += _pins(stage, write, [wr_data, wr_valid, "1'b1"])
     else:
-        lines += [f"assign {name}_wr_data = '0;", f"assign {name}_wr_valid = 1'b0;"]
+        lines += [f"assign {wr_data} = '0;", f"assign {wr_valid} = 1'b0;"]
     lines.append(
         f"hls_open_ram #(.WIDTH({width}), .DEPTH({any_port.depth}), .BITS({bits}), .SHALLOW({SHALLOW_RAM})"
-        f"{', .FORWARD(1)' if forward else ''}) "
-        f"{name}_ram (\n"
-        f"        .clk(clk), .rd_addr({name}_rd_addr), .rd_data({name}_rd_data),\n"
-        f"        .wr_en({name}_wr_valid), .wr_addr({name}_wr_data[{bits + width - 1}:{width}]), "
-        f".wr_data({name}_wr_data[{width - 1}:0])\n    );"
+        f"{', .FORWARD(1)' if name in stage.forward else ''}) "
+        f"{names.take(f'{name}_ram')} (\n"
+        f"        .clk(clk), .rd_addr({rd_addr}), .rd_data({rd_data}),\n"
+        f"        .wr_en({wr_valid}), .wr_addr({wr_data}[{bits + width - 1}:{width}]), "
+        f".wr_data({wr_data}[{width - 1}:0])\n    );"
     )
     return lines, connections
 
 
 def write_stage(stage: Stage, folder: Path, depths: dict[str, int] | None = None) -> list[Path]:
-    """Write `<name>.sv` (pipeline) and `<name>_stage.sv`; return all files a simulator needs, the library included."""
+    """Write pipeline and stage, each in a file of its module's name; return all files a simulator needs."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{stage.step.name}.sv": stage.text, f"{stage.step.name}_stage.sv": stage_module(stage, depths)}
+    files = {f"{stage.pipeline}.sv": stage.text, f"{stage.module}.sv": stage_module(stage, depths)}
     for name, text in files.items():
         (folder / name).write_text(text)
     return [RTL / name for name in LIBRARY] + [folder / name for name in files]
 
 
+@dataclass(frozen=True)
+class Joined:
+    """A dataflow of stages as SystemVerilog.
+
+    Attributes
+    ----------
+    text : str
+    wires : dict
+        Stream -> its wires (data, valid, ready).
+    instances : dict
+        Instance, as given -> its name in the module.
+    """
+
+    text: str
+    wires: dict
+    instances: dict
+
+
 def top_module(
     name: str, instances: list[tuple[str, str, dict[str, str]]], streams: dict[str, str], stages: dict[str, Stage]
 ) -> str:
-    """Return SystemVerilog of a dataflow of stages.
+    """Return the text of `join`."""
+    return join(name, instances, streams, stages).text
+
+
+def join(
+    name: str, instances: list[tuple[str, str, dict[str, str]]], streams: dict[str, str], stages: dict[str, Stage]
+) -> Joined:
+    """Return a dataflow of stages.
 
     Parameters
     ----------
@@ -138,39 +173,46 @@ def top_module(
     stages : dict
         kernel name -> Stage.
     """
-    ports, wires, body = ["input wire clk", "input wire rst"], {}, []
+    module_name(name, "a top")
+    ports, widths, body = ["input wire clk", "input wire rst"], {}, []
     users = {}
-    for instance, kernel, connection in instances:
+    for _, kernel, connection in instances:
         for port, stream in connection.items():
             step_port = next(
                 (p for p in stages[kernel].step.ports if p.name == port and p.direction in ("in", "out")), None
             )
             if step_port is None:
                 raise Refused(f"'{kernel}' has no stream '{port}'")
-            if users.setdefault((stream, step_port.direction), instance) != instance:
+            if (stream, step_port.direction) in users:
                 raise Refused(
                     f"stream '{stream}' of '{name}' is used twice as '{step_port.direction}': one writer, one reader"
                 )
-            if wires.setdefault(stream, step_port.width) != step_port.width:
-                raise Refused(f"stream '{stream}' of '{name}' connects {wires[stream]} and {step_port.width} bits")
-    for stream, width in wires.items():
+            users[stream, step_port.direction] = kernel
+            if widths.setdefault(stream, step_port.width) != step_port.width:
+                raise Refused(f"stream '{stream}' of '{name}' connects {widths[stream]} and {step_port.width} bits")
+    names = Names(["clk", "rst", *(f"{stream}_{part}" for stream in streams for part in PARTS["in"])])
+    wires = {}
+    for stream, width in widths.items():
         direction = streams.get(stream)
         if direction:
             back = "output" if direction == "in" else "input"
             forward = "input" if direction == "in" else "output"
-            ports += [
-                f"{forward} wire [{width - 1}:0] {stream}_data",
-                f"{forward} wire {stream}_valid",
-                f"{back} wire {stream}_ready",
-            ]
+            data, valid, ready = wires[stream] = [f"{stream}_{part}" for part in PARTS["in"]]
+            ports += [f"{forward} wire [{width - 1}:0] {data}", f"{forward} wire {valid}", f"{back} wire {ready}"]
         else:
             for end in ("in", "out"):
                 if (stream, end) not in users:
                     raise Refused(f"stream '{stream}' of '{name}' has no {'reader' if end == 'in' else 'writer'}")
-            body += [f"wire [{width - 1}:0] {stream}_data;", f"wire {stream}_valid, {stream}_ready;"]
+            data, valid, ready = wires[stream] = [names.take(f"{stream}_{part}") for part in PARTS["in"]]
+            body += [f"wire [{width - 1}:0] {data};", f"wire {valid}, {ready};"]
+    called = {}
     for instance, kernel, connection in instances:
+        called[instance] = names.take(f"{instance}_i")
         pins = [".clk(clk)", ".rst(rst)"] + [
-            f".{port}_{s}({stream}_{s})" for port, stream in connection.items() for s in ("data", "valid", "ready")
+            f".{port}_{part}({wire})"
+            for port, stream in connection.items()
+            for part, wire in zip(PARTS["in"], wires[stream])
         ]
-        body.append(f"{kernel}_stage {instance}_i (\n        " + ",\n        ".join(pins) + "\n    );")
-    return f"module {name} (\n    " + ",\n    ".join(ports) + ");\n    " + "\n    ".join(body) + "\nendmodule\n"
+        body.append(f"{stages[kernel].module} {called[instance]} (\n        " + ",\n        ".join(pins) + "\n    );")
+    text = f"module {name} (\n    " + ",\n    ".join(ports) + ");\n    " + "\n    ".join(body) + "\nendmodule\n"
+    return Joined(text, wires, called)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import components
 from hls.open.errors import Refused
-from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric
+from hls.open.pipeline.fabric import SERIES7_1, SHALLOW_RAM, Fabric, fabric_of
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Port, Step
@@ -50,6 +50,20 @@ class Timing:
     def period_ps(self) -> int:
         """Logic that a whole clock period takes, of which `budget_ps` is the share that is planned."""
         return int((self.budget_ps + self.fabric.register) / self.fabric.share) - self.fabric.register
+
+    @staticmethod
+    def at(part: str, clock_mhz: float) -> Timing:
+        """Return the `Timing` of a part at a clock.
+
+        Raises
+        ------
+        Refused
+            If the part is unknown, or no logic at all fits between two registers at that clock.
+        """
+        fabric = fabric_of(part)
+        if not 0 < clock_mhz < 1e6:
+            raise Refused(f"a clock of {clock_mhz:g} MHz: it has to be above 0, for example 150")
+        return Timing(fabric, fabric.budget(clock_mhz))
 
 
 @dataclass

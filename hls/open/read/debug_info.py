@@ -7,8 +7,10 @@ the C++ side: `DICompositeType(name: "ap_uint<5>")`, members with offsets, templ
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from hls.open.errors import Refused
+from hls.open.names import Names
 from hls.open.read.layout import Array, Cell, Layout, Ram
 
 RAM = "hls_open::ram_marker"  # lib/ram.h
@@ -114,11 +116,15 @@ class DebugInfo:
         """Return the `Layout` of a type."""
         key = self.strip(key)
         result = Layout(int(self.node(key).get("size", 0)) // 8)
-        self._collect(result, key, "", 0)
+        self._collect(result, key, "", 0, "")
         result.cells.sort(key=lambda cell: cell.offset)
+        names = Names(verilog=False)  # `a[0]` and a member `a_0` would have one name
+        result.cells = [replace(cell, name=names.take(cell.name)) if cell.name else cell for cell in result.cells]
+        names = Names(verilog=False)
+        result.rams = [replace(ram, name=names.take(ram.name)) for ram in result.rams]
         return result
 
-    def _collect(self, out, key, name, offset):
+    def _collect(self, out, key, name, offset, path):
         key = self.strip(key)
         node = self.node(key)
         size = int(node.get("size", 0)) // 8
@@ -127,22 +133,22 @@ class DebugInfo:
             if "float" in encoding:
                 raise Refused(f"member '{name}' is floating point: a kernel computes with ap_int only")
             width = 1 if encoding == "DW_ATE_boolean" else 8 * size
-            out.cells.append(Cell(offset, size, width, encoding.startswith("DW_ATE_signed"), name))
+            out.cells.append(Cell(offset, size, width, encoding.startswith("DW_ATE_signed"), name, path, True))
             return
         tag = node.get("tag")
         integer = re.fullmatch(r"ap_(u?)int(?:_base)?<(\d+)(?:, (true|false))?>", node.get("name", ""))
         if integer:
             signed = integer.group(3) == "true" if integer.group(3) else not integer.group(1)
-            out.cells.append(Cell(offset, size, int(integer.group(2)), signed, name))
+            out.cells.append(Cell(offset, size, int(integer.group(2)), signed, name, path))
         elif self._marker(node, RAM):
             word, depth = self.template_arguments(self._marker(node, RAM))
-            out.rams.append(Ram(name, offset, size, depth, self.layout(word)))
+            out.rams.append(Ram(name, offset, size, depth, self.layout(word), path))
         elif tag == "DW_TAG_array_type":
-            self._collect_array(out, node, name, offset, size)
+            self._collect_array(out, node, name, offset, size, path)
         elif tag in ("DW_TAG_structure_type", "DW_TAG_class_type"):
-            self._collect_members(out, node, name, offset)
+            self._collect_members(out, node, name, offset, path)
         elif tag == "DW_TAG_enumeration_type":
-            self._collect(out, node["baseType"], name, offset)
+            self._collect(out, node["baseType"], name, offset, path)
         else:
             what = (tag or node["kind"]).removeprefix("DW_TAG_").removesuffix("_type").replace("_", " ")
             raise Refused(
@@ -161,23 +167,23 @@ class DebugInfo:
                 return member["baseType"]
         return ""
 
-    def _collect_array(self, out, node, name, offset, size):
+    def _collect_array(self, out, node, name, offset, size, path):
         counts = [int(self.node(item).get("count", "-1").split()[-1]) for item in self.items(node["elements"])]
         total, strides = size, []
         for count in counts:
             total //= max(count, 1)
             strides.append(total)
 
-        def walk(level, name, offset):
+        def walk(level, name, offset, path):
             if level == len(counts):
-                return self._collect(out, node["baseType"], name, offset)
+                return self._collect(out, node["baseType"], name, offset, path)
             out.arrays.append(Array(offset, strides[level], counts[level], name))
             for i in range(counts[level]):
-                walk(level + 1, f"{name}_{i}", offset + i * strides[level])
+                walk(level + 1, f"{name}_{i}", offset + i * strides[level], f"{path}[{i}]")
 
-        walk(0, name, offset)
+        walk(0, name, offset, path)
 
-    def _collect_members(self, out, node, name, offset):
+    def _collect_members(self, out, node, name, offset, cpp):
         for item in self.items(node.get("elements")):
             member = self.node(item)
             if member["kind"] != "DIDerivedType" or "DIFlagStaticMember" in member.get("flags", ""):
@@ -197,7 +203,7 @@ class DebugInfo:
                 ):
                     raise Refused(_pointer(path), self.place(item))
                 try:
-                    self._collect(out, member["baseType"], path, place)
+                    self._collect(out, member["baseType"], path, place, f"{cpp}.{own}" if own else cpp)
                 except Refused as refusal:  # of something that has no line: the member's will do
                     raise Refused(refusal.what, refusal.where or self.place(item)) from None
 

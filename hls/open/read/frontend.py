@@ -27,6 +27,8 @@ FLAGS = [
     "-O1",
     "-Xclang",
     "-disable-llvm-passes",
+    "-Xclang",
+    "-fno-use-ctor-homing",  # debug information of every class, also of one that is never constructed
     "-g",
     "-fno-exceptions",
     "-fno-rtti",
@@ -64,6 +66,9 @@ extern "C" void hls_open_reset_{name}(hls_open_kernel_{name}* kernel) {{ new ((v
 extern "C" hls_open_kernel_{name} hls_open_object_{name};
 extern "C" void* hls_open_address_{name}() {{ return &hls_open_object_{name}; }}
 """
+TOP = """\
+extern const auto hls_open_top_{name} = &{top};
+"""
 
 
 def translation_unit(source: str, kernels: dict[str, str]) -> str:
@@ -79,8 +84,44 @@ def translation_unit(source: str, kernels: dict[str, str]) -> str:
     for name in kernels:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
             raise Refused(f"'{name}' can't name a kernel; use letters, digits and underscores")
-    parts = [KERNEL.format(name=name, type=kind) for name, kind in kernels.items()]
+    parts = [
+        f'#line 1 "{_quoted(name, kind)}"\n' + KERNEL.format(name=name, type=kind) for name, kind in kernels.items()
+    ]
     return PREAMBLE + "#line 1\n" + source + "\n" + "\n".join(parts)
+
+
+def compile_top(
+    source: str,
+    name: str,
+    function: str,
+    include: Sequence[str | Path] = (),
+    directory: str | Path = "build/open",
+) -> str:
+    """Return the LLVM IR (text) of a function in `source` that joins processes, with the kernels of these.
+
+    Parameters
+    ----------
+    source : str
+        C++ text that defines the function, usually one `#include`.
+    name : str
+        What the function is called in the IR.
+    function : str
+        In C++, for example `my::pipeline<4>`.
+    include, directory
+        As in `compile_cpp`.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    unit = directory / "top.cpp"
+    unit.write_text(
+        f'{PREAMBLE}#line 1\n{source}\n#line 1 "{_quoted(name, function)}"\n' + TOP.format(name=name, top=function)
+    )
+    return emit_llvm(unit, include, directory, ("-D__SYNTHESIS__",))
+
+
+def _quoted(name, kind):
+    """What stands for a file's name where clang complains about the kernel that was asked for."""
+    return f"{name}={kind}".replace("\\", "").replace('"', "'").replace("\n", " ")
 
 
 def compile_cpp(
@@ -159,11 +200,12 @@ NO_KERNEL = {
 
 def first_error(text: str) -> Refused:
     """Return clang's first error as one sentence, at the line of the kernel rather than of this package's headers."""
-    place = r"^(?P<file>[^\n:]+):(?P<line>\d+):\d+: "
+    place = r"^(?P<file>[^\n]+?):(?P<line>\d+):\d+: "
     error = re.search(place + r"(?:fatal )?error: (?P<what>[^\n]*)", text, re.M)
     if not error:
         return Refused(f"clang fails: {(text.strip().splitlines() or ['it says nothing'])[0][:300]}")
-    where, what = f"{error['file']}:{error['line']}", error["what"]
+    asked = "=" in error["file"] and not Path(error["file"]).exists()  # the kernel as it was asked for, see `_quoted`
+    where, what = error["file"] if asked else f"{error['file']}:{error['line']}", error["what"]
     if INCLUDE in Path(error["file"]).parents or LIBRARY in Path(error["file"]).parents:
         following = re.split(place + r"(?:fatal )?error: ", text[error.end() :], maxsplit=1, flags=re.M)[0]
         for note in re.finditer(place + r"note: .*requested here$", following, re.M):
@@ -173,7 +215,7 @@ def first_error(text: str) -> Refused:
     what = re.sub(r"^static assertion failed(?: due to requirement '[^\n]*?')?: ", "", what)
     for pattern, instead in NO_KERNEL.items():
         found = re.search(pattern, what)
-        if found and Path(error["file"]).name == "kernels.cpp":
+        if found and asked:
             return Refused(instead.format(*found.groups()), where)
     if re.search(r"cannot use '(throw|try)' with exceptions disabled", what):
         what = "an exception in a kernel: hardware can't throw, return a status"

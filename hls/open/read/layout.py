@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Cell:
     """A scalar of an object: `width` bits kept in `size` bytes at `offset`, extended by their sign; only members have
-    names.
+    names. `path` is how C++ gets to it from the object (`.taps[2].value`), `builtin` if its type is none of AMD's.
     """
 
     offset: int
@@ -16,17 +16,20 @@ class Cell:
     width: int
     signed: bool = False
     name: str = ""
+    path: str = ""
+    builtin: bool = False
 
 
 @dataclass(frozen=True)
 class Ram:
-    """A RAM member: `depth` words, each a packed `word` (a Layout)."""
+    """A RAM member: `depth` words, each a packed `word` (a Layout); `path` as in `Cell`."""
 
     name: str
     offset: int
     size: int
     depth: int
     word: Layout
+    path: str = ""
 
 
 @dataclass(frozen=True)
