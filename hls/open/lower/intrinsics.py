@@ -44,6 +44,10 @@ class Intrinsics:
 
     def _stream(self, i):
         stream = self.at.operand(i.operands[0], "ptr")
+        if self.at.low.joins:
+            raise Refused(
+                "a top that reads or writes a stream itself: do that in a kernel, and call hls_open::run for it"
+            )
         if not isinstance(stream, Stream):
             raise Refused("an access to a stream that is no parameter of step: pass it to step")
         return stream
@@ -106,14 +110,20 @@ class Intrinsics:
         bits = max(1, (count - 1).bit_length())
         return self.graph.zext(self.graph.slice(index, 0, bits), index.width)
 
+    def _part(self, i):
+        """A stream or process of a dataflow."""
+        if not self.at.low.joins:
+            raise Refused("a stream or process that is declared in a step: streams are parameters of step")
+        return self.at.low
+
     def _hls_open_stream(self, i):
-        self.at.low.note_stream(i)
+        self._part(i).note_stream(i)
 
     def _hls_open_process(self, i):
-        self.at.low.note_process(i)
+        self._part(i).note_process(i)
 
     def _hls_open_process_stream(self, i):
-        self.at.low.note_process_stream(i)
+        self._part(i).note_process_stream(i)
 
     def _ram(self, i):
         place = self.at.operand(i.operands[0], "ptr")

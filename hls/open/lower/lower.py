@@ -50,6 +50,8 @@ class Access:
 class Lowering:
     """Lowers one function.
 
+    `joins` is true for a function that joins processes and computes nothing (`top.py`).
+
     Parameters
     ----------
     module : llvm_text.Module
@@ -63,6 +65,8 @@ class Lowering:
     offset : int
         Where that base lies in the object.
     """
+
+    joins = False
 
     def __init__(
         self, module: Module, debug: DebugInfo, function: Function, graph: Graph, kind: str, offset: int = 0

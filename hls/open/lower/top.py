@@ -140,6 +140,8 @@ def _variables(text, symbol, debug):
 class _TopLowering(Lowering):
     """Lowers a function without an object of its own; notes streams and processes."""
 
+    joins = True
+
     def __init__(self, module: Module, debug: DebugInfo, function: Function, variables: dict[str, str]) -> None:
         self.module, self.debug, self.function, self.graph = module, debug, function, Graph()
         self.types, self.memory, self.base = Types(module.types), MemoryAccess(self.graph), 0
