@@ -43,7 +43,7 @@ int main(int argc, char** argv) {{
     VerilatedContext context;
     context.commandArgs(argc, argv);
     context.traceEverOn({trace});
-    long cycles = 0;
+    long cycles = {cycles};  // or +cycles=
     for (int i = 1; i < argc; i++)
         if (!strncmp(argv[i], "+cycles=", 8)) cycles = atol(argv[i] + 8);
     V{top} top(&context);
@@ -88,7 +88,7 @@ def lint(files: Sequence[Path], top: str) -> str:
     return subprocess.run(command, env=environment(), capture_output=True, text=True).stderr
 
 
-def build_bench(files: Sequence[Path], top: str, folder: Path, trace: str = "") -> Path:
+def build_bench(files: Sequence[Path], top: str, folder: Path, trace: str = "", cycles: int = 0) -> Path:
     """Build a simulation of a bench with inputs `clk` and `rst`; return the program.
 
     Parameters
@@ -98,10 +98,12 @@ def build_bench(files: Sequence[Path], top: str, folder: Path, trace: str = "") 
     folder : pathlib.Path
     trace : str
         ".vcd" or ".fst", if the bench may write such a waveform.
+    cycles : int
+        How long it runs at most, unless it is called with `+cycles=`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "main.cpp").write_text(MAIN.format(top=top, trace=str(bool(trace)).lower()))
+    (folder / "main.cpp").write_text(MAIN.format(top=top, trace=str(bool(trace)).lower(), cycles=cycles))
     command = [
         "verilator",
         "--cc",
@@ -144,7 +146,7 @@ def run_bench(
         Further arguments, "seed=3" for `$value$plusargs("seed=%d", ...)`.
     program : pathlib.Path, optional
     """
-    program = program or build_bench(files, top, folder)
+    program = program or build_bench(files, top, folder, cycles=cycles)
     arguments = ["+verilator+rand+reset+2", f"+cycles={cycles}", *(f"+{argument}" for argument in plus)]
     run = subprocess.run([str(program.resolve()), *arguments], capture_output=True, text=True, cwd=folder)
     if run.returncode:
