@@ -100,7 +100,7 @@ template <class L> struct parameters {
 
     // As many steps as there are PEs, so that the last word arrives; true while they last. With the next command, a
     // column's first word, and its entry, the first weight is read no sooner than four steps after the last was
-    // written: three would do (ram.hpp).
+    // written: three would do (ram.h).
     bool settle() {
 #pragma HLS INLINE
         const bool last_pe = load_pe == L::PE - 1;

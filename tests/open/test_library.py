@@ -12,7 +12,7 @@ from tests.open.tools import need
 
 RIGHT = {
     "hls_open_fifo": [{}, {"DEPTH": 1, "ROOM": 1, "WIDTH": 1}, {"DEPTH": 4}],
-    "hls_open_ram": [{}, {"DEPTH": 1, "BITS": 1}, {"DEPTH": 65, "BITS": 7}, {"WIDTH": 1}],
+    "hls_open_ram": [{}, {"DEPTH": 1, "BITS": 1}, {"DEPTH": 65, "BITS": 7}, {"WIDTH": 1}, {"FORWARD": 1}],
     "hls_open_multiply": [{}, {"A": 1, "B": 1, "P": 2}],
 }
 WRONG = [

@@ -45,7 +45,7 @@ module hls_open_fifo #(
             room <= 32'(count) + ROOM <= DEPTH;
         end
     end
-`ifdef VERILATOR
+`ifndef SYNTHESIS
     always @(posedge clk) if (!rst && in_valid && count == BITS'(DEPTH)) $fatal(1, "a word into a full FIFO");
 `endif
 endmodule
