@@ -83,6 +83,37 @@ def select_nested(g, c, a, b) -> Node | None:
     return None if inner_a is a and inner_b is b else g.select(c, inner_a, inner_b)
 
 
+def _with_common_parts(s):
+    """A word of which a part is replaced, and the word; two words that share a part."""
+    g, whole = s.graph, s.x("x", s.width + 3)
+    high, low = g.slice(whole, s.width + 1, 2), g.slice(whole, 0, 1)
+    replaced = g.concat(high, s.x("y"), low)
+    yield s.bit(), replaced, whole
+    yield s.bit(), whole, replaced
+    yield s.bit(), g.concat(s.x("a"), s.x("d", 2), low), g.concat(s.x("b"), s.x("d", 2), s.x("e", 1))
+
+
+@rule("select", _with_common_parts)
+def select_differing(g, c, a, b) -> Node | None:
+    """Only of the parts in which two words differ."""
+    if "concat" not in (a.op, b.op):
+        return None
+    cuts = sorted({0, a.width, *(end for x in (a, b) if x.op == "concat" for end in g.ends(x))})
+    runs = []  # from the lowest bit: (whether both are one, start)
+    for low, high in zip(cuts, cuts[1:]):
+        one = g.slice(a, low, high - low) is g.slice(b, low, high - low)
+        if not runs or runs[-1][0] != one:
+            runs.append((one, low))
+    if not any(one for one, _ in runs):
+        return None
+    parts, high = [], a.width
+    for one, low in reversed(runs):
+        p, q = g.slice(a, low, high - low), g.slice(b, low, high - low)
+        parts.append(p if one else g.select(c, p, q))
+        high = low
+    return g.concat(*parts)
+
+
 def _literal_width(x, op):
     """Bits that a literal needs to be written as an extension, None if x is none."""
     if x.op != "literal":

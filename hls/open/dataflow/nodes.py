@@ -25,8 +25,7 @@ class Nodes:
 
     def __init__(self) -> None:
         self._nodes = {}
-        self._ends = {}  # concat -> where its parts end, once it was cut
-        self._cutting = False  # while a slice looks at what it cuts (`wiring.py`)
+        self._ends = {}  # concat -> where its parts end, once it was asked for
 
     def _make(self, op, width, args=(), attr=None):
         key = (op, width, tuple(a.id for a in args), attr)

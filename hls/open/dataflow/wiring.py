@@ -38,6 +38,12 @@ class Wiring(Nodes):
             return merged[0]
         return self.simpler("concat", *merged) or self._make("concat", sum(p.width for p in merged), merged)
 
+    def ends(self, x: Node) -> list[int]:
+        """The bits at which the parts of a concatenation end, from the lowest part."""
+        if x not in self._ends:
+            self._ends[x] = list(accumulate(part.width for part in reversed(x.args)))
+        return self._ends[x]
+
     def zext(self, x: Node, width: int) -> Node:
         if width <= x.width:
             return self.slice(x, 0, width)
@@ -101,44 +107,14 @@ def _concats(s):
 def slice_of_concat(g, x, start, width) -> Node | None:
     if x.op != "concat":
         return None
-    ends = g._ends.get(x)  # of the parts, counted from the highest bit
-    if ends is None:
-        ends = g._ends[x] = list(accumulate(part.width for part in x.args))
-    high, low = x.width - start - width, x.width - start  # likewise
-    parts = []
-    for i in range(bisect_right(ends, high), bisect_left(ends, low) + 1):
-        part = x.args[i]
-        top, bottom = max(high, ends[i] - part.width), min(low, ends[i])
-        parts.append(g.slice(part, ends[i] - bottom, bottom - top))
-    return g.concat(*parts)
-
-
-def _half_wired(s):
-    """Operations of which some pieces are nothing but wires."""
-    g = s.graph
-    a, b = g.zext(s.x("a"), s.width + 2), g.concat(s.x("b"), g.literal(0, 2))
-    f = g.sext(s.x("a"), s.width + 2)
-    yield from (g.or_(a, b), g.and_(a, b), g.xor_(a, b), g.select(s.bit(), a, b), g.select(s.bit(), f, b))
-    yield g.or_(a, s.x("y", s.width + 2))
-
-
-@rule("slice", _pieces_of(_half_wired))
-def slice_through(g, x, start, width) -> Node | None:
-    """The slice of an operation without the operation, if its slices of wires make it vanish.
-
-    Looks at one operation only. A slice that moves further in would leave a second, narrower copy of what it
-    passes, a copy for every place of a slice; what nobody needs the bits of is made narrower by `narrow.py`.
-    """
-    if x.op not in ("select", "and", "or", "xor") or g._cutting or not any(is_wiring(a) for a in x.args):
-        return None
-    before, g._cutting = len(g), True
-    if x.op == "select":
-        c, a, b = x.args
-        cut = g.select(c, g.slice(a, start, width), g.slice(b, start, width))
-    else:
-        cut = getattr(g, x.op + "_")(*(g.slice(a, start, width) for a in x.args))
-    g._cutting = False
-    return cut if is_wiring(cut) or cut.id < before else None
+    ends = g.ends(x)
+    parts, low, high = [], start, start + width
+    for i in range(bisect_right(ends, low), bisect_left(ends, high) + 1):
+        part = x.args[-1 - i]
+        begin = ends[i] - part.width
+        first, last = max(low, begin), min(high, ends[i])
+        parts.append(g.slice(part, first - begin, last - first))
+    return g.concat(*reversed(parts))
 
 
 # -- concatenations: two neighbours, then all
