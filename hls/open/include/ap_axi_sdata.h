@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // hls::axis and ap_axiu for 64-bit AXI4-Streams: data, keep and last, as in Vitis HLS. The other side channels have
 // no bits here; assigning to them is allowed and does nothing. Works with this ap_int.h and with AMD's.
 #ifndef HLS_OPEN_AP_AXI_SDATA_H

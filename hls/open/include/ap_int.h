@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // ap_int<N> and ap_uint<N> over clang's _BitInt(N): the types of Vitis HLS as the open route and the native
 // build see them. Result widths, signs and values are those of AMD's headers (tests/open/test_ap_int.py compares
 // them bit for bit). The storage is the _BitInt itself and every function is always inlined without debug info:

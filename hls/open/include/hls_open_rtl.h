@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What a step may ask of the world around it. These functions are defined nowhere: the lowering of the open route
 // turns a call into a channel operation. The first argument tells which stream or RAM object it is; data passes
 // through memory, so that one function serves every type. Used by hls_stream.h and the kernels' RAM class only.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // hls::stream with AMD's interface, twice:
 //  - with HLS_OPEN_RTL, every access is a call to an undefined function that carries the stream's address; the
 //    lowering turns it into a channel operation;

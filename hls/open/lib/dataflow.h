@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // hls_open::run: a kernel as a process of a dataflow. For this compiler, for Vitis HLS, and for C simulation.
 //
 //     template <int N> static void scale(hls::stream<word>& in, hls::stream<word>& out) {

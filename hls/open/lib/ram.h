@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // hls_open::ram: a memory with one read and one write port, a block RAM or LUTs, never registers. For this compiler,
 // for Vitis HLS, and for C simulation with either's types.
 //

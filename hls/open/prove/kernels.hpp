@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Small kernels whose stages are proved: one of each kind of thing that a pipeline has to keep in order.
 #pragma once
 #include <ap_int.h>

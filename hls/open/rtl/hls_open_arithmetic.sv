@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // A signed multiplier with the registers of a DSP slice: at its inputs, behind the product, and at its output.
 // Synthesis moves all of them into the slice.
 `default_nettype none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // First-word-fall-through FIFO behind a stage. A stage never stalls once a step has begun, so it asks before:
 // `room` is registered, from the registered count, and true while ROOM words still fit (hls/open/pipeline/netlist.py).
 `default_nettype none

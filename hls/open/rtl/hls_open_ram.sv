@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Simple dual-port RAM, read latency of one cycle. A shallow one is made of LUTs, with a register behind: a block RAM is
 // 512 words deep at least.
 //

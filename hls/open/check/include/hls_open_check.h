@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What the reference program of `hls-open check` is made of: words as bits, steps that may turn out not to have begun,
 // and processes that run until no one of them can go on.
 #ifndef HLS_OPEN_CHECK_H

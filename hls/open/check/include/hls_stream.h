@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // hls::stream for checking: without a bound, like the streams of C simulation, but a read of an empty stream ends the
 // step that did it, which then counts as not begun (hls_open_check.h). Any compiler, any ap_int.h.
 #ifndef HLS_OPEN_CHECK_HLS_STREAM_H

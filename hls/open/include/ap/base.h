@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // ap_int_base<W, S>: storage, conversions and member functions. Included by ap_int.h only.
 #ifndef HLS_OPEN_AP_BASE_H
 #define HLS_OPEN_AP_BASE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Binary operators with AMD's result types. Included by ap_int.h only.
 #ifndef HLS_OPEN_AP_OPS_H
 #define HLS_OPEN_AP_OPS_H

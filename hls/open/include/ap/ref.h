@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What x.range(hi, lo), x[i] and (a, b) return: references that can be read, assigned and concatenated.
 // Included by ap_int.h only.
 #ifndef HLS_OPEN_AP_REF_H
