@@ -84,6 +84,9 @@ bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= BOAR
 synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260
 	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)
 
+examples: $(READY)  ## the compiler's examples: stages, clock, resources: ARGS=--update-docs
+	$(PY) -m hls.synth.examples $(ARGS)
+
 timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
 	$(PY) -m hls.synth.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
 

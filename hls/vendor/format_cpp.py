@@ -19,6 +19,7 @@ SOURCES = (
     "hls/kernels",
     "hls/csim/cpp",
     "hls/open/check/include",
+    "hls/open/examples",
     "hls/open/include",
     "hls/open/lib",
     "hls/open/prove",
