@@ -8,7 +8,8 @@ import pytest
 from model.base.paths import ROOT
 
 FOLDERS = ("bitstreams", "docs", "hls", "host", "model", "sim", "tests", ".ci")  # what git keeps; build/ comes and goes
-PAGES = sorted(path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "bitstreams" / "README.md"))
+OTHERS = [ROOT / "bitstreams" / "README.md", ROOT / "hls" / "open" / "README.md"]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *OTHERS])
 # Written by commands: the C++ of a configuration, an overlay, a file of Vitis, the reader's own pictures and boards.
 MADE = {
     "pynq_z2",

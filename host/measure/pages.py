@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 README, PERFORMANCE, SYNTHESIS = ROOT / "README.md", ROOT / "docs" / "performance.md", ROOT / "docs" / "synthesis.md"
 VERIFICATION = ROOT / "docs" / "verification.md"
+COMPILER = ROOT / "hls" / "open" / "README.md"
 MUTATIONS = ROOT / "docs" / "results" / "mutation.json"  # `make mutation ARGS=--update-docs`
 OPEN_ROUTE = ROOT / "docs" / "open-route.md"
 PROOFS = ROOT / "docs" / "results" / "prove.json"  # `make prove REPORT=docs/results/prove.json`
+EXAMPLES = ROOT / "docs" / "results" / "open_examples.json"  # `make examples ARGS=--update-docs`
 NAMES = {"pynq_z2": "PYNQ-Z2", "kv260": "KV260"}  # of boards, as their makers write them
 
 
@@ -303,6 +305,23 @@ def proofs() -> str:
     )
 
 
+def examples() -> str:
+    """Return what the compiler's examples take of an FPGA."""
+    rows = [
+        [
+            f"[{row['example']}](examples/{row['example']}.hpp)",
+            row["processes"],
+            row["pipeline_stages"],
+            f"{row['clock_mhz']:.0f}",
+            f"{row['state_bits']:,}",
+            *[f"{row[what]:,g}" for what in ("lut", "ff", "dsp", "bram36")],
+        ]
+        for row in json.loads(EXAMPLES.read_text())
+    ]
+    header = ["xc7z020, 150 MHz asked for", "processes", "pipeline stages", "MHz (modelled)", "state bits"]
+    return markdown([*header, "LUTs (by Yosys)", "flip-flops", "DSPs", "BRAM36"], rows)
+
+
 def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of every page that has regions."""
     regions = {
@@ -310,6 +329,7 @@ def documents(results: Results) -> dict[pathlib.Path, str]:
         SYNTHESIS: {"resources": resources()},
         VERIFICATION: {"mutations": mutations()},
         OPEN_ROUTE: {"proofs": proofs()},
+        COMPILER: {"examples": examples()},
         PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()},
     }
     texts = {}
