@@ -63,7 +63,7 @@ template <class Kernel, class... Streams> void run(Kernel& kernel, Streams&... s
 #pragma HLS INLINE
 free_run:
     while (true) {
-#pragma HLS PIPELINE II = 1 style = frp  // a step that waits for input still gives out what came before
+#pragma HLS PIPELINE II=1 style=frp  // a step that waits for input still gives out what came before
         kernel.step(streams...);
     }
 }
