@@ -60,6 +60,19 @@ def test_every_divisor_and_value_of_up_to_five_bits(op):
 
 
 @pytest.mark.parametrize("op", ["udiv", "urem", "sdiv", "srem"])
+def test_values_of_fewer_bits_than_the_divisor(op):
+    """LLVM shifts by a power of two itself, but not in `x / (c ? 3 : 65536)`."""
+    for inner in range(1, 5):
+        graph = Graph()
+        x = graph.zext(graph.input("x", inner), 21)
+        divisors = [d << k for d in (1, 3, 5, 7) for k in range(18)]
+        nodes = [Divider(graph).divide(op, x, graph.literal(d, 21)) for d in divisors]
+        for value in range(1 << inner):
+            for d, result in zip(divisors, run(nodes, {"x": value})):
+                assert result == expected(op, value, d, 21), (op, inner, value, d)
+
+
+@pytest.mark.parametrize("op", ["udiv", "urem", "sdiv", "srem"])
 def test_wide_numbers(op):
     rng = random.Random(op)
     for _ in range(60):

@@ -91,12 +91,12 @@ class Divider:
     def _quotient(self, x, divisor, largest):
         """x // divisor of an unsigned x, as wide as it can be."""
         g = self.graph
+        if largest < divisor:  # a divisor with more bits than x has, too
+            return g.literal(0, 1)
         zeros = (divisor & -divisor).bit_length() - 1
         x, divisor, largest = g.shr(x, g.literal(zeros, x.width)), divisor >> zeros, largest >> zeros
         if divisor == 1:
             return x
-        if largest < divisor:
-            return g.literal(0, 1)
         if largest < 2 * divisor:
             return g.compare("ule", g.literal(divisor, x.width), x)
         m, p = reciprocal(divisor, largest)
