@@ -104,8 +104,8 @@ prove: $(READY)  ## FIFO, RAM, multiplier, stages in all cycles; planted faults:
 mutation: $(READY)  ## broken kernels have to be caught: ARGS=--update-docs
 	$(PY) -m sim.mutation $(ARGS)
 
-fuzz: $(READY)  ## random kernels through the open route against g++: N=3000 SEED=1
-	$(PY) -m sim.fuzz -n $(N) --seed $(SEED)
+fuzz: $(READY)  ## random kernels through the open route against g++, interruptible: N=3000 SEED=1 ARGS=--update-docs
+	$(PY) -m sim.fuzz -n $(N) --seed $(SEED) $(ARGS)
 
 train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION=
 	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +36,7 @@ SIMULATE = [
     "-Werror-USERERROR",
     "-Wno-WIDTH",
 ]
+RUNTIME = ("verilated.o", "verilated_threads.o")  # the same in every build of one version with the same options
 MAIN = """
 #include "V{top}.h"
 #include "verilated.h"
@@ -88,7 +91,9 @@ def lint(files: Sequence[Path], top: str) -> str:
     return subprocess.run(command, env=environment(), capture_output=True, text=True).stderr
 
 
-def build_bench(files: Sequence[Path], top: str, folder: Path, trace: str = "", cycles: int = 0) -> Path:
+def build_bench(
+    files: Sequence[Path], top: str, folder: Path, trace: str = "", cycles: int = 0, runtime: Path | None = None
+) -> Path:
     """Build a simulation of a bench with inputs `clk` and `rst`; return the program.
 
     Parameters
@@ -100,40 +105,35 @@ def build_bench(files: Sequence[Path], top: str, folder: Path, trace: str = "", 
         ".vcd" or ".fst", if the bench may write such a waveform.
     cycles : int
         How long it runs at most, unless it is called with `+cycles=`.
+    runtime : pathlib.Path, optional
+        Where Verilator's own objects are kept from one build to the next: they take longer than most benches.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "main.cpp").write_text(MAIN.format(top=top, trace=str(bool(trace)).lower(), cycles=cycles))
-    command = [
-        "verilator",
-        "--cc",
-        "--exe",
-        "--build",
-        "-j",
-        "1",
-        "-O3",
-        *SIMULATE,
-        *([TRACES[trace]] if trace else []),
-        "--top-module",
-        top,
-        "--Mdir",
-        str(folder / "obj"),
-        "-CFLAGS",
-        "-O0",
-        str(folder / "main.cpp"),
-        *map(str, files),
-    ]
-    built = subprocess.run(command, env=environment(), capture_output=True, text=True)
-    if built.returncode:
-        if "lz4.h" in built.stderr:
-            raise Refused("a .fst waveform needs the headers of lz4 (Debian: liblz4-dev); a .vcd needs nothing")
-        said = [line for line in built.stderr.splitlines() if line.startswith("%Error") or "error: " in line]
-        raise Refused(f"Verilator refuses {top}: {(said or [built.stderr[:3000]])[0]}")
+    objects = folder / "obj"
+    verilate = ["verilator", "--cc", "--exe", "-O3", *SIMULATE, *([TRACES[trace]] if trace else [])]
+    verilate += ["--top-module", top, "--Mdir", str(objects)]
+    verilate += ["--output-split", "0"]  # one C++ file: the headers take longer than what a second one saves
+    make = ["make", "-s", "-C", str(objects), "-f", f"V{top}.mk"]
+    make += [f"{kind}=-O0" for kind in ("OPT_FAST", "OPT_SLOW", "OPT_GLOBAL")]
+    _build([*verilate, str(folder / "main.cpp"), *map(str, files)], top)
+    if runtime is not None:
+        _lend(Path(runtime), objects)
+    _build(make, top)
+    if runtime is not None:
+        _keep(objects, Path(runtime))
     return folder / "obj" / f"V{top}"
 
 
 def run_bench(
-    files: Sequence[Path], top: str, folder: Path, cycles: int, plus: Sequence[str] = (), program: Path | None = None
+    files: Sequence[Path],
+    top: str,
+    folder: Path,
+    cycles: int,
+    plus: Sequence[str] = (),
+    program: Path | None = None,
+    runtime: Path | None = None,
 ) -> str:
     """Run a bench for some cycles, or until it finishes; return what it printed.
 
@@ -144,12 +144,37 @@ def run_bench(
     cycles : int
     plus : sequence of str
         Further arguments, "seed=3" for `$value$plusargs("seed=%d", ...)`.
-    program : pathlib.Path, optional
+    program, runtime : pathlib.Path, optional
     """
-    program = program or build_bench(files, top, folder, cycles=cycles)
+    program = program or build_bench(files, top, folder, cycles=cycles, runtime=runtime)
     arguments = ["+verilator+rand+reset+2", f"+cycles={cycles}", *(f"+{argument}" for argument in plus)]
     run = subprocess.run([str(program.resolve()), *arguments], capture_output=True, text=True, cwd=folder)
     if run.returncode:
         said = [line for line in (run.stdout + run.stderr).splitlines() if "%Fatal" in line or "%Error" in line]
         raise Refused(f"the simulation of {top} failed: {(said or [run.stderr[:2000]])[0]}")
     return run.stdout
+
+
+def _build(command, top):
+    built = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    if built.returncode:
+        if "lz4.h" in built.stderr:
+            raise Refused("a .fst waveform needs the headers of lz4 (Debian: liblz4-dev); a .vcd needs nothing")
+        said = [line for line in built.stderr.splitlines() if line.startswith("%Error") or "error: " in line]
+        raise Refused(f"Verilator refuses {top}: {(said or [built.stderr[:3000]])[0]}")
+
+
+def _lend(runtime, objects):
+    """Copy kept objects to where make looks for them; newer than sources and makefile, they are not built again."""
+    for name in RUNTIME:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(runtime / name, objects / name)
+
+
+def _keep(objects, runtime):
+    runtime.mkdir(parents=True, exist_ok=True)
+    for name in RUNTIME:
+        if not (runtime / name).exists():
+            temporary = runtime / f"{name}.{os.getpid()}"
+            shutil.copyfile(objects / name, temporary)
+            temporary.replace(runtime / name)  # whole or not at all, whoever else builds

@@ -38,6 +38,7 @@ MUTATIONS = ROOT / "docs" / "results" / "mutation.json"  # `make mutation ARGS=-
 OPEN_ROUTE = ROOT / "docs" / "open-route.md"
 PROOFS = ROOT / "docs" / "results" / "prove.json"  # `make prove REPORT=docs/results/prove.json`
 EXAMPLES = ROOT / "docs" / "results" / "open_examples.json"  # `make examples ARGS=--update-docs`
+FUZZ = ROOT / "docs" / "results" / "fuzz.json"  # `make fuzz ARGS=--update-docs`
 NAMES = {"pynq_z2": "PYNQ-Z2", "kv260": "KV260"}  # of boards, as their makers write them
 
 
@@ -322,13 +323,34 @@ def examples() -> str:
     return markdown([*header, "LUTs (by Yosys)", "flip-flops", "DSPs", "BRAM36"], rows)
 
 
+def fuzz() -> str:
+    """Return how many random kernels of which kind were compared, and with which versions."""
+    found = json.loads(FUZZ.read_text())
+    counts = ("tried", "interpreted", "simulated", "refused", "failed")
+    rows = [
+        [row["kind"], row["sort"], row["seeds"], *[f"{row[count]:,}" if row[count] else None for count in counts]]
+        for row in found["kernels"]
+    ]
+    totals = [sum(row[count] for row in found["kernels"]) for count in counts]
+    rows.append(["all", None, None, *[f"{total:,}" for total in totals]])
+    header = ["kind (measured: `make fuzz`)", "of these", "seeds", "kernels"]
+    header += ["equal step by step in XLS's interpreter", "equal in Verilog", "refused", "failed"]
+    tools = {
+        f"{name} {version[name]}"
+        for version in found["versions"]
+        for name in ("clang", "llvmlite", "verilator", "xls", "g++")
+    }
+    compilers = "; ".join(f"{version['compiler']}: {version['tried']:,}" for version in found["versions"])
+    return markdown(header, rows) + f"\n\nBy digest of `hls/open`: {compilers}. Tools: {', '.join(sorted(tools))}."
+
+
 def documents(results: Results) -> dict[pathlib.Path, str]:
     """Return {path: text} of every page that has regions."""
     regions = {
         README: {"numbers": numbers(results)},
         SYNTHESIS: {"resources": resources()},
         VERIFICATION: {"mutations": mutations()},
-        OPEN_ROUTE: {"proofs": proofs()},
+        OPEN_ROUTE: {"fuzz": fuzz(), "proofs": proofs()},
         COMPILER: {"examples": examples()},
         PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()},
     }

@@ -13,13 +13,16 @@ from hls.csim.ap_types import ap_types_dir
 from hls.open.errors import Refused
 from hls.open.read.frontend import LIBRARY
 from hls.open.route import lower_source
-from sim.fuzz.random_kernels import RandomKernel, kernels_source, reference_source, stimulus
+from sim.fuzz.random_kernels import STEPS, RandomKernel, kernels_source, reference_source, stimulus
 from sim.fuzz.xls_run import StepFunction
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
 
-STEPS = 16
+# g++ takes most of a campaign's time: nothing is made that the reference has no use for, and it collects less garbage.
+REFERENCE = ["-std=c++17", "-O0", "-w", "-fno-exceptions", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"]
+REFERENCE += ["-fno-stack-protector", "-fcf-protection=none", "--param=ggc-min-expand=1000"]
+REFERENCE += ["--param=ggc-min-heapsize=1000000"]
 
 
 class Mismatch(AssertionError):
@@ -32,7 +35,7 @@ def reference(
     """Run the kernels with g++ and AMD's headers; return {kernel name: list of printed rows}."""
     source, program = directory / "reference.cpp", directory / "reference"
     source.write_text(reference_source(kernels, steps))
-    command = ["g++", "-std=c++17", "-O0", "-w", f"-I{ap_types_dir()}", f"-I{LIBRARY}", str(source), "-o", str(program)]
+    command = ["g++", *REFERENCE, f"-I{ap_types_dir()}", f"-I{LIBRARY}", str(source), "-o", str(program)]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise Refused(f"g++ refuses the reference: {result.stderr[:2000]}")
@@ -55,6 +58,8 @@ def compare_interpreted(kernel: RandomKernel, step: Step, rows: list[list[str]])
     """Run a lowered kernel in XLS's interpreter and compare every step with the reference's rows."""
     queues = stimulus(kernel, len(rows))
     function = StepFunction(step)
+    labels = [f"words left in {v.name}" for v in kernel.inputs] + [v.name for v in kernel.outputs]
+    labels += [f"{v.name}[{i}]" if v.count else v.name for v in kernel.members for i in range(v.count or 1)]
     left = [len(q) for q in queues]
     for number, row in enumerate(rows):
         heads = {v.name: q[-n] if n else 0 for v, q, n in zip(kernel.inputs, queues, left)}
@@ -76,6 +81,6 @@ def compare_interpreted(kernel: RandomKernel, step: Step, rows: list[list[str]])
         if got != expected:
             what = next(i for i, (a, b) in enumerate(zip(got, expected)) if a != b)
             raise Mismatch(
-                f"kernel {kernel.name}, step {number}, value {what}: {got[what]} instead of {expected[what]}; "
+                f"kernel {kernel.name}, step {number}, {labels[what]}: {got[what]} instead of {expected[what]}; "
                 f"again with: {kernel.again}\n{kernel.text}"
             )
