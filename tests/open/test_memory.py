@@ -142,6 +142,26 @@ KERNELS = {
         "pair t[3] = {};",
         "auto& one = t[x >> 7]; (x & 1 ? one.a : one.b) = x; q = t[1].b;",
     ),
+    "rams_in_ifs": (
+        "",
+        "",
+        "hls_open::ram<ap_uint<8>, 4> m[3];",
+        "for (int k = 0; k < 3; k++) q += (k + 1) * m[k].read(x >> 6); "
+        "for (int k = 0; k < 3; k++) if (i == k) m[k].write((x >> 4) & 3, x);",
+    ),
+    "ram_by_reference": (
+        "",
+        "",
+        "hls_open::ram<ap_uint<8>, 4> m, n;",
+        "auto& r = x & 64 ? m : n; q = r.read(x & 1); r.write((x >> 4) & 1, q + x);",
+    ),
+    "written_ram_read_again": (
+        "",
+        "",
+        "hls_open::ram<ap_uint<8>, 2> m, n;",
+        "if (x & 64) m.write(x & 1, x); else n.write(x & 1, ~x); "
+        "if (x & 32) q = m.read((x >> 1) & 1); else q = n.read((x >> 1) & 1);",
+    ),
     "second_base": (
         "struct first { int f[3] = {1, 2, 3}; }; struct second { int s[2] = {40, 50}; };",
         "first, second",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
 from hls.open.lower.memory import Address, Condition
-from hls.open.lower.offsets import within
+from hls.open.lower.offsets import Choice, within
 from hls.open.lower.operands import Stream
 from hls.open.read.bounds import WITHIN
 from hls.open.read.names import refused_call
@@ -125,8 +125,22 @@ class Intrinsics:
     def _hls_open_process_stream(self, i):
         self._part(i).note_process_stream(i)
 
-    def _ram(self, i):
-        place = self.at.operand(i.operands[0], "ptr")
+    def _rams(self, i):
+        """Return (ram, condition) of all that an access may mean: LLVM makes one of accesses in several ifs."""
+        found, stack = [], [(self.at.operand(i.operands[0], "ptr"), None)]
+        while stack:
+            place, condition = stack.pop()
+            if not isinstance(place, Choice):
+                found.append((self._ram(place), condition))
+                continue
+            for side, here in ((place.b, self.graph.not_(place.condition)), (place.a, place.condition)):
+                stack.append((side, here if condition is None else self.graph.and_(condition, here)))
+        words = [[(c.offset, c.size, c.width, c.signed) for c in ram.word.cells] for ram, _ in found]
+        if any(word != words[0] for word in words):
+            raise Refused("one access to rams of several types: read or write each in a statement of its own")
+        return found
+
+    def _ram(self, place):
         if not isinstance(place, Address) or place.memory is not self.at.low.this:
             raise Refused("a ram that is no member of the kernel: make it one")
         if place.terms:
@@ -138,38 +152,50 @@ class Intrinsics:
                 return ram
         raise Refused("a ram access whose ram can't be found")
 
-    def _address(self, i, ram):
+    def _address(self, i, ram, condition):
         bits, address = max(1, (ram.depth - 1).bit_length()), self.at.operand(i.operands[1], i.extra["types"][1])
         inside = self.graph.compare("ult", address, self.graph.literal(ram.depth, address.width))
         if not 0 <= self.graph.bounds(address)[0] <= self.graph.bounds(address)[1] < ram.depth:
             what = f"an address beyond the {ram.depth} words of ram '{ram.name}'"
+            if condition is not None:
+                inside = self.graph.or_(self.graph.not_(condition), inside)
             self.at.low.check(self.at.block, Condition(inside, what), self.at.low.where(i))
         return self.graph.slice(address, 0, bits)
 
     def _hls_open_ram_read(self, i):
-        ram, control = self._ram(i), self.at.low.control
-        address = self._address(i, ram)
+        data = None
+        for ram, condition in self._rams(i):
+            word = self._word(i, ram, condition)
+            data = word if data is None else self.graph.select(condition, word, data)
+        self._unpack(ram.word, data, self.at.operand(i.operands[2], "ptr"))
+
+    def _word(self, i, ram, condition):
+        """What is read from a ram."""
+        control, address = self.at.low.control, self._address(i, ram, condition)
         before = [a for a in self.at.low.accesses if (a.kind, a.name) == ("write", ram.name)]
-        data = self._note(i, "read", ram.name, ram.word.width, address=address, depth=ram.depth)
+        what = {"address": address, "depth": ram.depth, "condition": condition}
+        data = self._note(i, "read", ram.name, ram.word.width, **what)
         for write in before:  # of the same step: the RAM has not got it yet
             if control.reaches(write.block, self.at.block):
                 hit = self.graph.compare("eq", address, write.address)
-                if not control.dominates(write.block, self.at.block):
+                if write.chosen or not control.dominates(write.block, self.at.block):
                     hit = self.graph.and_(write.predicate, hit)
                 if ram.name in self.at.low.independent:
                     what = f"'{ram.name}' is not independent: a word is read in the step that wrote it"
-                    self.at.low.check(self.at.block, Condition(self.graph.not_(hit), what), self.at.low.where(i))
+                    held = self.graph.not_(hit if condition is None else self.graph.and_(condition, hit))
+                    self.at.low.check(self.at.block, Condition(held, what), self.at.low.where(i))
                 else:
                     data = self.graph.select(hit, write.data, data)
-        self._unpack(ram.word, data, self.at.operand(i.operands[2], "ptr"))
+        return data
 
     def _hls_open_ram_write(self, i):
-        ram = self._ram(i)
-        data = self._pack(ram.word, self.at.operand(i.operands[2], "ptr"))
-        self._note(i, "write", ram.name, ram.word.width, data=data, address=self._address(i, ram), depth=ram.depth)
+        for ram, condition in self._rams(i):
+            data = self._pack(ram.word, self.at.operand(i.operands[2], "ptr"))
+            what = {"address": self._address(i, ram, condition), "depth": ram.depth, "condition": condition}
+            self._note(i, "write", ram.name, ram.word.width, data=data, **what)
 
     def _hls_open_ram_independent(self, i):
-        self.at.low.independent.add(self._ram(i).name)
+        self.at.low.independent.add(self._ram(self.at.operand(i.operands[0], "ptr")).name)
 
     # -- copies
 

@@ -45,6 +45,7 @@ class Access:
     address: Node | None = None
     depth: int = 0
     site: str = ""  # id of the call's place in the source: copies of it have the same
+    chosen: bool = False  # not made whenever its block runs: one of several rams
 
 
 class Lowering:
@@ -174,10 +175,15 @@ class Lowering:
         address: Node | None = None,
         depth: int = 0,
         site: str = "",
+        condition: Node | None = None,
     ) -> Node | None:
-        """Note an access to a stream or RAM; return the node of what comes in, if anything does."""
-        predicate = self.control.predicate[block]
-        self.accesses.append(Access(kind, name, block, where, width, predicate, data, address, depth, site))
+        """Note an access to a stream or RAM, of its block under a condition; return the node of what comes in, if
+        anything does.
+        """
+        predicate, chosen = self.control.predicate[block], condition is not None
+        if chosen:
+            predicate = self.graph.and_(predicate, condition)
+        self.accesses.append(Access(kind, name, block, where, width, predicate, data, address, depth, site, chosen))
         return self.graph.input(f"{kind}_{name}", width) if kind in ("in", "read") else None
 
     def check(self, block: str, condition: Condition, where: str) -> None:
