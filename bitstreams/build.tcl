@@ -30,6 +30,7 @@ set_property target_language Verilog [current_project]
 if {$rtl eq "open"} {
     # The top of a module reference has to be Verilog: srcnn_axi.v; what it instantiates may be SystemVerilog.
     add_files -norecurse [concat $sources [list $here/srcnn_axi.v]]
+    set_property verilog_define SYNTHESIS=1 [current_fileset]  ;# the checks of a simulation are no hardware
     update_compile_order -fileset sources_1
 } else {
     set_property ip_repo_paths [list $ip_repository] [current_project]

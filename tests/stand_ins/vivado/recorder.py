@@ -239,6 +239,9 @@ class Recorder:
                 for folder in self.repositories:
                     if not pathlib.Path(folder).is_dir():
                         raise DesignError(f"ip_repo_paths: there is no folder {folder}")
+        elif target == "sources_1" and name == "verilog_define":
+            if not all(re.fullmatch(r"\w+(=\w+)?", word) for word in split_list(value)):
+                raise DesignError(f"verilog_define takes NAME or NAME=VALUE, not {value}")
         elif target == "sources_1" and name == "top":
             if value != f"{self.design.name}_wrapper" or not self.wrapped:
                 raise DesignError(f"there is no module {value}")
