@@ -250,7 +250,10 @@ def code_files(root: pathlib.Path = ROOT) -> dict[str, pathlib.Path]:
         Path by its name below `root`, sorted.
     """
     found = (
-        path for package in PACKAGES for path in (root / package).rglob("*") if path.suffix in CODE and path.is_file()
+        path
+        for package in PACKAGES
+        for path in (root / package).rglob("*")
+        if path.suffix in CODE and path.is_file() and path.name != "pyproject.toml"  # of hls/open: it is not shipped
     )
     return {path.relative_to(root).as_posix(): path for path in sorted(found)}
 
