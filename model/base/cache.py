@@ -11,8 +11,6 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 
-import click
-
 from model.base.errors import UserError
 from model.base.paths import BUILD, make_folder
 
@@ -84,12 +82,15 @@ def _build(folder, make):
         make(make_folder(temporary))
         temporary.rename(folder)
         shutil.rmtree(failed, ignore_errors=True)
-    except click.ClickException as error:  # a `UserError`, or what the compiler refuses
+    except Exception as error:
+        # What the compiler refuses is an exception of click, which need not be there.
+        if not isinstance(error, UserError) and not hasattr(error, "exit_code"):
+            raise
         with build_lock(failed.name):  # another content of this name may fail at the same time
             shutil.rmtree(failed, ignore_errors=True)
             if temporary.is_dir():
                 temporary.rename(failed)
-        error.message = error.message.replace(str(temporary), str(failed))
+        error.message = str(error).replace(str(temporary), str(failed))
         error.args = (error.message,)
         raise
     finally:

@@ -8,21 +8,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import IO, Any
-
-import click
 
 EXIT_BAD_INPUT = 2
 
 
-class UserError(click.ClickException):
+class UserError(Exception):
     """Bad input: the message is one sentence with what is wrong, the limit and the remedy."""
-
-    exit_code = EXIT_BAD_INPUT
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the sentence as one line on stderr."""
-        print(f"error: {self.message}", file=file or sys.stderr)
 
 
 @contextlib.contextmanager
@@ -44,8 +35,8 @@ def hear_interrupts() -> Iterator[None]:
 
 
 def report_user_errors(command: Callable) -> Callable:
-    """Make a CLI entry point print a `UserError`, or what the compiler refuses, as one line on stderr and exit with
-    code 2; see also `hear_interrupts`.
+    """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also
+    `hear_interrupts`. What the compiler refuses is an exception of click, which says and does the same.
 
     Parameters
     ----------
@@ -55,7 +46,7 @@ def report_user_errors(command: Callable) -> Callable:
     Returns
     -------
     callable
-        The same function; any `click.ClickException` ends the process with `EXIT_BAD_INPUT` and no traceback.
+        The same function; any `UserError` ends the process with `EXIT_BAD_INPUT` and no traceback.
     """
 
     @functools.wraps(command)
@@ -63,8 +54,8 @@ def report_user_errors(command: Callable) -> Callable:
         try:
             with hear_interrupts():
                 return command(*args, **kwargs)
-        except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(EXIT_BAD_INPUT)
 
     return wrapped
