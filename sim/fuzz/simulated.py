@@ -12,7 +12,7 @@ from hls.open.errors import Refused
 from hls.open.pipeline.netlist import write_stage
 from hls.open.pipeline.schedule import Timing
 from hls.open.pipeline.verilog import generate
-from hls.open.verilator import run_bench
+from hls.open.verilator import build_bench, run_bench
 from model.base.paths import BUILD
 from sim.fuzz.random_kernels import STEPS, RandomKernel, stimulus
 
@@ -119,7 +119,7 @@ def run_cases(names: list[str], files: list[pathlib.Path], folder: pathlib.Path,
 
 def runtime_folder() -> pathlib.Path:
     """Where Verilator's own objects of this version and these options are kept."""
-    recipe = repr((importlib.metadata.version("verilator"), inspect.getsource(run_bench)))
+    recipe = repr((importlib.metadata.version("verilator"), inspect.getsource(build_bench)))
     return BUILD / "open" / f"verilated-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
 
 
