@@ -29,7 +29,7 @@ from model.graph.network import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config
-    from hls.open.pipeline.schedule import Timing
+    from hls.open.pipeline.timing import Timing
 
 KERNELS = ROOT / "hls" / "kernels"
 OPEN = ROOT / "hls" / "open"
@@ -116,7 +116,7 @@ def build_rtl(config: Config, progress: bool = False) -> Rtl:
 def timing_of(config: Config) -> Timing:
     """Return the `Timing` that a board's part and clock ask for."""
     from hls.open.pipeline.fabric import fabric_of
-    from hls.open.pipeline.schedule import Timing
+    from hls.open.pipeline.timing import Timing
 
     fabric = fabric_of(config.part)
     return Timing(fabric, fabric.budget(config.clock_mhz))

@@ -13,7 +13,7 @@ from hls.open.lower.top import Process, Top, lower_top
 from hls.open.names import Names, stage_names
 from hls.open.pipeline.clock import check_clock
 from hls.open.pipeline.netlist import Joined, join, write_stage
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.pipeline.verilog import Stage, generate
 from hls.open.read.debug_info import DebugInfo
 from hls.open.read.frontend import compile_cpp, compile_top

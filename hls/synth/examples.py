@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.read.frontend import OPEN
 from hls.open.report import describe
 from hls.open.resources import count, family, synthesis

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from sim.fuzz.random_cpp import RandomCpp, Var, type_name
 
 PRINT = """

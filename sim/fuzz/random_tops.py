@@ -17,7 +17,7 @@ from pathlib import Path
 from hls.csim.ap_types import ap_types_dir
 from hls.open.errors import Refused
 from hls.open.pipeline.netlist import top_module, write_stage
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.read.frontend import LIBRARY
 from sim.fuzz.check import Batch, Row, folder_of, halves, lower_batch

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
 from hls.open.pipeline.netlist import write_stage
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.verilator import build_bench, run_bench
 from model.base.paths import BUILD

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hls.open.pipeline.netlist import write_stage
-from hls.open.pipeline.schedule import Schedule, Timing, schedule
+from hls.open.pipeline.schedule import schedule
+from hls.open.pipeline.timing import Schedule, Timing
 from hls.open.pipeline.verilog import Stage, generate
 
 MASK = 0xFFFF

@@ -7,7 +7,7 @@ import pytest
 from hls.open.errors import Refused
 from hls.open.pipeline.clock import check_clock
 from hls.open.pipeline.fabric import SERIES7_1, ULTRASCALE_PLUS_2
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.pipeline.verilog import generate
 
 

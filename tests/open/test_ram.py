@@ -5,7 +5,8 @@ import re
 import pytest
 
 from hls.open.errors import Refused
-from hls.open.pipeline.schedule import RAM_LAG, Timing, schedule
+from hls.open.pipeline.schedule import schedule
+from hls.open.pipeline.timing import RAM_LAG, Timing
 from tests.open.ram_cases import HEAD, MASK, RESETS, VALUES, Case, simulate
 from tests.open.tools import need
 

