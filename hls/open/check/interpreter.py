@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hls.open.check.reference import Epoch
-from hls.open.dataflow.evaluate import evaluate
+from hls.open.dataflow.evaluate import evaluate, topological
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
@@ -45,17 +45,7 @@ class Interpreter:
 
     def _ordered(self, ends):
         """Arguments before users; what a RAM gives after its address."""
-        before, stack, waiting = [], [(end, False) for end in reversed(ends)], set()
-        while stack:
-            node, ready = stack.pop()
-            if ready:
-                before.append(node)
-            elif node not in waiting:
-                waiting.add(node)
-                stack.append((node, True))
-                more = [self.reads[node].address] if node in self.reads else node.args
-                stack.extend((a, False) for a in reversed(more))
-        return before
+        return topological(ends, lambda node: (self.reads[node].address,) if node in self.reads else node.args)
 
     def run(self, words: dict[str, list[int]], steps: int, progress: Callable[[int], None] | None = None) -> Epoch:
         """Run up to `steps` steps, until one would read a stream whose words are used up.

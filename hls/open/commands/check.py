@@ -14,7 +14,7 @@ from hls.open.check.kernels import Plan, check_kernels, wave_path
 from hls.open.check.reference import Compiler, choose_compiler
 from hls.open.check.stimulus import read_stimulus
 from hls.open.commands.build import own_files
-from hls.open.commands.options import SOURCE, common, include_text, named
+from hls.open.commands.options import SOURCE, common, include_text, named, traffic
 from hls.open.errors import Refused
 from hls.open.output import whole_folder
 from hls.open.pipeline.timing import Timing
@@ -26,11 +26,7 @@ from hls.open.route import build as build_kernels
 @click.argument("kernels", nargs=-1, required=True)
 @common("build/check")
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Steps of each kernel.")
-@click.option("--resets", default=8, show_default=True, type=click.IntRange(0), help="Resets while it runs.")
-@click.option("--seed", default=1, show_default=True, type=int, help="Of words, gaps, backpressure and resets.")
-@click.option("--stimulus", type=click.Path(exists=True, dir_okay=False), help="Words instead of random ones.")
-@click.option("--wave", help="Write a waveform, .fst or .vcd.")
-@click.option("--ap-types", type=click.Path(file_okay=False), help="Folder of AMD's ap_int.h.")
+@traffic
 def check(
     source: str,
     kernels: tuple[str, ...],

@@ -94,3 +94,17 @@ def include_text(source: str | Path) -> str:
     """Return the C++ that includes a file of the user's."""
     quoted = str(source).replace("\\", "\\\\").replace('"', '\\"')
     return f'#include "{quoted}"'
+
+
+def traffic(command: Callable) -> Callable:
+    """Add the options of a simulation: words, resets, waveform, whose `ap_int.h`."""
+    options = [
+        click.option("--resets", default=8, show_default=True, type=click.IntRange(0), help="Resets while it runs."),
+        click.option("--seed", default=1, show_default=True, help="Of words, gaps, backpressure and resets."),
+        click.option("--stimulus", type=click.Path(exists=True, dir_okay=False), help="Words instead of random ones."),
+        click.option("--wave", help="Write a waveform, .fst or .vcd."),
+        click.option("--ap-types", type=click.Path(file_okay=False), help="Folder of AMD's ap_int.h."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

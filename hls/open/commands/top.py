@@ -14,7 +14,7 @@ from hls.open.check.stimulus import read_words
 from hls.open.check.tops import Plan, check_top, ends_of
 from hls.open.commands.build import WITHOUT_YOSYS, own_files, write_json
 from hls.open.commands.check import compiler
-from hls.open.commands.options import SOURCE, common, include_text, named
+from hls.open.commands.options import SOURCE, common, include_text, named, traffic
 from hls.open.names import module_name
 from hls.open.output import whole_folder
 from hls.open.pipeline.timing import Timing
@@ -29,11 +29,7 @@ from hls.open.route import build_top, depths_of, read_top
 @common("build/top")
 @click.option("--check/--no-check", "checked", default=True, show_default=True, help="Against the C++.")
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Words for each input.")
-@click.option("--resets", default=8, show_default=True, type=click.IntRange(0), help="Resets while it runs.")
-@click.option("--seed", default=1, show_default=True, type=int, help="Of words, gaps, backpressure and resets.")
-@click.option("--stimulus", type=click.Path(exists=True, dir_okay=False), help="Words instead of random ones.")
-@click.option("--wave", help="Write a waveform, .fst or .vcd.")
-@click.option("--ap-types", type=click.Path(file_okay=False), help="Folder of AMD's ap_int.h.")
+@traffic
 @click.option("--resources/--no-resources", "synthesise", default=True, show_default=True, help="Run Yosys.")
 @click.option("--json", "report", type=click.Path(dir_okay=False), help="Write the report to a file, too.")
 def top(

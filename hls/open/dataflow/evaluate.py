@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def run(outputs: list[Node], inputs: dict[str, int]) -> list[int]:
     return [values[node] for node in outputs]
 
 
-def topological(outputs: list[Node]) -> list[Node]:
-    """All nodes that the outputs depend on, arguments before users."""
+def topological(outputs: list[Node], before: Callable[[Node], tuple[Node, ...]] | None = None) -> list[Node]:
+    """All nodes that the outputs depend on, arguments before users; `before` gives a node's, if not its arguments."""
     order, seen = [], set()
     stack = [(node, False) for node in reversed(outputs)]
     while stack:
@@ -107,5 +108,6 @@ def topological(outputs: list[Node]) -> list[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args) if a not in seen)
+            more = node.args if before is None else before(node)
+            stack.extend((a, False) for a in reversed(more) if a not in seen)
     return order
