@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hls.open.dataflow.feedback import longest_feedback
+from hls.open.dataflow.passes.feedback import longest_feedback
 from hls.open.pipeline.fabric import SERIES7_1
 from hls.open.pipeline.verilog import generate
 from hls.open.route import lower_source

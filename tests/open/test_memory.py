@@ -398,7 +398,7 @@ def test_a_wrong_type_tree_is_caught(types, what):
 def test_a_malformed_step_is_caught(tmp_path):
     need("ziglang", "llvmlite")
     from hls.open.dataflow.nodes import Node
-    from hls.open.dataflow.verify import Malformed, verify_step
+    from hls.open.dataflow.passes.verify import Malformed, verify_step
 
     step = lowered("ap_uint<4> n = 3; ap_uint<9> m = 0;", "n += 1; m = m + n; out0.write(in0.read() + m);", tmp_path)
     names = ["n", "m"]

@@ -8,7 +8,7 @@ import pytest
 from hls.open.dataflow.arithmetic import digits
 from hls.open.dataflow.evaluate import run, topological
 from hls.open.dataflow.graph import Graph
-from hls.open.dataflow.narrow import narrow
+from hls.open.dataflow.passes.narrow import narrow
 from hls.open.dataflow.step import Port, Register, Step
 from hls.open.pipeline.schedule import schedule
 from hls.open.pipeline.verilog import generate

@@ -108,7 +108,7 @@ def test_streams_carry_structs_without_padding():
 def test_accumulators_feed_back_through_one_addition():
     """LLVM likes to add products to the accumulator one by one: twice the feedback, half the clock."""
     need("ziglang", "llvmlite")
-    from hls.open.dataflow.feedback import longest_feedback
+    from hls.open.dataflow.passes.feedback import longest_feedback
     from hls.open.pipeline.fabric import SERIES7_1
     from hls.open.pipeline.verilog import generate
 
@@ -134,7 +134,7 @@ def test_two_sums_of_the_same_terms_of_which_one_feeds_back():
         "else { out.write(c + b + acc); b = v; c = v >> 1; }",
         "ap_uint<8> acc = 0, b = 1, c = 2;",
     )
-    from hls.open.dataflow.feedback import longest_feedback
+    from hls.open.dataflow.passes.feedback import longest_feedback
     from hls.open.pipeline.fabric import SERIES7_1
 
     path = next(p for p in longest_feedback(step, SERIES7_1.delay, 9) if p.end == "acc")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from hls.open.commands.options import SOURCE, common, include_text, named
-from hls.open.dataflow.feedback import longest_feedback
+from hls.open.dataflow.passes.feedback import longest_feedback
 from hls.open.errors import Refused
 from hls.open.output import whole_folder
 from hls.open.pipeline.timing import Timing

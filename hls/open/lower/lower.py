@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.graph import Graph
-from hls.open.dataflow.narrow import narrow
+from hls.open.dataflow.passes.narrow import narrow
+from hls.open.dataflow.passes.sums import balance_sums
+from hls.open.dataflow.passes.verify import verify_step
 from hls.open.dataflow.step import Check, Port, Register, Step
-from hls.open.dataflow.sums import balance_sums
-from hls.open.dataflow.verify import verify_step
 from hls.open.errors import Refused
 from hls.open.lower.control_flow import ControlFlow
 from hls.open.lower.exclusive import exclusive

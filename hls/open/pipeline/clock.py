@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
-from hls.open.dataflow.feedback import longest_feedback
+from hls.open.dataflow.passes.feedback import longest_feedback
 from hls.open.errors import Refused
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """What is claimed of values, proved for arguments of which anything may be known: bounds (`Graph.bounds`), and bounds
-and bits (`dataflow/known.py`).
+and bits (`dataflow/passes/known.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import z3
 
 from hls.open.dataflow.evaluate import run, signed
 from hls.open.dataflow.graph import Graph
-from hls.open.dataflow.known import Known, known_of
 from hls.open.dataflow.nodes import Node
+from hls.open.dataflow.passes.known import Known, known_of
 from hls.open.prove.meaning import counterexample, translate
 from hls.open.prove.rules import ABOVE, TRIES, WIDTHS, Row, Unproved, describe
 

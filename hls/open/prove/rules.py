@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import click
 
-import hls.open.dataflow.sums  # noqa: F401  (registers its rule)
+import hls.open.dataflow.passes.sums  # noqa: F401  (registers its rule)
 from hls.open.dataflow.evaluate import run, topological
 from hls.open.dataflow.graph import Graph
 from hls.open.dataflow.nodes import Node

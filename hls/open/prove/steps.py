@@ -14,10 +14,10 @@ import click
 
 from hls.open.dataflow.evaluate import run
 from hls.open.dataflow.graph import Graph
-from hls.open.dataflow.narrow import narrow
 from hls.open.dataflow.nodes import Node
+from hls.open.dataflow.passes.narrow import narrow
+from hls.open.dataflow.passes.sums import balance_sums
 from hls.open.dataflow.step import Port, Register, Step
-from hls.open.dataflow.sums import balance_sums
 from hls.open.prove.meaning import difference
 from hls.open.prove.rules import Unproved, describe
 

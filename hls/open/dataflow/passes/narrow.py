@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hls.open.dataflow.evaluate import topological
-from hls.open.dataflow.known import Known, known
+from hls.open.dataflow.passes.known import Known, known
 
 if TYPE_CHECKING:
     from hls.open.dataflow.graph import Graph
