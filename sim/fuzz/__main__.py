@@ -12,11 +12,11 @@ from tqdm import tqdm
 from hls.csim.ap_types import ap_types_dir
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT
-from sim.fuzz.campaign import Campaign, campaign
-from sim.fuzz.check import EQUAL, FAILED, REFUSED
+from sim.fuzz.compare.check import EQUAL, FAILED, REFUSED
 from sim.fuzz.kinds import KINDS
-from sim.fuzz.record import version_name
-from sim.fuzz.results import COMMITTED, write_results
+from sim.fuzz.runner.campaign import Campaign, campaign
+from sim.fuzz.runner.record import version_name
+from sim.fuzz.runner.results import COMMITTED, write_results
 
 
 @click.command()

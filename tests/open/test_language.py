@@ -434,7 +434,7 @@ def kernels(tmp_path_factory):
     from hls.open.read.frontend import compile_cpp
     from hls.open.read.llvm_text import parse_module
     from hls.open.read.passes import optimise
-    from sim.fuzz.interpreted import reference
+    from sim.fuzz.compare.interpreted import reference
     from sim.fuzz.random_kernels import kernels_source
 
     folder = tmp_path_factory.mktemp("language")
@@ -455,7 +455,7 @@ def kernels(tmp_path_factory):
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_as_gpp(kernels, name):
-    from sim.fuzz.interpreted import compare_interpreted
+    from sim.fuzz.compare.interpreted import compare_interpreted
 
     kernel, rows, step = kernels[name]
     if isinstance(step, Exception):

@@ -195,7 +195,7 @@ def compared(tmp_path_factory):
     """Return {name: (kernel, step, rows of the reference)} of all kernels, built together."""
     need("ziglang", "llvmlite", "xls")
     need_reference()
-    from sim.fuzz.interpreted import lower, reference
+    from sim.fuzz.compare.interpreted import lower, reference
     from sim.fuzz.random_cpp import Var
     from sim.fuzz.random_kernels import RandomKernel
 
@@ -220,7 +220,7 @@ def compared(tmp_path_factory):
 
 @pytest.mark.parametrize("name", [*KERNELS, "inherited", "derived"])
 def test_every_form_of_index_is_what_it_is_in_cpp(compared, name):
-    from sim.fuzz.interpreted import compare_interpreted
+    from sim.fuzz.compare.interpreted import compare_interpreted
 
     kernel, step, rows = compared[name]
     assert len({row[1] for row in rows}) > 1, "the reference hardly changes: nothing is compared"

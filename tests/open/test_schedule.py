@@ -17,7 +17,7 @@ SEEDS = range(30001, 30031)
 def kernels(tmp_path_factory):
     """Random kernels as steps; those whose RAM data decides the next step are left out."""
     need("ziglang", "llvmlite")
-    from sim.fuzz.interpreted import lower
+    from sim.fuzz.compare.interpreted import lower
     from sim.fuzz.random_kernels import random_kernel
 
     steps = []

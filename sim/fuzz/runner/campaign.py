@@ -13,10 +13,10 @@ from pathlib import Path
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, atomic_write, make_folder, take_lock
-from sim.fuzz.check import FAILED, REFUSED, Batch, Row
+from sim.fuzz.compare.check import FAILED, REFUSED, Batch, Row
 from sim.fuzz.kinds import KINDS, kernels_of
-from sim.fuzz.record import Done, Record, versions
-from sim.fuzz.workers import Work, run_work
+from sim.fuzz.runner.record import Done, Record, versions
+from sim.fuzz.runner.workers import Work, run_work
 
 FOLDER = BUILD / "open" / "fuzz"
 

@@ -20,9 +20,9 @@ from hls.open.read.debug_info import DebugInfo
 from hls.open.read.frontend import compile_cpp
 from hls.open.read.llvm_text import parse_module
 from hls.open.read.passes import optimise
-from sim.fuzz.interpreted import Mismatch, compare_interpreted, reference
+from sim.fuzz.compare.interpreted import Mismatch, compare_interpreted, reference
+from sim.fuzz.compare.simulated import CYCLES_PER_STEP, difference, expected_outputs, run_cases, write_case
 from sim.fuzz.random_kernels import STEPS, kernels_source
-from sim.fuzz.simulated import CYCLES_PER_STEP, difference, expected_outputs, run_cases, write_case
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step

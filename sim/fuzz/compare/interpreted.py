@@ -13,8 +13,8 @@ from hls.csim.ap_types import ap_types_dir
 from hls.open.errors import Refused
 from hls.open.read.frontend import LIBRARY
 from hls.open.route import lower_source
+from sim.fuzz.compare.xls_run import StepFunction
 from sim.fuzz.random_kernels import STEPS, RandomKernel, kernels_source, reference_source, stimulus
-from sim.fuzz.xls_run import StepFunction
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step

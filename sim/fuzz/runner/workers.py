@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sim.fuzz.kinds import KINDS
 
 if TYPE_CHECKING:
-    from sim.fuzz.check import Batch
+    from sim.fuzz.compare.check import Batch
 
 SECONDS_PER_BATCH, SECONDS_PER_KERNEL = 120, 8  # of one core; no process of a batch takes nearly as long
 

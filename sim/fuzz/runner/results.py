@@ -7,10 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from model.base.paths import ROOT, atomic_write
-from sim.fuzz.check import FAILED, REFUSED
+from sim.fuzz.compare.check import FAILED, REFUSED
 
 if TYPE_CHECKING:
-    from sim.fuzz.campaign import Campaign
+    from sim.fuzz.runner.campaign import Campaign
 
 COMMITTED = ROOT / "docs" / "results" / "fuzz.json"
 

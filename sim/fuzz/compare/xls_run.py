@@ -6,7 +6,7 @@ import types
 from typing import TYPE_CHECKING
 
 from hls.open.errors import Refused
-from sim.fuzz.xls_ir import function_signature, function_text
+from sim.fuzz.compare.xls_ir import function_signature, function_text
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
