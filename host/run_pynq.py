@@ -17,7 +17,8 @@ from host.picture import backends, pipeline
 from host.show import before_after
 from host.video import video
 from model.base.errors import UserError, report_user_errors
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 from model.imaging import files as picture_files
 
 DEFAULT_UPSCALE = 3
@@ -90,7 +91,9 @@ Examples:
     help="Compute in tiles of this many pixels of the result.  [default: as large as the backend likes]",
 )
 @click.option(
-    "--network", type=click.Choice(list_networks()), help=f"[default: {DEFAULT_NETWORK}, or that of --weights]"
+    "--network",
+    type=click.Choice(list_networks("upscaled")),
+    help=f"[default: {DEFAULT_NETWORK}, or that of --weights]",
 )
 @click.option(
     "--weights",

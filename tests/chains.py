@@ -28,7 +28,7 @@ def chains(draw, depths=st.integers(1, 8), sides=st.integers(1, 20)):
     for i in range(depth):
         k = draw(st.sampled_from((1, 3) if depth > 4 else (1, 3, 5, 7)), label="k")
         out_ch = draw(st.sampled_from(OUT_CHANNELS) if i == depth - 1 else st.integers(1, 6), label="out_ch")
-        layers.append(Conv(f"layer{i}", k, in_ch, out_ch, i < depth - 1))
+        layers.append(Conv(f"layer{i}", k, in_ch, out_ch, "relu" if i < depth - 1 else "none"))
         in_ch = out_ch
     network = Network("chain", tuple(layers))
     folding = {}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.graph.network import load_network
+from model.graph.description import load_network
 from model.graph.weights import FloatModel
 from model.integer import examples
 

@@ -13,7 +13,7 @@ from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
 from model.base.errors import report_user_errors
 from model.base.paths import BUILD
-from model.graph.network import DEFAULT_NETWORK, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
 
 
 @click.command()
@@ -30,7 +30,7 @@ from model.graph.network import DEFAULT_NETWORK, list_networks
 @report_user_errors
 def main(network: str, board: str, types: str, seed: int) -> None:
     """Compare every kernel and whole transfers with the golden model; exit code 1 at the first mismatch."""
-    for name in list_networks() if network == "all" else [network]:
+    for name in list_networks("upscaled") if network == "all" else [network]:
         config = load_config(name, board)
         folder = write_vectors(config, BUILD / "csim" / "vectors" / f"{config.name}-{seed}", seed)
         for kind in ("amd", "native") if types == "both" else (types,):

@@ -107,7 +107,7 @@ def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int
     """
     _check_tile(network, board["tile_width"], board["tile_height"])
     stages, in_word, max_w = [], 1, board["tile_width"] + 2 * network.halo
-    for layer in network.layers:
+    for layer in network.convs:
         stage = Stage(layer, *folding[layer.name], in_word, max_w, board["pack"])
         stages.append(stage)
         in_word = layer.out_ch if stage.scatter else stage.pe  # channels per output word

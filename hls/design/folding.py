@@ -107,7 +107,7 @@ def search(network: Network, board: dict, tile_width: int | None = None, pack: b
 def _widths(network, widest):
     """Return tile widths, descending: the widest, and those for which a layer's line just fills its block RAMs."""
     widths, row = {widest}, 2 * network.halo
-    for layer in network.layers:
+    for layer in network.convs:
         widths |= {words - row for words in range(512, widest + row, 512) if words > row}
         row -= layer.k - 1
     return sorted(widths, reverse=True)
@@ -116,7 +116,7 @@ def _widths(network, widest):
 def _search(network, board, most=None):
     """Return (cycles, {layer: (pe, simd)}), or None if nothing that fits takes `most` cycles or fewer."""
     max_w, choices = board["tile_width"] + 2 * network.halo, []
-    for layer in network.layers:
+    for layer in network.convs:
         last = layer is network.layers[-1]
         found = [
             (stage, cost, position_cycles(stage, last))

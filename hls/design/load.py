@@ -11,8 +11,9 @@ from hls.design.folding import remedy
 from hls.design.keywords import KEYWORDS
 from hls.design.stage import legal_simd
 from model.base.errors import UserError
+from model.graph.description import load_network
 from model.graph.formats import WEIGHT_BITS
-from model.graph.network import Network, load_network
+from model.graph.network import Network
 
 if TYPE_CHECKING:
     from hls.design.config import Config

@@ -13,7 +13,7 @@ from hls.generate.header import header_text
 from hls.generate.top import top_header, top_source
 from model.base.errors import report_user_errors
 from model.base.paths import BUILD, atomic_write
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config

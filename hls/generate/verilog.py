@@ -25,7 +25,7 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT
 from model.base.report import table
 from model.base.tools import tool_version
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config

@@ -20,7 +20,7 @@ from hls.design.stage import Stage
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, atomic_write
 from model.base.report import table
-from model.graph.network import DEFAULT_NETWORK, load_network
+from model.graph.description import DEFAULT_NETWORK, load_network
 
 if TYPE_CHECKING:
     from hls.design.cost import Cost

@@ -12,7 +12,7 @@ from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
 from hls.design.folding import fewest_dsps, search
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
-from model.graph.network import DEFAULT_NETWORK, load_network
+from model.graph.description import DEFAULT_NETWORK, load_network
 
 if TYPE_CHECKING:
     from hls.design.config import Config

@@ -19,7 +19,7 @@ from hls.design.load import load_config
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
 from model.base.report import table, write_report
-from model.graph.network import list_networks
+from model.graph.description import list_networks
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -117,7 +117,7 @@ def _panel(axes, config):
 @report_user_errors
 def main(output: str) -> None:
     """Show where the product slots of all DSPs go, per stage, and draw it."""
-    configs = [[load_config(network, board) for network in list_networks()] for board in list_boards()]
+    configs = [[load_config(network, board) for network in list_networks("upscaled")] for board in list_boards()]
     rows = [row for line in configs for config in line for row in occupancy_rows(config)]
     print(table([row | {share: f"{row[share]:,}" for share in SHARES} for row in rows]))
     try:

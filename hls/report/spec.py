@@ -13,7 +13,7 @@ from hls.design.cycles import frame_rate, limit_cycles_per_pixel, steady_cycles_
 from hls.design.load import load_config
 from model.base.errors import report_user_errors
 from model.base.report import table, write_report
-from model.graph.network import list_networks
+from model.graph.description import list_networks
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -79,7 +79,7 @@ def main() -> None:
     """Print cycles and rates of every network on every board, and what the halo costs; write
     build/reports/spec.json.
     """
-    configs = [load_config(network, board) for board in list_boards() for network in list_networks()]
+    configs = [load_config(network, board) for board in list_boards() for network in list_networks("upscaled")]
     rows, halo = spec_rows(configs), halo_rows(configs)
     print(table(rows))
     shares = ("square", "strip_1080", "input_pixels")

@@ -14,7 +14,7 @@ from hls.synth.resources import complaints, family, row, synth_rows, synthesise
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
 from model.base.tools import tool_version
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 
 
 @click.command()

@@ -27,7 +27,7 @@ from model.base.errors import report_user_errors
 from model.base.paths import BUILD
 from model.base.report import table, write_report
 from model.base.tools import run_tool, tool_version
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config

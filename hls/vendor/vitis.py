@@ -33,7 +33,7 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config

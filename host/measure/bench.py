@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from model.base import report
 from model.base.errors import UserError, report_user_errors
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 from model.graph.weights import load_float, load_quant, weight_path
 from model.integer import golden
 
@@ -159,7 +160,7 @@ def modelled(network: str, size: int) -> list[dict]:
 
 
 @click.command()
-@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
 @click.option(
     "--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture."

@@ -21,7 +21,7 @@ from host.picture import pipeline
 from host.picture.backends import Backend, GoldenBackend
 from model.base import report
 from model.base.errors import report_user_errors
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 from model.imaging.files import Picture
 
 UPSCALE = 3

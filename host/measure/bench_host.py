@@ -29,7 +29,8 @@ from host.picture.backends import Backend, open_backend
 from model.base import report
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, make_folder
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 from model.imaging import files as picture_files
 from model.imaging import strips
 from model.imaging.resize import upscale_bicubic
@@ -270,7 +271,7 @@ def _row(what, size, mpixel, runs):
 
 
 @click.command()
-@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
 @click.option(
     "--size",

@@ -15,7 +15,7 @@ from hls.design.load import load_config
 from host.measure.compare import main as compare
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT
-from model.graph.network import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK
 from model.imaging.files import Picture, read_picture, write_picture
 from model.imaging.resize import imresize, modcrop, to_uint8
 

@@ -21,7 +21,8 @@ from model.base import report
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, DATASETS, ROOT, dataset_files
 from model.data.datasets import read_picture
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 from model.graph.weights import weight_path
 from model.quality import charts, results
 from model.quality.protocols import PROTOCOLS, measure, prepare
@@ -128,14 +129,14 @@ def committed() -> list[tuple[str, int]]:
     """Return (network, factor) of all weights that are there in both formats."""
     return [
         (network, upscale)
-        for network in list_networks()
+        for network in list_networks("upscaled")
         for upscale in UPSCALES
         if weight_path(network, upscale).is_file() and weight_path(network, upscale, quantised=True).is_file()
     ]
 
 
 @click.command()
-@click.option("--network", type=click.Choice(list_networks()), help="All committed ones by default.")
+@click.option("--network", type=click.Choice(list_networks("upscaled")), help="All committed ones by default.")
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), help="All by default.")
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Both by default.")
 @click.option("--dataset", multiple=True, type=click.Choice(DATASETS), default=SETS, show_default=True)

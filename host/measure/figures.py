@@ -13,7 +13,8 @@ import numpy as np
 from host.measure.methods import Methods
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, atomic_write
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 from model.graph.weights import weight_path
 from model.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from model.imaging.resize import imresize, modcrop, to_uint8
@@ -231,7 +232,7 @@ def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
 @click.command()
 @click.argument("picture", type=click.Path(path_type=pathlib.Path))
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
-@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--crop", help="left,top,width,height in pixels; where the methods differ most by default.")
 @click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), help="[default: build/figures/PICTURE_xN.png]")
 @report_user_errors

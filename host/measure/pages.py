@@ -20,7 +20,7 @@ from hls.report.occupancy import occupancy_rows
 from hls.report.spec import TILE, halo_rows, spec_rows
 from model.base.errors import report_user_errors
 from model.base.paths import ROOT
-from model.graph.network import DEFAULT_NETWORK, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
 from model.quality import cards, pages
 from model.quality import results as committed
 from model.quality.pages import markdown, replace_region, title
@@ -50,7 +50,9 @@ def called(board: str) -> str:
 def configs(network: str | None = None) -> list[Config]:
     """Return the configurations of all boards, smallest first, with one network or with all."""
     found = [
-        load_config(name, board) for board in list_boards() for name in ([network] if network else list_networks())
+        load_config(name, board)
+        for board in list_boards()
+        for name in ([network] if network else list_networks("upscaled"))
     ]
     return sorted(found, key=lambda config: (config.budget["dsp"], config.board, config.network.name))
 

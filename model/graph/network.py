@@ -1,4 +1,4 @@
-"""The one description of a network, read from `model/networks/<name>.toml`.
+"""The one description of a network, read from `model/networks/<name>.toml` (`model.graph.description`).
 
 Everything else derives from it: Keras layers, golden model, C++ headers, packet sizes, reports.
 """
@@ -7,54 +7,76 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pathlib
 
 from model.base.errors import UserError
-from model.base.paths import NETWORKS
-from model.base.toml import check_name, load_toml
-from model.graph.kinds import Conv, Tensor
+from model.graph.kinds import READS, Conv, Tensor, mark_residuals
 
-DEFAULT_NETWORK = "srcnn915"
+INPUT = "input"  # the name of the network's input tensor
+# What a network's input is -> its channels. "upscaled": Y, brought to the output's size by bicubic interpolation
+# first. "y": Y as small as it came. "rgb": red, green and blue of each pixel, in this order.
+INPUTS = {"upscaled": 1, "y": 1, "rgb": 3}
 UPSCALES = (2, 3, 4)
-
-
-INPUT = "input"  # the name of the network's input tensor: one channel, Y
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A graph of layers over named tensors, from the input (one channel, Y) to the last layer's output.
+    """A graph of layers over named tensors, from the input to the last layer's output.
 
     Attributes
     ----------
     name : str
-    layers : tuple of Conv
+    layers : tuple of Conv, Add, DepthToSpace
         In topological order: a layer reads what stands before it.
+    input : str
+        One of `INPUTS`.
+    upscale : int, optional
+        The only factor it is for. None: any, since what it takes is upscaled already.
 
     Raises
     ------
     UserError
-        If a layer reads what is not there yet, or other channels than that has, or if a tensor is read by nobody.
+        If a layer reads what is not there yet, or what does not fit it, or if a tensor is read by nobody.
     """
 
     name: str
     layers: tuple
+    input: str = "upscaled"
+    upscale: int | None = None
 
     def __post_init__(self):
         before, layers = INPUT, []
         for layer in self.layers:
             layers.append(layer if layer.inputs else dataclasses.replace(layer, inputs=(before,)))
             before = layer.name
-        object.__setattr__(self, "layers", tuple(layers))
+        object.__setattr__(self, "layers", mark_residuals(layers))
         _check_graph(self)
 
     @functools.cached_property
     def tensors(self) -> dict[str, Tensor]:
         """What is known of each tensor, by name, in topological order."""
-        known = {INPUT: Tensor(1)}
+        known = {INPUT: Tensor(self.in_ch)}
         for layer in self.layers:
-            known[layer.name] = layer.output(known[layer.inputs[0]])
+            known[layer.name] = layer.output([known[name] for name in layer.inputs])
         return known
+
+    @functools.cached_property
+    def convs(self) -> tuple[Conv, ...]:
+        """The layers that have parameters, in the order in which weight files hold them."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Conv))
+
+    def readers(self, tensor: str) -> tuple:
+        """Return the layers that read a tensor."""
+        return tuple(layer for layer in self.layers if tensor in layer.inputs)
+
+    @property
+    def label(self) -> str:
+        """Its name, and the factor if it is for one only: what folders and foldings are called by."""
+        return self.name if self.upscale is None else f"{self.name}_x{self.upscale}"
+
+    @property
+    def in_ch(self) -> int:
+        """Channels of the input."""
+        return INPUTS[self.input]
 
     @property
     def output(self) -> Tensor:
@@ -67,43 +89,73 @@ class Network:
         return self.output.channels
 
     @property
-    def halo(self) -> int:
-        """Pixels of context on each side: sum((k - 1) / 2); 6 for 9-1-5."""
-        return self.output.shrink // 2
+    def scale(self) -> int:
+        """Output pixels per input pixel, along each side."""
+        return self.output.scale
 
     @property
-    def macs_per_pixel(self) -> int:
-        """8,032 for 9-1-5."""
-        return sum(layer.macs_per_pixel for layer in self.layers)
+    def halo(self) -> int:
+        """Input pixels of context on each side; 6 for 9-1-5."""
+        return self.output.shrink // (2 * self.scale)
+
+    @property
+    def macs_per_pixel(self) -> float:
+        """Products per output pixel: 8,032 for 9-1-5; those of a layer at low resolution are shared by its pixels."""
+        products = sum(layer.macs_per_pixel * self.tensors[layer.name].scale ** 2 for layer in self.convs)
+        share = products / self.scale**2
+        return int(share) if share == int(share) else share
 
 
 def _check_graph(network):
-    """Raise `UserError` unless every layer reads one tensor before it, and every tensor but the last is read."""
-    channels, read = {INPUT: 1}, set()
+    """Raise `UserError` unless every layer reads what stands before it and fits, and every tensor but the last is
+    read.
+    """
+    if network.input not in INPUTS:
+        raise UserError(f"{network.name} has input = {network.input!r}; it is one of {', '.join(INPUTS)}")
+    known, read = {INPUT}, set()
     for layer in network.layers:
-        if layer.name in channels:
+        if layer.name in known:
             raise UserError(
                 f"two layers of {network.name}, or a layer and the input, have the same name {layer.name!r}; give "
                 f"each its own"
             )
-        if len(layer.inputs) != 1 or layer.inputs[0] not in channels:
+        count = READS[type(layer)]
+        if len(layer.inputs) != count or not known.issuperset(layer.inputs):
             raise UserError(
-                f"layer {layer.name} of {network.name} reads {', '.join(map(repr, layer.inputs))}; it reads one "
-                f"tensor that stands before it: "
-                f"{', '.join(channels)}"
+                f"layer {layer.name} of {network.name} reads {', '.join(map(repr, layer.inputs))}; it reads "
+                f"{('one tensor that stands', 'two tensors that stand')[count - 1]} before it: "
+                f"{', '.join(_in_order(network, known))}; layers form no circle"
             )
-        if layer.in_ch != channels[layer.inputs[0]]:
-            raise UserError(
-                f"layer {layer.name} of {network.name} takes {layer.in_ch} channels, {layer.inputs[0]} has "
-                f"{channels[layer.inputs[0]]}; make them equal"
-            )
-        channels[layer.name] = layer.out_ch
-        read.add(layer.inputs[0])
+        known.add(layer.name)
+        read.update(layer.inputs)
     if not network.layers:
         raise UserError(f"{network.name} has no layers; describe at least one")
-    unread = [name for name in list(channels)[:-1] if name not in read]
-    if unread:
-        raise UserError(f"nothing reads {unread[0]} of {network.name}; remove it, or name it as a layer's input")
+    unread = [layer.name for layer in network.layers[:-1] if layer.name not in read]
+    if INPUT not in read or unread:
+        raise UserError(
+            f"nothing reads {(unread or [INPUT])[0]} of {network.name}; remove it, or name it as a layer's input"
+        )
+    try:
+        output = network.output
+    except UserError as error:
+        raise UserError(f"{network.name}: {error}") from None
+    if output.signed:
+        raise UserError(f"the last layer of {network.name} keeps its sign; end in a layer of uint8")
+    if output.shrink % (2 * output.scale):
+        raise UserError(
+            f"the convolutions of {network.name} behind depth-to-space take {output.shrink // 2} pixels of the output "
+            f"on each side, which is no whole number of input pixels; choose filters that add up to a multiple of "
+            f"{output.scale}"
+        )
+    if network.upscale not in (None, output.scale):
+        raise UserError(
+            f"{network.name} is for x{network.upscale}, but its layers make x{output.scale}; correct the factor of "
+            f"its depth-to-space"
+        )
+
+
+def _in_order(network, known):
+    return [name for name in (INPUT, *(layer.name for layer in network.layers)) if name in known]
 
 
 def require_picture(network: Network) -> None:
@@ -113,63 +165,3 @@ def require_picture(network: Network) -> None:
             f"{network.name} gives {network.out_ch} channels per pixel, this needs one that gives Y alone; "
             "choose another network, or use the golden model, C simulation and Verilog, which take any"
         )
-
-
-def list_networks() -> list[str]:
-    """Return the names of the described networks, sorted."""
-    return sorted(path.stem for path in NETWORKS.glob("*.toml"))
-
-
-def load_network(name: str = DEFAULT_NETWORK) -> Network:
-    """Read a network description.
-
-    Parameters
-    ----------
-    name : str
-        File stem in `model/networks`, or a path to a .toml file.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    UserError
-        If there is no such description or it breaks a rule: odd k, at least one layer, tensors that are there and read.
-    """
-    if not str(name).endswith(".toml") and name not in list_networks():
-        raise UserError(f"there is no network {name!r}; known: {', '.join(list_networks())}")
-    path = pathlib.Path(name) if str(name).endswith(".toml") else NETWORKS / f"{name}.toml"
-    description = load_toml(path, "srcnn915.toml")
-    try:
-        layers, channels = [], {INPUT: 1}
-        for entry in description["layers"]:
-            source = entry.get("input", layers[-1].name if layers else INPUT)
-            if not isinstance(source, str):
-                raise UserError(
-                    f"{path}: layer {entry['name']} has input = {source!r}; it is the name of one tensor, in quotes"
-                )
-            layer = Conv(entry["name"], entry["k"], channels.get(source, 0), entry["out_ch"], entry["relu"], (source,))
-            layers.append(layer)
-            channels[layer.name] = layer.out_ch
-        _check_layers(layers, path)
-        network = Network(description["name"], tuple(layers))
-    except KeyError as error:
-        raise UserError(f"{path} lacks the key {error}; compare it with srcnn915.toml") from error
-    except (TypeError, AttributeError) as error:
-        raise UserError(f"{path} has no list of [[layers]]; compare it with srcnn915.toml") from error
-    check_name(network.name, "a network")
-    return network
-
-
-def _check_layers(layers, path):
-    for layer in layers:
-        check_name(layer.name, "a layer")
-        if not (type(layer.k) is int and type(layer.out_ch) is int and isinstance(layer.relu, bool)):
-            raise UserError(
-                f"{path}: layer {layer.name} needs a whole number for k and for out_ch, and true or false for relu"
-            )
-        if layer.k < 1 or layer.k % 2 == 0 or layer.out_ch < 1:
-            raise UserError(
-                f"{path}: layer {layer.name} has k = {layer.k}, out_ch = {layer.out_ch}; k has to be odd, both positive"
-            )

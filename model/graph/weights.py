@@ -16,9 +16,10 @@ import numpy as np
 
 from model.base.errors import UserError
 from model.base.paths import WEIGHTS, atomic_write
-from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
-from model.graph.kinds import Conv
-from model.graph.network import Network, list_networks, load_network
+from model.graph.description import list_networks, load_network
+from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, MAX_SLOPE, WEIGHT_BITS
+from model.graph.kinds import Add, Conv, DepthToSpace
+from model.graph.network import Network
 
 if TYPE_CHECKING:
     import os
@@ -37,8 +38,11 @@ class FloatModel:
         2, 3 or 4.
     weights, biases : tuple of ndarray
         float32, shapes (O, Kh, Kw, I) and (O,); input and output pixels are in [0, 1].
+        One of each per `network.convs`.
     meta : dict
         Provenance: command, data, seed, results. JSON-serialisable.
+    slopes : tuple of ndarray or None
+        float32 (O,) of every PReLU, None of the other convolutions.
     """
 
     network: Network
@@ -46,10 +50,18 @@ class FloatModel:
     weights: tuple
     biases: tuple
     meta: dict = dataclasses.field(default_factory=dict)
+    slopes: tuple = ()
 
     def __post_init__(self):
         _check_shapes(self.network, self.weights, self.biases)
-        for layer, weight, bias in zip(self.network.layers, self.weights, self.biases):
+        _check_upscale(self)
+        if not self.slopes:
+            object.__setattr__(self, "slopes", (None,) * len(self.weights))
+        for layer, weight, bias, slope in zip(self.network.convs, self.weights, self.biases, self.slopes, strict=True):
+            if (layer.activation == "prelu") != (slope is not None) or (
+                slope is not None and (slope.shape != bias.shape or not np.isfinite(slope).all())
+            ):
+                raise UserError(f"layer {layer.name} needs a finite slope per channel if it is a PReLU, or else none")
             if weight.dtype.kind != "f" or bias.dtype.kind != "f":
                 raise UserError(
                     f"the weights of layer {layer.name} are {weight.dtype}, not floats; take a file written by this "
@@ -63,11 +75,17 @@ class FloatModel:
 
 @dataclasses.dataclass(frozen=True)
 class QuantLayer:
-    """Integer parameters of one layer: weight int8 (O, Kh, Kw, I), bias int32 (O,), shift uint8 (O,)."""
+    """Integer parameters of one layer: weight int8 (O, Kh, Kw, I), bias int32 (O,), shift uint8 (O,).
+
+    A PReLU also has, per channel, `slope` (further right shift of negative sums) and `zero` (what 0 is stored as), both
+    uint8 (O,); None of other layers.
+    """
 
     weight: np.ndarray
     bias: np.ndarray
     shift: np.ndarray
+    slope: np.ndarray | None = None
+    zero: np.ndarray | None = None
 
     @property
     def worst_accumulator(self) -> int:
@@ -76,7 +94,8 @@ class QuantLayer:
         """
         limit = 2**ACT_BITS - 1
         weight = self.weight.astype(np.int64).reshape(len(self.weight), -1)
-        half = (1 << self.shift.astype(np.int64)) >> 1
+        slope = 0 if self.slope is None else self.slope.astype(np.int64)
+        half = (1 << self.shift.astype(np.int64) + slope) >> 1
         one_sided = np.maximum(np.maximum(weight, 0).sum(1), -np.minimum(weight, 0).sum(1))
         return int((one_sided * limit + np.abs(self.bias.astype(np.int64)) + half).max())
 
@@ -92,7 +111,8 @@ class QuantModel:
 
     def __post_init__(self):
         _check_shapes(self.network, [q.weight for q in self.layers], [q.bias for q in self.layers])
-        for layer, q in zip(self.network.layers, self.layers):
+        _check_upscale(self)
+        for layer, q in zip(self.network.convs, self.layers):
             if q.weight.dtype != np.int8 or q.bias.dtype != np.int32 or q.shift.dtype != np.uint8:
                 raise UserError(
                     f"layer {layer.name} has to be int8 weights, int32 biases, uint8 shifts; quantise again"
@@ -101,6 +121,7 @@ class QuantModel:
                 raise UserError(
                     f"layer {layer.name} needs {layer.out_ch} shifts of at most {MAX_SHIFT}; quantise again"
                 )
+            _check_prelu(layer, q)
             if np.abs(q.bias.astype(np.int64)).max() >= 2 ** (BIAS_BITS - 1):
                 raise UserError(f"layer {layer.name} has a bias outside {BIAS_BITS} bits; quantise again")
             if q.worst_accumulator >= 2 ** (layer.acc_bits - 1):
@@ -120,19 +141,20 @@ def weight_path(
 def save_float(model: FloatModel, path: str | os.PathLike) -> None:
     """Write a `FloatModel`; the file appears only when it is complete."""
     arrays = {}
-    for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
+    for layer, weight, bias, slope in zip(model.network.convs, model.weights, model.biases, model.slopes):
         arrays[f"{layer.name}_weight"] = np.asarray(weight, np.float32)
         arrays[f"{layer.name}_bias"] = np.asarray(bias, np.float32)
+        if slope is not None:
+            arrays[f"{layer.name}_slope"] = np.asarray(slope, np.float32)
     _save(path, model, arrays, "float")
 
 
 def save_quant(model: QuantModel, path: str | os.PathLike) -> None:
     """Write a `QuantModel`; the file appears only when it is complete."""
     arrays = {}
-    for layer, q in zip(model.network.layers, model.layers):
-        arrays[f"{layer.name}_weight"] = q.weight
-        arrays[f"{layer.name}_bias"] = q.bias
-        arrays[f"{layer.name}_shift"] = q.shift
+    for layer, q in zip(model.network.convs, model.layers):
+        for part in _parts(layer, "int8"):
+            arrays[f"{layer.name}_{part}"] = getattr(q, part)
     _save(path, model, arrays, "int8")
 
 
@@ -154,9 +176,10 @@ def load_float(path: str | os.PathLike, network: str | None = None) -> FloatMode
     return FloatModel(
         described,
         header["upscale"],
-        tuple(arrays[f"{layer.name}_weight"] for layer in described.layers),
-        tuple(arrays[f"{layer.name}_bias"] for layer in described.layers),
+        tuple(arrays[f"{layer.name}_weight"] for layer in described.convs),
+        tuple(arrays[f"{layer.name}_bias"] for layer in described.convs),
         header["meta"],
+        tuple(arrays.get(f"{layer.name}_slope") for layer in described.convs),
     )
 
 
@@ -164,8 +187,8 @@ def load_quant(path: str | os.PathLike, network: str | None = None) -> QuantMode
     """Read a `QuantModel`; parameters and errors as for `load_float`."""
     described, header, arrays = _load(path, network, "int8")
     layers = tuple(
-        QuantLayer(arrays[f"{layer.name}_weight"], arrays[f"{layer.name}_bias"], arrays[f"{layer.name}_shift"])
-        for layer in described.layers
+        QuantLayer(**{part: arrays[f"{layer.name}_{part}"] for part in _parts(layer, "int8")})
+        for layer in described.convs
     )
     return QuantModel(described, header["upscale"], layers, header["meta"])
 
@@ -190,18 +213,19 @@ def widen(model: FloatModel, network: Network) -> FloatModel:
     UserError
         If the networks differ in more than filter sizes.
     """
-    small = model.network.layers
-    alike = len(small) == len(network.layers) and all(
-        (a.in_ch, a.out_ch, a.relu) == (b.in_ch, b.out_ch, b.relu) and a.k <= b.k for a, b in zip(small, network.layers)
+    small = model.network.convs
+    alike = (len(small), model.network.upscale) == (len(network.convs), network.upscale) and all(
+        (a.in_ch, a.out_ch, a.activation) == (b.in_ch, b.out_ch, b.activation) and a.k <= b.k
+        for a, b in zip(small, network.convs)
     )
     if not alike:
         raise UserError(
             f"weights of {model.network.name} can't start a training of {network.name}: "
             "choose weights of a network with the same channels and no larger filters"
         )
-    margins = [(new.k - old.k) // 2 for old, new in zip(small, network.layers)]
+    margins = [(new.k - old.k) // 2 for old, new in zip(small, network.convs)]
     weights = tuple(np.pad(weight, ((0, 0), (m, m), (m, m), (0, 0))) for weight, m in zip(model.weights, margins))
-    return FloatModel(network, model.upscale, weights, model.biases, model.meta)
+    return FloatModel(network, model.upscale, weights, model.biases, model.meta, model.slopes)
 
 
 def _save(path, model, arrays, kind):
@@ -209,7 +233,8 @@ def _save(path, model, arrays, kind):
         "kind": kind,
         "network": model.network.name,
         "upscale": model.upscale,
-        "layers": [dataclasses.asdict(layer) for layer in model.network.layers],
+        "input": model.network.input,
+        "layers": [{"kind": type(layer).__name__} | dataclasses.asdict(layer) for layer in model.network.layers],
         "weight_bits": WEIGHT_BITS,
         "act_bits": ACT_BITS,
         "meta": model.meta,
@@ -227,41 +252,79 @@ def _load(path, network, kind):
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
         header = {name: header[name] for name in ("kind", "network", "upscale", "meta")} | {
-            "layers": header.get("layers")
+            "layers": tuple(map(_read_layer, header.get("layers") or ())),
+            "input": header.get("input", "upscaled"),
         }
-        header["layers"] = tuple(
-            Conv(**layer | {"inputs": tuple(layer.get("inputs", ()))}) for layer in header["layers"] or ()
-        )
     except Exception as error:  # a damaged archive makes numpy and zipfile raise a dozen kinds
         raise UserError(f"{path} is not a readable weight file; take a file written by this project") from error
     if header["kind"] != kind:
         raise UserError(
             f"{path} holds {header['kind']} weights where {kind} weights are needed; choose the other file of the pair"
         )
-    wanted = load_network(network) if network is not None else None
+    wanted = load_network(network, header["upscale"]) if network is not None else None
     if wanted is not None and header["network"] != wanted.name:
         raise UserError(
             f"{path} holds weights of {header['network']}, not of {network}; choose the weights of {network}"
         )
     if network is None and header["network"] not in list_networks() and header["layers"]:  # of a description elsewhere
-        described = Network(header["network"], header["layers"])
+        upscale = header["upscale"] if header["input"] != "upscaled" else None
+        described = Network(header["network"], header["layers"], header["input"], upscale)
     else:
-        described = wanted or load_network(header["network"])
-    parts = ("weight", "bias", "shift") if kind == "int8" else ("weight", "bias")
-    needed = [f"{layer.name}_{part}" for layer in described.layers for part in parts]
+        described = wanted or load_network(header["network"], header["upscale"])
+    needed = [f"{layer.name}_{part}" for layer in described.convs for part in _parts(layer, kind)]
     missing = [name for name in needed if name not in arrays]
     if missing:
         raise UserError(f"{path} lacks {missing[0]}; it was written for another description of {header['network']}")
     return described, header, arrays
 
 
-def _check_shapes(network, weights, biases):
-    if not len(weights) == len(biases) == len(network.layers):
+def _read_layer(described):
+    """Return a layer from its description in a weight file; files of chains say "relu" and name no kind."""
+    described = dict(described)
+    kind = {kind.__name__: kind for kind in (Conv, Add, DepthToSpace)}[described.pop("kind", "Conv")]
+    if "relu" in described:
+        described["activation"] = "relu" if described.pop("relu") else "none"
+    return kind(**described | {"inputs": tuple(described.get("inputs", ()))})
+
+
+def _parts(layer, kind):
+    """Return what a weight file holds of a convolution: the fields of `QuantLayer`, or weight, bias and slope."""
+    prelu = layer.activation == "prelu"
+    if kind == "int8":
+        return ("weight", "bias", "shift", "slope", "zero")[: 5 if prelu else 3]
+    return ("weight", "bias", "slope")[: 3 if prelu else 2]
+
+
+def _check_prelu(layer, q):
+    """Raise `UserError` unless a PReLU has slopes and zero points in range, and no other layer has any."""
+    if layer.activation != "prelu":
+        if q.slope is not None or q.zero is not None:
+            raise UserError(f"layer {layer.name} is no PReLU but has slopes; quantise again")
+        return
+    whole = all(
+        part is not None and part.dtype == np.uint8 and part.shape == (layer.out_ch,) for part in (q.slope, q.zero)
+    )
+    if not whole or q.slope.max() > MAX_SLOPE or (q.shift.astype(int) + q.slope).max() > MAX_SHIFT:
         raise UserError(
-            f"{network.name} has {len(network.layers)} layers, the weights have {len(weights)}; choose weights of "
+            f"layer {layer.name} needs {layer.out_ch} slopes of at most {MAX_SLOPE} (with the shift {MAX_SHIFT}) and "
+            f"as many zero points, uint8; quantise again"
+        )
+
+
+def _check_upscale(model):
+    if model.network.upscale not in (None, model.upscale):
+        raise UserError(
+            f"{model.network.label} does not fit weights for x{model.upscale}; choose the network of that factor"
+        )
+
+
+def _check_shapes(network, weights, biases):
+    if not len(weights) == len(biases) == len(network.convs):
+        raise UserError(
+            f"{network.name} has {len(network.convs)} layers, the weights have {len(weights)}; choose weights of "
             f"this network"
         )
-    for layer, weight, bias in zip(network.layers, weights, biases):
+    for layer, weight, bias in zip(network.convs, weights, biases):
         if weight.shape != layer.weight_shape or bias.shape != (layer.out_ch,):
             raise UserError(
                 f"layer {layer.name} of {network.name} needs weights of shape {layer.weight_shape}, "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model.graph.formats import BIAS_BITS, MAX_SHIFT
+from model.graph.formats import BIAS_BITS, MAX_SHIFT, MAX_SLOPE
 from model.graph.weights import QuantLayer, QuantModel
 
 if TYPE_CHECKING:
@@ -23,18 +23,19 @@ def random_model(network: Network, rng: np.random.Generator, extreme: bool = Fal
     extreme : bool
         Only -128 and 127 as weights; some channels with the largest biases and the extreme shifts.
     upscale : int
-        What the model says that it is for.
+        What the model says that it is for; a network of one factor says so itself.
     """
     layers = []
-    for layer in network.layers:
+    for layer in network.convs:
         # accumulators spread by about 128 * 75 * sqrt(taps); shifts around log2(spread / 100) keep them in range
         spread = 128 * 75 * layer.taps**0.5
         bias = rng.integers(-int(spread), int(spread) + 1, layer.out_ch).astype(np.int32)
         centre = int(np.log2(spread / 100))
         shift = rng.integers(max(0, centre - 1), centre + 2, layer.out_ch).astype(np.uint8)
-        if (
-            layer is network.layers[-1]
-        ):  # no ReLU behind it: a middling output, or most of the picture would be black or white
+        if layer.signed:  # a residual: both signs, mostly within what it can change
+            bias = (bias >> 1).astype(np.int32)
+        elif layer is network.convs[-1]:
+            # no ReLU behind it: a middling output, or most of the picture would be black or white
             bias = rng.integers(64, 192, layer.out_ch).astype(np.int32) << shift
         weight = rng.integers(-128, 128, layer.weight_shape).astype(np.int8)
         if extreme:
@@ -44,8 +45,18 @@ def random_model(network: Network, rng: np.random.Generator, extreme: bool = Fal
             limit = 2 ** (BIAS_BITS - 1) - 1
             bias = np.where(some, rng.choice([-limit, limit], layer.out_ch), bias).astype(np.int32)
             shift = np.where(some, rng.choice([0, 1, MAX_SHIFT], layer.out_ch), shift).astype(np.uint8)
-        layers.append(QuantLayer(weight, bias, shift))
-    return QuantModel(network, upscale, tuple(layers))
+        prelu = {}
+        if layer.activation == "prelu":
+            slope = np.minimum(rng.integers(0, MAX_SLOPE + 1, layer.out_ch), MAX_SHIFT - shift.astype(int))
+            prelu = {"slope": slope.astype(np.uint8), "zero": rng.integers(0, 256, layer.out_ch).astype(np.uint8)}
+        layers.append(QuantLayer(weight, bias, shift, **prelu))
+    return QuantModel(network, network.upscale or upscale, tuple(layers))
+
+
+def random_input(network: Network, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Return what a network takes: `random_picture`, or three of them as (H, W, 3)."""
+    planes = [random_picture(rng, height, width) for _ in range(network.in_ch)]
+    return planes[0] if len(planes) == 1 else np.dstack(planes)
 
 
 def random_picture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -3,7 +3,8 @@
 With rows of W pixels, tap (i, j) of the window at pixel p is pixel p + i * W + j: every tap of a chunk of pixels
 is one contiguous slice. Windows that wrap around the right edge are computed too, and dropped at the end.
 Activations are (channels, pixels) and pass layer after layer through the caches; each layer keeps the rows that
-its next windows need, so that nothing is computed twice within a block.
+its next windows need, so that nothing is computed twice within a block. That is how a chain of convolutions goes; any
+other graph goes tensor by tensor (`_infer_graph`), each convolution in the same way.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from model.graph.kinds import Add, Conv
+from model.graph.network import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +33,17 @@ def infer_block(model: QuantModel, x: np.ndarray, dtype: type) -> np.ndarray:
     Parameters
     ----------
     model : QuantModel
-    x : ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+    x : ndarray of uint8, shape (H + 2 halo, W + 2 halo), or (..., C) if the network takes C > 1 channels
     dtype : type
         float32 or float64, whichever holds every partial sum exactly.
 
     Returns
     -------
-    ndarray of uint8, shape (H, W), or (H, W, C) if the network gives C > 1 channels
+    ndarray of uint8, shape (H * scale, W * scale), or (..., C) if the network gives C > 1 channels
     """
+    plain = all(isinstance(layer, Conv) and layer.activation != "prelu" for layer in model.network.layers)
+    if not plain or model.network.in_ch > 1:
+        return _infer_graph(model, x, dtype)
     pixels = x.ravel()
     chunk = min(_CHUNK_PIXELS, len(pixels))
     windows, last = list(model.layers), None
@@ -58,10 +65,53 @@ def infer_block(model: QuantModel, x: np.ndarray, dtype: type) -> np.ndarray:
     return last.output(x.shape[0] - 2 * halo, x.shape[1] - 2 * halo)
 
 
+def _infer_graph(model, x, dtype):
+    """The same for any graph. Tensors are (channels, rows, pixels of a row); a convolution's is as large as its input,
+    of which the last k - 1 rows and columns mean nothing, so that all tensors of one scale share a row length.
+    """
+    planes = {INPUT: np.moveaxis(x.reshape(*x.shape[:2], -1), 2, 0).astype(dtype)}
+    size = {INPUT: x.shape[:2]}  # of the part that means something
+    parameters = dict(zip((layer.name for layer in model.network.convs), model.layers))
+    for layer in model.network.layers:
+        source, (height, width) = planes[layer.inputs[0]], size[layer.inputs[0]]
+        if isinstance(layer, Conv):
+            made = _convolve(source, parameters[layer.name], dtype, layer.signed)
+            height, width = height - layer.k + 1, width - layer.k + 1
+        elif isinstance(layer, Add):
+            earlier, crop = planes[layer.inputs[1]], (size[layer.inputs[1]][0] - height) // 2
+            inside = earlier[:, crop : crop + height, crop : crop + width]
+            made = source[:, :height, :width].reshape(-1, *inside.shape) + inside
+            made = np.clip(made, 0, 255, out=made).reshape(-1, height, width)
+        else:
+            s = layer.factor
+            made = source[:, :height, :width].reshape(s, s, -1, height, width).transpose(2, 3, 0, 4, 1)
+            height, width = s * height, s * width
+            made = made.reshape(-1, height, width)
+        planes[layer.name], size[layer.name] = made, (height, width)
+    result = made[:, :height, :width].astype(np.uint8)
+    return result[0] if len(result) == 1 else np.moveaxis(result, 0, 2)
+
+
+def _convolve(source, q, dtype, signed):
+    """Return a convolution's output, as large as its input (channels, rows, pixels)."""
+    flat = source.reshape(len(source), -1)
+    chunk, done = min(_CHUNK_PIXELS, flat.shape[1]), 0
+    window = _Window(q, source.shape[2], chunk, dtype, (-256, 255) if signed else (0, 255))
+    out = np.zeros((len(q.weight), flat.shape[1]), dtype)
+    for start in range(0, flat.shape[1], chunk):
+        new = min(chunk, flat.shape[1] - start)
+        window.input(new)[:] = flat[:, start : start + new]
+        done += window.step(new, lambda ready, at=done: out[:, at : at + ready])
+    return out.reshape(-1, *source.shape[1:])
+
+
 def _fold(q, dtype):
-    """Weights and offset with 2^-shift inside: sum(weight * x) + offset has to be floored and clipped, no more."""
+    """Weights and offset with 2^-shift inside: sum(weight * x) + offset has to be floored and clipped, no more.
+
+    A PReLU's half depends on the sum's sign, and is not in the offset.
+    """
     scale = np.ldexp(1.0, -q.shift.astype(np.int32))
-    half = (np.int64(1) << q.shift.astype(np.int64)) >> 1
+    half = (np.int64(1) << q.shift.astype(np.int64)) >> 1 if q.slope is None else 0
     return (q.weight * scale[:, None, None, None]).astype(dtype), ((q.bias + half) * scale).astype(dtype)
 
 
@@ -101,9 +151,12 @@ class _Window:
         Largest number of pixels a step brings.
     dtype : type
         float32 or float64, whichever is exact.
+    limits : tuple of int
+        Where the output saturates.
     """
 
-    def __init__(self, q, row, chunk, dtype):
+    def __init__(self, q, row, chunk, dtype, limits=(0, 255)):
+        self.limits, self.prelu = limits, None if q.slope is None else _Prelu(q, dtype)
         weight, offset = _fold(q, dtype)
         out_ch, k, _, in_ch = weight.shape
         self.row = row
@@ -149,11 +202,28 @@ class _Window:
             part = self.part[:, :ready]
             _product(matrix, self.columns[:, i * self.row : i * self.row + ready], part)
             out += part
-        np.clip(out, 0, 255, out=out)
+        if self.prelu:
+            self.prelu.apply(out)
+        np.clip(out, *self.limits, out=out)
         np.floor(out, out=out)
         self.act[:-1, : self.history] = self.act[:-1, ready : self.filled]
         self.filled = self.history
         return ready
+
+
+class _Prelu:
+    """What a PReLU does to sums times 2^-shift; exact, as all of it are steps of a power of two."""
+
+    def __init__(self, q, dtype):
+        shift, slope = q.shift.astype(np.int32), q.slope.astype(np.int32)
+        self.slope = np.ldexp(1.0, -slope)[:, None].astype(dtype)
+        self.half = (0.5 * (shift > 0))[:, None].astype(dtype)  # of a sum that is not negative
+        self.half_below = (0.5 * (shift + slope > 0))[:, None].astype(dtype)
+        self.zero = q.zero[:, None].astype(dtype)
+
+    def apply(self, out: np.ndarray) -> None:
+        """Turn (O, pixels) sums into what is still to be clipped and floored."""
+        out[:] = np.where(out < 0, np.floor(out * self.slope + self.half_below), np.floor(out + self.half)) + self.zero
 
 
 class _Collect:

@@ -1,11 +1,15 @@
-"""The golden model: SRCNN in integers, numpy only. What it computes is what the FPGA has to compute.
+"""The golden model: networks in integers, numpy only. What it computes is what the FPGA has to compute.
 
-Per layer, with x uint8 (H, W, I), weight int8, bias, shift per output channel:
+Per convolution, with x uint8 (H, W, I), weight int8, bias, shift per output channel:
 
     acc = bias + sum(weight * x)                       exact, never overflows (Conv.acc_bits)
     y   = saturate((acc + half) >> shift, 0, 255)      half = (1 << shift) >> 1
 
-Saturating at 0 is the ReLU. The exact integer convolution rides on BLAS: every product and every partial
+Saturating at 0 is the ReLU. A residual keeps its sign, saturate(..., -256, 255), and an addition is
+saturate(residual + earlier, 0, 255); more than 9 bits of the residual could not change that. A PReLU shifts negative
+sums further, by `slope`, and adds `zero`, what 0 is stored as, before it saturates.
+
+The exact integer convolution rides on BLAS: every product and every partial
 sum is an integer, and float32 represents all integers up to 2^24, so a float32 matrix product is exact as
 long as the worst accumulator stays below that; beyond it float64 (2^53) is used. Scaling by 2^-shift is
 exact in binary floating point, so floor((acc + half) * 2^-shift) is the arithmetic shift, and with the
@@ -22,6 +26,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from model.base.errors import UserError
+from model.graph.kinds import Add, Conv
+from model.graph.network import INPUT
 from model.integer.flat import infer_block
 
 if TYPE_CHECKING:
@@ -48,14 +54,31 @@ def requantise(acc: np.ndarray, shift: np.ndarray) -> np.ndarray:
     -------
     ndarray of uint8
     """
+    return np.clip(_shifted(acc, shift), 0, 255).astype(np.uint8)
+
+
+def requantise_residual(acc: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """The same for the residual of an addition: saturated to 9 bits, signed. Returns int16."""
+    return np.clip(_shifted(acc, shift), -256, 255).astype(np.int16)
+
+
+def requantise_prelu(acc: np.ndarray, shift: np.ndarray, slope: np.ndarray, zero: np.ndarray) -> np.ndarray:
+    """The same for a PReLU, whose slope below 0 is 2^-slope; `zero` is what 0 is stored as. Returns uint8."""
+    further = np.where(acc < 0, np.asarray(slope, np.int64), 0)
+    return np.clip(_shifted(acc, np.asarray(shift, np.int64) + further) + np.asarray(zero, np.int64), 0, 255).astype(
+        np.uint8
+    )
+
+
+def _shifted(acc, shift):
     shift = np.asarray(shift, np.int64)
     half = (np.int64(1) << shift) >> 1
-    return np.clip((acc + half) >> shift, 0, 255).astype(np.uint8)
+    return (acc + half) >> shift
 
 
-def pad(y: np.ndarray, halo: int) -> np.ndarray:
-    """Replicate-pad an (H, W) picture by `halo` pixels on each side."""
-    return np.pad(y, halo, mode="edge")
+def pad(picture: np.ndarray, halo: int) -> np.ndarray:
+    """Replicate-pad an (H, W) or (H, W, C) picture by `halo` pixels on each side."""
+    return np.pad(picture, ((halo, halo), (halo, halo), (0, 0))[: picture.ndim], mode="edge")
 
 
 def infer(model: QuantModel, y: np.ndarray, workers: int | None = None) -> np.ndarray:
@@ -64,36 +87,39 @@ def infer(model: QuantModel, y: np.ndarray, workers: int | None = None) -> np.nd
     Parameters
     ----------
     model : QuantModel
-    y : ndarray of uint8, shape (H, W)
-        Y of the bicubic-upscaled picture.
+    y : ndarray of uint8, shape (H, W), or (H, W, 3) for an RGB network
+        What the network takes (`Network.input`).
     workers : int, optional
         Threads; all cores if None.
 
     Returns
     -------
-    ndarray of uint8, shape (H, W), or (H, W, C) if the network gives C > 1 channels
+    ndarray of uint8, shape (H * scale, W * scale), or (..., C) if the network gives C > 1 channels
     """
     return infer_valid(model, pad(y, model.network.halo), workers)
 
 
 def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) -> np.ndarray:
-    """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo) -> (H, W) uint8, or (H, W, C) if
-    the network gives C > 1 channels.
+    """Run the network on an already padded picture or tile: (H + 2 halo, W + 2 halo[, 3]) -> uint8 (H * scale, W *
+    scale), or (..., C) if the network gives C > 1 channels.
 
     Raises
     ------
     UserError
-        If `x` is not uint8 or too small to give one pixel.
+        If `x` is not uint8, has other channels than the network takes, or is too small to give one pixel.
     """
-    halo = model.network.halo
-    if x.dtype != np.uint8 or x.ndim != 2 or min(x.shape) <= 2 * halo:
+    network = model.network
+    halo, scale = network.halo, network.scale
+    shape = (network.in_ch,) * (network.in_ch > 1)  # of a pixel
+    if x.dtype != np.uint8 or x.shape[2:] != shape or x.ndim < 2 or min(x.shape[:2]) <= 2 * halo:
+        colour = " of three channels" if shape else ""
         raise UserError(
-            f"the network takes uint8 pictures of at least {2 * halo + 1} pixels a side with their halo, not "
+            f"the network takes uint8 pictures{colour} of at least {2 * halo + 1} pixels a side with their halo, not "
             f"{x.dtype} {x.shape}"
         )
     height, width = x.shape[0] - 2 * halo, x.shape[1] - 2 * halo
-    channels = model.network.out_ch
-    out = np.empty((height, width) if channels == 1 else (height, width, channels), np.uint8)
+    pixel = () if network.out_ch == 1 else (network.out_ch,)
+    out = np.empty((height * scale, width * scale, *pixel), np.uint8)
     workers = workers or os.cpu_count() or 1
     rows, columns = _block_size(height, width, workers)
     blocks = [
@@ -104,7 +130,8 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
 
     def run(block):
         inside = tuple(slice(side.start, side.stop + 2 * halo) for side in block)
-        out[block] = infer_block(model, x[inside], exact_dtype(model))
+        made = tuple(slice(side.start * scale, side.stop * scale) for side in block)
+        out[made] = infer_block(model, x[inside], exact_dtype(model))
 
     with threadpool_limits(1, "blas"):  # the workers are the threads: BLAS's own would fight them for the cores
         if workers == 1 or len(blocks) == 1:
@@ -136,19 +163,76 @@ def accumulate(q: QuantLayer, x: np.ndarray) -> np.ndarray:
     return products.astype(np.int64).reshape(height, width, out_ch) + q.bias.astype(np.int64)
 
 
-def layer_output(q: QuantLayer, x: np.ndarray) -> np.ndarray:
-    """Return one layer's output, for reports and testbenches.
+def layer_output(q: QuantLayer, x: np.ndarray, signed: bool = False) -> np.ndarray:
+    """Return one convolution's output, for reports and testbenches.
 
     Parameters
     ----------
     q : QuantLayer
     x : ndarray of uint8, shape (H, W, I)
+    signed : bool
+        The output is a residual (`Conv.signed`).
 
     Returns
     -------
-    ndarray of uint8, shape (H - k + 1, W - k + 1, O)
+    ndarray of uint8, or of int16 for a residual, shape (H - k + 1, W - k + 1, O)
     """
-    return requantise(accumulate(q, x), q.shift)
+    acc = accumulate(q, x)
+    if q.slope is not None:
+        return requantise_prelu(acc, q.shift, q.slope, q.zero)
+    return (requantise_residual if signed else requantise)(acc, q.shift)
+
+
+def add(residual: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """Return an addition's output: the earlier tensor cropped in the middle, repeated over the channels, saturated.
+
+    Parameters
+    ----------
+    residual : ndarray of int16, shape (H, W, n * C)
+    earlier : ndarray of uint8, shape (H + 2 crop, W + 2 crop, C)
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, n * C)
+    """
+    height, width, channels = residual.shape
+    crop = (earlier.shape[0] - height) // 2
+    inside = earlier[crop : crop + height, crop : crop + width].astype(np.int64)
+    return np.clip(residual + np.tile(inside, channels // earlier.shape[2]), 0, 255).astype(np.uint8)
+
+
+def depth_to_space(x: np.ndarray, factor: int) -> np.ndarray:
+    """Return (H, W, s * s * C) as (s * H, s * W, C): channel (i * s + j) * C + c is channel c of pixel (i, j)."""
+    height, width, channels = x.shape
+    split = x.reshape(height, width, factor, factor, channels // factor**2).transpose(0, 2, 1, 3, 4)
+    return np.ascontiguousarray(split).reshape(height * factor, width * factor, channels // factor**2)
+
+
+def tensors(model: QuantModel, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every tensor of the network on one padded picture, for reports and testbenches.
+
+    Parameters
+    ----------
+    model : QuantModel
+    x : ndarray of uint8, shape (H, W) or (H, W, C)
+        With its halo.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By name, the input first; each (H', W', C), uint8, residuals int16.
+    """
+    known = {INPUT: x.reshape(*x.shape[:2], -1)}
+    parameters = dict(zip((layer.name for layer in model.network.convs), model.layers))
+    for layer in model.network.layers:
+        given = [known[name] for name in layer.inputs]
+        if isinstance(layer, Conv):
+            known[layer.name] = layer_output(parameters[layer.name], *given, layer.signed)
+        elif isinstance(layer, Add):
+            known[layer.name] = add(*given)
+        else:
+            known[layer.name] = depth_to_space(*given, layer.factor)
+    return known
 
 
 def exact_dtype(model: QuantModel) -> type:

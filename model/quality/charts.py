@@ -8,7 +8,8 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from model.base.paths import ROOT, atomic_write
-from model.graph.network import UPSCALES, load_network
+from model.graph.description import load_network
+from model.graph.network import UPSCALES
 from model.quality.pages import PAPER, title
 from model.quality.results import Results, histories
 

@@ -15,7 +15,8 @@ import click
 
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, load_network
+from model.graph.description import DEFAULT_NETWORK, load_network
+from model.graph.network import UPSCALES
 from model.quality import results as committed
 
 if TYPE_CHECKING:

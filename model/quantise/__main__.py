@@ -8,7 +8,8 @@ import click
 
 from model.base import report
 from model.base.errors import UserError, report_user_errors
-from model.graph.network import DEFAULT_NETWORK, UPSCALES
+from model.graph.description import DEFAULT_NETWORK
+from model.graph.network import UPSCALES
 from model.graph.weights import DEGRADATIONS, QuantModel, load_float, save_quant, weight_path
 from model.quantise.search import calibration_pictures, provenance, quantise
 

@@ -17,7 +17,7 @@ from scipy.stats import t
 from model.base.errors import UserError
 from model.base.paths import ROOT, atomic_write, dataset_files
 from model.data.datasets import read_picture
-from model.graph.network import load_network
+from model.graph.description import load_network
 from model.graph.weights import FloatModel, load_float
 from model.quality import charts, pages
 from model.quality.metrics import psnr

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.base.paths import ROOT
-from model.graph.network import load_network
+from model.graph.description import load_network
 from model.graph.weights import FloatModel, load_float, widen
 from model.train.loop import Training, seed_everything
 

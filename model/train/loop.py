@@ -24,7 +24,8 @@ from tqdm import tqdm
 from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
 from model.data.datasets import Pairs, Patches, load_pairs, picture_files, split
-from model.graph.network import load_network, require_picture
+from model.graph.description import load_network
+from model.graph.network import require_picture
 from model.quality.metrics import MOST_PSNR, psnr
 
 if TYPE_CHECKING:

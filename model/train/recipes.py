@@ -11,7 +11,8 @@ import click
 from model.base.errors import UserError
 from model.base.paths import ROOT
 from model.base.toml import load_toml
-from model.graph.network import DEFAULT_NETWORK, UPSCALES
+from model.graph.description import DEFAULT_NETWORK
+from model.graph.network import UPSCALES
 from model.graph.weights import DEGRADATIONS
 
 RECIPES = ROOT / "model" / "train" / "recipes.toml"

@@ -25,7 +25,8 @@ from host.picture import pipeline, tiling
 from host.run_pynq import TileSize
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
-from model.graph.network import DEFAULT_NETWORK, UPSCALES, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 from model.imaging import color
 from model.imaging import files as picture_files
 from model.imaging.resize import upscale_bicubic
@@ -185,7 +186,7 @@ def _check_pixels(answers, places, expected):
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=pathlib.Path))
-@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--board", type=click.Choice(list_boards()), default=DEFAULT_BOARD, show_default=True)
 @click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]), default="3", show_default=True)
 @click.option(

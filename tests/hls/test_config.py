@@ -11,12 +11,13 @@ from hls.design.load import load_config
 from hls.design.stage import legal_simd
 from hls.generate.header import header_text
 from model.base.errors import UserError
+from model.graph.description import list_networks, load_network
 from model.graph.kinds import Conv
-from model.graph.network import Network, list_networks, load_network
+from model.graph.network import Network
 
 
 @pytest.mark.parametrize("board", list_boards())
-@pytest.mark.parametrize("network", list_networks())
+@pytest.mark.parametrize("network", list_networks("upscaled"))
 def test_every_board_folds_every_network(network, board):
     config = load_config(network, board)
     for stage in config.stages:
@@ -123,7 +124,7 @@ def test_accumulator_holds_the_worst_case(taps):
     from model.graph.formats import BIAS_BITS, MAX_SHIFT
     from model.graph.kinds import Conv
 
-    bits = Conv("x", 1, taps, 1, False).acc_bits
+    bits = Conv("x", 1, taps, 1, "none").acc_bits
     worst = taps * 255 * 128 + 2 ** (BIAS_BITS - 1) + 2 ** (MAX_SHIFT - 1)
     assert 2 ** (bits - 2) <= worst < 2 ** (bits - 1)
 
@@ -213,7 +214,7 @@ def network_of(*layers):
     """A chain of (name, k, output channels)."""
     channels = [1, *(out_ch for _, _, out_ch in layers)]
     return Network(
-        "own", tuple(Conv(name, k, in_ch, out_ch, True) for (name, k, out_ch), in_ch in zip(layers, channels))
+        "own", tuple(Conv(name, k, in_ch, out_ch, "relu") for (name, k, out_ch), in_ch in zip(layers, channels))
     )
 
 

@@ -14,7 +14,7 @@ from hls.design.load import load_config
 from hls.packets.packets import identify_packet, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from model.base.errors import UserError
-from model.graph.network import load_network
+from model.graph.description import load_network
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
 

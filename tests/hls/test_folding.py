@@ -27,8 +27,9 @@ from hls.report.occupancy import SHARES, draw, occupancy_rows
 from hls.synth.resources import count
 from hls.synth.yosys import run_yosys
 from model.base.toml import tomllib
+from model.graph.description import list_networks, load_network
 from model.graph.kinds import Conv
-from model.graph.network import Network, list_networks, load_network
+from model.graph.network import Network
 
 PLENTY = {
     "name": "b",
@@ -46,7 +47,7 @@ def folding_of(config):
 
 
 @pytest.mark.parametrize("board", list_boards())
-@pytest.mark.parametrize("network", list_networks())
+@pytest.mark.parametrize("network", list_networks("upscaled"))
 def test_board_files_hold_what_the_search_proposes(network, board):
     config, proposal = load_config(network, board), search(load_network(network), read_board(board))
     assert (folding_of(config), config.tile_width) == (folding_of(proposal), proposal.tile_width), (
@@ -63,7 +64,7 @@ def test_the_default_network_takes_what_was_found_by_hand(board, cycles, dsps):
 
 def test_the_packer_behind_several_channels_counts():
     """A stage that is faster than the packer takes DSPs for nothing."""
-    network = Network("wide", (Conv("a", 3, 1, 8, True), Conv("b", 1, 8, 12, True)))
+    network = Network("wide", (Conv("a", 3, 1, 8, "relu"), Conv("b", 1, 8, 12, "relu")))
     config = search(network, read_board("pynq_z2"))
     packer = config.processes[-1]
     slowest = max(process.steady for process in config.processes[:-1])
@@ -84,9 +85,9 @@ def test_without_packing_a_pixel_takes_about_twice_the_cycles():
 
 def small_network(taps1, out1, out2, k3):
     layers = (
-        Conv("conv1", taps1, 1, out1, True),
-        Conv("conv2", 1, out1, out2, True),
-        Conv("conv3", k3, out2, 1, False),
+        Conv("conv1", taps1, 1, out1, "relu"),
+        Conv("conv2", 1, out1, out2, "relu"),
+        Conv("conv3", k3, out2, 1, "none"),
     )
     return Network("small", layers)
 
@@ -145,7 +146,7 @@ def test_one_cycle_less_would_take_more_dsps_than_the_boards_have(cycles, dsps):
 
 def test_every_product_slot_is_accounted_for(tmp_path):
     for board in list_boards():
-        for network in list_networks():
+        for network in list_networks("upscaled"):
             config = load_config(network, board)
             rows = occupancy_rows(config)
             assert all(row[share] >= 0 for row in rows for share in SHARES)
@@ -172,7 +173,7 @@ def test_a_part_too_small_for_anything_gets_no_proposal():
 @given(simd=st.integers(1, 600))
 def test_adders_of_a_tree_add_all_operands(simd):
     """n operands take n - 1 adders, of 17 bits at least and as many as the sum needs at most."""
-    stage = Stage(Conv("x", 1, 600, 1, True), 1, simd, 600, 1)
+    stage = Stage(Conv("x", 1, 600, 1, "relu"), 1, simd, 600, 1)
     assert 17 * (simd - 1) <= adder_bits(stage) <= (16 + simd.bit_length()) * (simd - 1)
 
 

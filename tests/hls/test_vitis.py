@@ -18,7 +18,7 @@ from hls.generate.cpp import write_sources
 from hls.vendor import vitis
 from model.base.errors import UserError
 from model.base.paths import ROOT
-from model.graph.network import list_networks
+from model.graph.description import list_networks
 
 CONFIG = load_config("srcnn915")
 
@@ -132,7 +132,7 @@ def test_the_stand_in_refuses_unknown_options(tools, tmp_path):
         assert end.returncode == 1 and "ERROR" in end.stdout
 
 
-@pytest.mark.parametrize("network", list_networks())
+@pytest.mark.parametrize("network", list_networks("upscaled"))
 @pytest.mark.parametrize("board", list_boards())
 def test_the_configuration_is_the_boards(network, board, tmp_path):
     config = load_config(network, board)

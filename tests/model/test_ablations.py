@@ -188,7 +188,7 @@ def small_model(seed=0):
     from model.graph.kinds import Conv
     from model.graph.network import Network
 
-    layers = (Conv("conv1", 5, 1, 4, True), Conv("conv2", 3, 4, 1, False))
+    layers = (Conv("conv1", 5, 1, 4, "relu"), Conv("conv2", 3, 4, 1, "none"))
     return random_float_model(Network("small", layers), seed, spread=0.2)
 
 
@@ -255,7 +255,7 @@ def test_the_plain_training_has_no_whitening(tmp_path, monkeypatch):
 
 
 def test_rows_are_measured_from_weight_files(tmp_path, monkeypatch):
-    from model.graph.network import load_network
+    from model.graph.description import load_network
     from model.train.keras_model import initial_weights
 
     monkeypatch.setattr(ablations, "BUILD", tmp_path)

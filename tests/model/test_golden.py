@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.base.errors import UserError
+from model.graph.description import list_networks, load_network
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.kinds import Conv
-from model.graph.network import Network, list_networks, load_network
+from model.graph.network import Network
 from model.graph.weights import QuantLayer, QuantModel
 from model.integer import flat, golden
 from tests import oracle
@@ -44,7 +45,9 @@ def random_network(rng):
     layers, in_ch, depth = [], 1, int(rng.integers(1, 5))
     for i in range(depth):
         out_ch = int(rng.choice([1, 1, 3, 4, 9])) if i == depth - 1 else int(rng.integers(1, 5))
-        layers.append(Conv(f"conv{i + 1}", int(rng.choice([1, 1, 3, 5])), in_ch, out_ch, i < depth - 1))
+        layers.append(
+            Conv(f"conv{i + 1}", int(rng.choice([1, 1, 3, 5])), in_ch, out_ch, "relu" if i < depth - 1 else "none")
+        )
         in_ch = out_ch
     return Network("random", tuple(layers))
 
@@ -84,7 +87,7 @@ KINDS = st.sampled_from(["usual", "extreme", "any"])
 def test_one_layer_equals_the_oracle(seed, kind):
     rng = np.random.default_rng(seed)
     for case in range(CASES):
-        layer = Conv("conv", int(rng.choice([1, 3, 5])), int(rng.integers(1, 5)), int(rng.integers(1, 5)), True)
+        layer = Conv("conv", int(rng.choice([1, 3, 5])), int(rng.integers(1, 5)), int(rng.integers(1, 5)), "relu")
         q = random_layer(rng, layer, kind)
         height, width = layer.k + rng.integers(0, 4, 2)
         x = rng.integers(0, 256, (height, width, layer.in_ch)).astype(np.uint8)
@@ -102,7 +105,7 @@ def test_random_networks_equal_the_oracle(seed, kind):
         check_network(model, random_picture(rng, *rng.integers(1, 6, 2)), f"seed {seed}, {kind}, case {case}")
 
 
-@pytest.mark.parametrize("name", list_networks())
+@pytest.mark.parametrize("name", list_networks("upscaled"))
 @pytest.mark.parametrize("kind", ["usual", "extreme", "any"])
 def test_described_networks_equal_the_oracle(name, kind):
     rng = np.random.default_rng(0)
@@ -115,7 +118,7 @@ def test_described_networks_equal_the_oracle(name, kind):
 def test_random_cases_are_not_all_saturated():
     """The comparisons above would prove little if every output were 0 or 255."""
     rng = np.random.default_rng(3)
-    for name in list_networks():
+    for name in list_networks("upscaled"):
         out = golden.infer(random_model(rng, load_network(name), "usual"), random_picture(rng, 40, 40))
         assert len(np.unique(out)) > 20
 
@@ -125,7 +128,7 @@ def test_beyond_float32_the_golden_model_takes_float64():
     bit.
     """
     rng = np.random.default_rng(1)
-    network = Network("deep", (Conv("a", 3, 1, 4, True), Conv("b", 61, 4, 1, False)))
+    network = Network("deep", (Conv("a", 3, 1, 4, "relu"), Conv("b", 61, 4, 1, "none")))
     first = QuantLayer(np.full((4, 3, 3, 1), 127, np.int8), np.zeros(4, np.int32), np.zeros(4, np.uint8))
     for bias in (0, 1, 2, 3):
         weight = rng.integers(126, 128, network.layers[1].weight_shape).astype(np.int8)
@@ -145,7 +148,7 @@ def test_beyond_float32_the_golden_model_takes_float64():
 @given(SEEDS, st.sampled_from(["usual", "any"]))
 def test_chunks_blocks_and_workers_change_nothing(seed, kind):
     rng = np.random.default_rng(seed)
-    network = load_network(str(rng.choice(list_networks()))) if rng.integers(4) == 0 else random_network(rng)
+    network = load_network(str(rng.choice(list_networks("upscaled")))) if rng.integers(4) == 0 else random_network(rng)
     model = random_model(rng, network, kind)
     picture = random_picture(rng, *rng.integers(1, 60, 2))
     whole = golden.infer(model, picture, 1)

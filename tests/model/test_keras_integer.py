@@ -18,7 +18,9 @@ from tests.random_models import random_model
 lib = pytest.importorskip("model.train.keras_integer", reason="fine-tuning needs keras and tensorflow")
 keras = lib.keras
 
-SMALL = Network("small", (Conv("conv1", 5, 1, 7, True), Conv("conv2", 1, 7, 6, True), Conv("conv3", 3, 6, 1, False)))
+SMALL = Network(
+    "small", (Conv("conv1", 5, 1, 7, "relu"), Conv("conv2", 1, 7, 6, "relu"), Conv("conv3", 3, 6, 1, "none"))
+)
 
 
 def wild_model(seed):
@@ -150,7 +152,7 @@ def test_not_a_number_is_refused():
 def test_gradients_pass_rounding_and_stop_at_saturation():
     import tensorflow
 
-    one = Network("one", (Conv("conv1", 1, 1, 3, False),))
+    one = Network("one", (Conv("conv1", 1, 1, 3, "none"),))
     weight = np.array([64, 127, -127], np.int8).reshape(3, 1, 1, 1)
     model = QuantModel(one, 3, (QuantLayer(weight, np.array([0, 0, 0], np.int32), np.array([6, 2, 2], np.uint8)),))
     keras_model = keras_of(model)

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 
 from model.base.errors import UserError
+from model.graph.description import load_network
 from model.graph.kinds import Conv
-from model.graph.network import Network, load_network
+from model.graph.network import Network
 from model.graph.weights import FloatModel
 from tests.random_models import random_float_model
 
 keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
 
-SMALL = Network("small", (Conv("conv1", 5, 1, 3, True), Conv("conv2", 1, 3, 4, True), Conv("conv3", 3, 4, 1, False)))
+SMALL = Network(
+    "small", (Conv("conv1", 5, 1, 3, "relu"), Conv("conv2", 1, 3, 4, "relu"), Conv("conv3", 3, 4, 1, "none"))
+)
 
 
 def plain(model, y):

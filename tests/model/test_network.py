@@ -5,8 +5,9 @@ import pytest
 
 from host.picture.backends import open_backend
 from model.base.errors import UserError
+from model.graph.description import list_networks, load_network
 from model.graph.kinds import Conv
-from model.graph.network import Network, list_networks, load_network
+from model.graph.network import Network
 from model.integer.examples import random_model
 
 GOOD = (
@@ -40,8 +41,8 @@ def test_layers_are_a_graph_over_named_tensors(tmp_path):
 
 
 def test_channels_have_to_meet():
-    with pytest.raises(UserError, match="layer b of n takes 3 channels, a has 4"):
-        Network("n", (Conv("a", 1, 1, 4, True), Conv("b", 1, 3, 1, False)))
+    with pytest.raises(UserError, match="n: layer b takes 3 channels, a has 4; make them equal"):
+        Network("n", (Conv("a", 1, 1, 4, "relu"), Conv("b", 1, 3, 1, "none")))
 
 
 def test_who_needs_a_picture_refuses_other_outputs(tmp_path):
@@ -51,9 +52,9 @@ def test_who_needs_a_picture_refuses_other_outputs(tmp_path):
         open_backend("golden", random_model(network, np.random.default_rng(0)))
 
 
-def test_the_three_networks_are_described():
-    assert list_networks() == ["srcnn915", "srcnn935", "srcnn955"]
-    assert [load_network(n).halo for n in list_networks()] == [6, 7, 8]
+def test_the_three_networks_of_the_paper_are_described():
+    assert list_networks("upscaled") == ["srcnn915", "srcnn935", "srcnn955"]
+    assert [load_network(n).halo for n in list_networks("upscaled")] == [6, 7, 8]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from model.base import report
 from model.base.errors import UserError
+from model.graph.description import list_networks, load_network
 from model.graph.formats import MAX_SHIFT
 from model.graph.kinds import Conv
-from model.graph.network import Network, list_networks, load_network
+from model.graph.network import Network
 from model.graph.weights import FloatModel, load_float, load_quant, save_float, weight_path
 from model.integer import floating, golden
 from model.quantise import __main__ as command_line
@@ -50,7 +51,7 @@ def float_model(network, seed=0):
 
 
 SMALL = Network(
-    "small", (Conv("conv1", 5, 1, 12, True), Conv("conv2", 1, 12, 10, True), Conv("conv3", 3, 10, 1, False))
+    "small", (Conv("conv1", 5, 1, 12, "relu"), Conv("conv2", 1, 12, 10, "relu"), Conv("conv3", 3, 10, 1, "none"))
 )
 
 
@@ -104,7 +105,7 @@ def test_filters_beyond_int8_are_clipped():
 
 def test_least_squares_finds_the_filter_behind_the_samples():
     rng = np.random.default_rng(2)
-    layer = Conv("conv", 3, 2, 1, True)
+    layer = Conv("conv", 3, 2, 1, "relu")
     stored = rng.integers(0, 256, (4, 20, 20, 2)).astype(np.uint8)
     true, bias = rng.normal(0, 0.01, 18), 0.7
     target = np.stack([(floating.windows(x, 3) @ true + bias).reshape(18, 18, 1) for x in stored]).astype(np.float32)
@@ -192,7 +193,7 @@ def test_the_same_weights_on_every_run(few_crops):
         )
 
 
-@pytest.mark.parametrize("name", list_networks())
+@pytest.mark.parametrize("name", list_networks("upscaled"))
 def test_all_described_networks(name, monkeypatch):
     monkeypatch.setattr(data, "CROPS", 2)
     monkeypatch.setattr(data, "CROP", 40)
@@ -217,7 +218,7 @@ def test_bad_input(few_crops):
     model = float_model(SMALL)
     with pytest.raises(UserError, match="at least one calibration picture"):
         search.quantise(model, [])
-    linear = Network("linear", (Conv("conv1", 3, 1, 2, False), Conv("conv2", 1, 2, 1, False)))
+    linear = Network("linear", (Conv("conv1", 3, 1, 2, "none"), Conv("conv2", 1, 2, 1, "none")))
     with pytest.raises(UserError, match="conv1 has no ReLU"):
         search.quantise(float_model(linear), [picture(0)])
 

@@ -9,7 +9,8 @@ import pytest
 from model.base.errors import UserError
 from model.base.paths import ROOT, WEIGHTS, dataset_files
 from model.data.datasets import RESCALES, split
-from model.graph.network import UPSCALES, list_networks
+from model.graph.description import list_networks
+from model.graph.network import UPSCALES
 from model.graph.weights import DEGRADATIONS
 from model.quantise import search
 from model.train import recipes
@@ -84,7 +85,7 @@ def test_a_broken_file_is_one_sentence(made_up, text, words):
 
 @pytest.mark.parametrize("kind", ["train", "finetune"])
 def test_every_network_has_a_complete_recipe(kind):
-    for network in list_networks():
+    for network in list_networks("upscaled"):
         for upscale in UPSCALES:
             for degradation in DEGRADATIONS:
                 recipe = recipes.load_recipe(kind, network, upscale, degradation)

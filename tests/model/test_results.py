@@ -14,7 +14,8 @@ from PIL import Image
 from host.measure import evaluate, figures
 from model.base.errors import UserError
 from model.base.paths import WEIGHTS, dataset_files
-from model.graph.network import DEFAULT_NETWORK, UPSCALES
+from model.graph.description import DEFAULT_NETWORK
+from model.graph.network import UPSCALES
 from model.graph.weights import load_float, save_float, weight_path
 from model.quality import charts, pages, results
 from model.quality.protocols import PROTOCOLS

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from model.base.paths import ROOT
-from model.graph.network import list_networks
+from model.graph.description import list_networks
 
 pytest.importorskip("tensorflow", reason="training needs tensorflow")
 

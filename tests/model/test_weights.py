@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from model.base.errors import UserError
+from model.graph.description import load_network
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
-from model.graph.network import load_network
 from model.graph.weights import (
     FloatModel,
     QuantLayer,
