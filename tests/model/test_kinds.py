@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.base.errors import UserError
+from model.base.paths import NETWORKS
 from model.graph.description import list_networks, load_network
+from model.graph.family import family_description, family_member, family_network
 from model.graph.kinds import Add, Conv, DepthToSpace
-from model.graph.network import Network
+from model.graph.network import UPSCALES, Network
 from model.graph.rewrite import conv_side, transposed_weights
 from model.graph.weights import QuantModel, load_quant, save_quant
 from model.integer import flat, golden
@@ -222,3 +224,11 @@ def test_a_transposed_convolution_is_read_as_two_layers(tmp_path):
 def test_broken_descriptions_are_refused(tmp_path, text, upscale, message):
     with pytest.raises(UserError, match=message):
         load_network(write(tmp_path, text), upscale)
+
+
+@pytest.mark.parametrize("name", list_networks("y"))
+def test_the_family_is_described_as_it_is_built(name):
+    channels, middle = family_member(name)
+    assert (NETWORKS / f"{name}.toml").read_text() == family_description(channels, middle)
+    for upscale in UPSCALES:
+        assert load_network(name, upscale) == family_network(channels, middle, upscale)
