@@ -8,9 +8,10 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from model.base.paths import ROOT, atomic_write
+from model.base.toml import load_toml
 from model.graph.description import load_network
 from model.graph.network import UPSCALES
-from model.quality.pages import PAPER, title
+from model.quality.pages import title
 from model.quality.results import Results, histories
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ IMAGES = ROOT / "docs" / "images"
 COST, CURVES = "quality_cost.svg", "training_curves.svg"
 COLOURS = {"srcnn915": "#c9803a", "srcnn935": "#5a9e6f", "srcnn955": "#4878a8"}
 _OTHER = "#7a5a9e"
+PUBLISHED = pathlib.Path(__file__).with_name("published.toml")
 
 
 def figure(panels: int, size: tuple[float, float]) -> tuple[Figure, np.ndarray]:
@@ -85,38 +87,35 @@ def cost_points(results: Results) -> list[dict]:
                             "upscale": upscale,
                             "network": network,
                             "what": what,
-                            "macs": load_network(network).macs_per_pixel,
+                            "macs": round(load_network(network, upscale).macs_per_pixel, 1),
                             "psnr": round(row["psnr"], 4),
                         }
                     )
-        for network, (_, published) in PAPER.items():
-            if upscale in published:
-                points.append(
-                    {
-                        "upscale": upscale,
-                        "network": network,
-                        "what": "published",
-                        "macs": load_network(network).macs_per_pixel,
-                        "psnr": published[upscale],
-                    }
-                )
+        points += [
+            {
+                "upscale": upscale,
+                "network": other["name"],
+                "what": "published",
+                "macs": other["products"][str(upscale)],
+                "psnr": other["psnr"][str(upscale)],
+            }
+            for other in load_toml(PUBLISHED, PUBLISHED.name)["network"]
+            if str(upscale) in other["psnr"]
+        ]
     return points
 
 
 def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
     """Draw `cost_points`: one panel per factor."""
     upscales = sorted({point["upscale"] for point in points})
-    drawn, panels = figure(max(1, len(upscales)), (3.6 * max(1, len(upscales)), 3.6))
+    drawn, panels = figure(max(1, len(upscales)), (4.2 * max(1, len(upscales)), 4.2))
     for axes, upscale in zip(panels, upscales):
         for point in (p for p in points if p["upscale"] == upscale):
-            if point["what"] == "bicubic":
-                axes.axhline(point["psnr"], color="0.5", linewidth=1, linestyle="--")
+            if point["what"] == "bicubic":  # far below: a line there would press the networks together
                 axes.annotate(
-                    f"bicubic {point['psnr']:.2f}",
-                    (0.98, point["psnr"]),
-                    (0, 3),
-                    xycoords=("axes fraction", "data"),
-                    textcoords="offset points",
+                    f"bicubic: {point['psnr']:.2f}",
+                    (0.98, 0.02),
+                    xycoords="axes fraction",
                     ha="right",
                     fontsize=8,
                     color="0.35",
@@ -136,17 +135,17 @@ def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
             )
             if point["what"] != "float":
                 ours = point["what"] == "golden"
-                above = ours and point["network"] in PAPER  # published ones are below; labels of neighbours don't meet
+                name = title(point["network"]) if ours else point["network"]
                 axes.annotate(
-                    f"{title(point['network'])}  {point['psnr']:.2f}" if ours else f"{point['psnr']:.2f}",
+                    f"{name}  {point['psnr']:.2f}",
                     (point["macs"], point["psnr"]),
-                    (0, 8) if above else (0, -14),
+                    (-7, -3) if ours else (7, -3),  # labels of neighbours don't meet
                     textcoords="offset points",
-                    ha="center",
+                    ha="right" if ours else "left",
                     fontsize=8,
                     color=colour if ours else "0.3",
                 )
-        axes.set(title=f"x{upscale}", xscale="log", xlim=(3e3, 2e5), xlabel="products per output pixel")
+        axes.set(title=f"x{upscale}", xscale="log", xlim=(30, 9e5), xlabel="products per output pixel")
         axes.margins(y=0.18)
         axes.grid(True, axis="y", color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -154,7 +153,7 @@ def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
     for label, style in (
         ("float", {"marker": "o", "markerfacecolor": "none", "markersize": 7}),
         ("8-bit fixed point", {"marker": "o", "markersize": 4}),
-        ("published (9-1-5 on T91, 9-5-5 on ImageNet)", {"marker": "x", "markersize": 7}),
+        ("published", {"marker": "x", "markersize": 7}),
     ):
         panels[0].plot([], [], linestyle="none", color="0.3", label=label, **style)
     drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)

@@ -15,7 +15,7 @@ import click
 
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
-from model.graph.description import DEFAULT_NETWORK, load_network
+from model.graph.description import DEFAULT_NETWORK, list_networks, load_network
 from model.graph.network import UPSCALES
 from model.quality import results as committed
 
@@ -54,7 +54,9 @@ def replace_region(text: str, name: str, body: str) -> str:
 
 
 def title(network: str) -> str:
-    """Return how the paper calls a network, from its filters: 9-1-5."""
+    """Return what a network is called: an SRCNN as in the paper, from its filters, 9-1-5; others by their name."""
+    if network not in list_networks("upscaled"):
+        return network
     return "-".join(str(layer.k) for layer in load_network(network).layers)
 
 
@@ -313,7 +315,7 @@ single-window SSIM). `make compare IMG=photo.png` (or a folder) measures your pi
 
 ![PSNR against products per pixel](images/quality_cost.svg)
 
-The published points are the papers': 9-1-5 trained on the same 91 images, 9-5-5 on ImageNet.
+The published points are the papers', most of them trained on more than T91; `model/quality/published.toml` says which and what.
 
 ## The default network
 
