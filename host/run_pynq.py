@@ -259,7 +259,10 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
     (width, height), (out_width, out_height) = picture.size, (side * model.upscale for side in picture.size)
     chosen, why = open_backend()
     with chosen:
-        rows, columns = options.tile or chosen.default_tile(out_height, out_width)
+        scale = model.network.scale
+        rows, columns = (
+            side * scale for side in chosen.tile_for(out_height // scale, out_width // scale, options.tile)
+        )
         say(
             f"{image} {width}x{height} -> {output} {out_width}x{out_height}: {model.network.name} x{model.upscale} on "
             f"{chosen.name}{f' ({why})' if why else ''}"
@@ -268,8 +271,7 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
             say(f"note: {note}")
         if verbose:
             say(
-                f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of "
-                f"{min(columns, out_width)}x{min(rows, out_height)} pixels "
+                f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of {columns}x{rows} pixels "
                 f"and a halo of {model.network.halo}"
             )
         # on a terminal only: a log file is no place for a bar

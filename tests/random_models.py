@@ -3,13 +3,26 @@
 import numpy as np
 
 from model.graph.description import load_network
+from model.graph.kinds import Add, Conv, DepthToSpace
+from model.graph.network import Network
 from model.graph.weights import FloatModel
 from model.integer import examples
 
 
 def random_model(network="srcnn915", upscale=3, seed=915):
     """Return `model.integer.examples.random_model` of a network's name, scale and seed."""
-    return examples.random_model(load_network(network), np.random.default_rng(seed), upscale=upscale)
+    return examples.random_model(load_network(network, upscale), np.random.default_rng(seed), upscale=upscale)
+
+
+def random_rgb_model(upscale=2, seed=3):
+    """Return a random model of a small network that takes and gives colours."""
+    layers = (
+        Conv("conv1", 3, 3, 4, "relu"),
+        Conv("residual", 3, 4, 3 * upscale**2, "none"),
+        Add("anchor", ("residual", "input")),
+        DepthToSpace("pixels", upscale),
+    )
+    return examples.random_model(Network("colours", layers, "rgb", upscale), np.random.default_rng(seed))
 
 
 def random_float_model(network, seed, spread=0.4):
@@ -17,7 +30,7 @@ def random_float_model(network, seed, spread=0.4):
     rng = np.random.default_rng(seed)
     return FloatModel(
         network,
-        3,
-        tuple(rng.normal(0, spread, layer.weight_shape).astype(np.float32) for layer in network.layers),
-        tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.layers),
+        network.upscale or 3,
+        tuple(rng.normal(0, spread, layer.weight_shape).astype(np.float32) for layer in network.convs),
+        tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.convs),
     )

@@ -365,10 +365,11 @@ def _compute_picture(order, picture, tile):
 
 
 def _compute_tile(order, tile):
-    """Compute a padded tile, in as many parts as this worker's backend wants; (H + 2 halo, W + 2 halo) -> (H, W)."""
-    backend, halo = _worker_backend(order), order.model.network.halo
-    out = np.empty((tile.shape[0] - 2 * halo, tile.shape[1] - 2 * halo), np.uint8)
-    parts = tiling.cut(*out.shape, *backend.default_tile(*out.shape))
-    for place, pixels in zip(parts, backend.infer(tiling.views(tile, parts, halo)), strict=True):
-        tiling.put(out, place, pixels)
+    """Compute a padded tile, in as many parts as this worker's backend wants; as `model.integer.golden.infer_valid`."""
+    backend, network = _worker_backend(order), order.model.network
+    height, width = (side - 2 * network.halo for side in tile.shape[:2])
+    out = np.empty((height * network.scale, width * network.scale, *tile.shape[2:]), np.uint8)
+    parts = tiling.cut(height, width, *backend.tile_for(height, width))
+    for place, pixels in zip(parts, backend.infer(tiling.views(tile, parts, network.halo)), strict=True):
+        tiling.put(out, place.times(network.scale), pixels)
     return out

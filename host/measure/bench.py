@@ -87,10 +87,10 @@ def golden_one_worker(network: str, upscale: int) -> Contender:
 def csim(network: str, upscale: int) -> Contender:
     """The C++ kernels as a shared library, on one core."""
     from host.picture.backends import CsimBackend
-    from host.picture.pipeline import infer_luma
+    from host.picture.pipeline import infer_input
 
     backend = CsimBackend(load_quant(weight_path(network, upscale, quantised=True), network))
-    return Contender("csim, 1 core", lambda y: infer_luma(y, backend), rows=64, most_runs=3)
+    return Contender("csim, 1 core", lambda y: infer_input(y, backend), rows=64, most_runs=3)
 
 
 CONTENDERS = (tensorflow_float, tensorflow_compiled, golden_model, golden_one_worker, csim)

@@ -69,12 +69,13 @@ class Methods:
         if name == "float":
             from model.train.keras_model import infer_float
 
-            return infer_float(self._float, case.bicubic)
+            return infer_float(self._float, case.input(self._float.network.input))
+        x = case.input(self._quant.network.input)
         if name == "golden":
-            return golden.infer(self._quant, case.bicubic)
-        from host.picture.pipeline import infer_luma
+            return golden.infer(self._quant, x)
+        from host.picture.pipeline import infer_input
 
-        return infer_luma(case.bicubic, self._backend)
+        return infer_input(x, self._backend)
 
     def run_all(self, case: Case) -> dict[str, np.ndarray]:
         """Return {name: result}; raises if golden and csim, where both run, differ in any bit."""

@@ -53,7 +53,8 @@ class Backend:
         As on the command line.
     model : QuantModel
     largest_tile : (int, int)
-        Most rows and columns of output pixels in one tile; `math.inf` where there is no limit.
+        Most rows and columns of one tile, in pixels of the network's input without halo; `math.inf` where there is no
+        limit.
     usual_pixels : int
         Output pixels of a tile when the user doesn't choose: large, for the halo is computed twice,
         but a progress bar should move.
@@ -71,13 +72,13 @@ class Backend:
 
         Parameters
         ----------
-        tiles : iterable of ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+        tiles : iterable of ndarray of uint8, shape (H + 2 halo, W + 2 halo), or (..., 3) for an RGB network
         clock : callable
             `clock(step)` is a context manager that times "pack", "compute" and "unpack".
 
         Yields
         ------
-        ndarray of uint8, shape (H, W)
+        ndarray of uint8, shape (H * scale, W * scale), or (..., 3)
             Valid until the next one is asked for.
         """
         raise NotImplementedError
@@ -108,20 +109,34 @@ class Backend:
         for which, picture in pictures:
             yield which, functools.partial(upscale_picture, picture, self, tile, clock, progress)
 
-    def default_tile(self, height: int, width: int) -> tuple[int, int]:
-        """Return rows and columns of the tiles for a picture: few, of one size, within `largest_tile`."""
-        columns = tiling.even(width, min(width, self.largest_tile[1]))
-        rows = min(height, self.largest_tile[0], max(1, self.usual_pixels // columns))
-        return tiling.even(height, rows), columns
+    def tile_for(self, height: int, width: int, wanted: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Return rows and columns of the tiles for a network input, in its pixels.
 
-    def check_tile(self, rows: int, columns: int) -> None:
-        """Raise `UserError` if tiles of this size (output pixels) do not fit."""
+        Parameters
+        ----------
+        height, width : int
+            Of the input, without halo.
+        wanted : (int, int), optional
+            Rows and columns in pixels of the result; by default few tiles, of one size, within `largest_tile`.
+
+        Raises
+        ------
+        UserError
+            If tiles of the wanted size do not fit.
+        """
+        scale = self.model.network.scale
+        if wanted is None:
+            columns = tiling.even(width, min(width, self.largest_tile[1]))
+            rows = min(height, self.largest_tile[0], max(1, self.usual_pixels // scale**2 // columns))
+            return tiling.even(height, rows), columns
+        rows, columns = (min(side, max(1, most // scale)) for side, most in zip((height, width), wanted))
         most_rows, most_columns = self.largest_tile
         if rows > most_rows or columns > most_columns:
             raise UserError(
-                f"a tile of {columns}x{rows} is larger than {self.name} takes, {most_columns}x{most_rows}; choose a "
-                f"smaller --tile"
+                f"a tile of {columns * scale}x{rows * scale} is larger than {self.name} takes, "
+                f"{most_columns * scale}x{most_rows * scale}; choose a smaller --tile"
             )
+        return rows, columns
 
     def close(self) -> None:
         """Give back what the backend holds."""
@@ -229,9 +244,9 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
     if name == "csim":
         return CsimBackend(model), ""
     if name == "pynq":
-        return PynqBackend(model, find_overlay(model.network.name)), ""
+        return PynqBackend(model, find_overlay(model.network.label)), ""
     try:
-        folder = find_overlay(model.network.name)
+        folder = find_overlay(model.network.label)
     except UserError as reason:
         return GoldenBackend(model), f"the same bits, fastest here: {str(reason).split(';')[0]}"
     return PynqBackend(model, folder), f"overlay in {folder}"

@@ -141,7 +141,7 @@ def upscale_picture(
     for pixels in backend.infer(work.tiles(), clock):
         work.put(pixels)
         if progress is not None:
-            progress(pixels.size)
+            progress(pixels.shape[0] * pixels.shape[1])
     return work.result()
 
 
@@ -196,7 +196,7 @@ def upscale_many(
                     which, _, work = under_way[0]
                     work.put(pixels)
                     if progress is not None:
-                        progress(pixels.size)
+                        progress(pixels.shape[0] * pixels.shape[1])
                     if work.done:
                         under_way.popleft()
                         yield which, work.result
@@ -210,34 +210,36 @@ def upscale_many(
         raise ended[0]
 
 
-def infer_luma(
-    y: np.ndarray,
+def infer_input(
+    x: np.ndarray,
     backend: Backend,
     tile: tuple[int, int] | None = None,
     clock: Callable | None = None,
     progress: Callable | None = None,
 ) -> np.ndarray:
-    """Run the network on an upscaled Y, tile by tile; parameters as for `upscale_picture`.
+    """Run the network on what it takes (`Network.input`), tile by tile; parameters as for `upscale_picture`.
+
+    Parameters
+    ----------
+    x : ndarray of uint8, shape (H, W), or (H, W, 3) for an RGB network
 
     Returns
     -------
-    ndarray of uint8, shape of `y`
+    ndarray of uint8, shape (H * scale, W * scale), or (..., 3)
     """
     clock = clock or Clock()
-    rows, columns = tile or backend.default_tile(*y.shape)
-    rows, columns = min(rows, y.shape[0]), min(columns, y.shape[1])
-    backend.check_tile(rows, columns)
-    halo = backend.model.network.halo
+    network = backend.model.network
+    height, width = x.shape[:2]
     with clock("pack"):
-        padded = golden.pad(y, halo)
-        tiles = tiling.cut(*y.shape, rows, columns)
-    out = np.empty(y.shape, np.uint8)
-    results = backend.infer(tiling.views(padded, tiles, halo), clock)
+        padded = golden.pad(x, network.halo)
+        tiles = tiling.cut(height, width, *backend.tile_for(height, width, tile))
+    out = np.empty((height * network.scale, width * network.scale, *x.shape[2:]), np.uint8)
+    results = backend.infer(tiling.views(padded, tiles, network.halo), clock)
     for place, pixels in zip(tiles, results, strict=True):
         with clock("unpack"):
-            tiling.put(out, place, pixels)
+            tiling.put(out, place.times(network.scale), pixels)
         if progress is not None:
-            progress(pixels.size)
+            progress(pixels.shape[0] * pixels.shape[1])
     return out
 
 

@@ -1,7 +1,8 @@
 """Cutting a padded picture into tiles and putting their outputs together.
 
-The network is a chain of valid convolutions over the replicate-padded picture, so each output pixel depends on
-its own window and on nothing else: any tiling gives exactly the bits of the whole picture.
+The network is made of valid convolutions over the replicate-padded picture, so each output pixel depends on
+its own window and on nothing else: any tiling gives exactly the bits of the whole picture. Tiles are cut in pixels of
+the network's input; its output may have `scale` times as many along each side.
 
     padded picture                     picture
     +------------------------+         +----------------+
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 
 
 class Tile(NamedTuple):
-    """A rectangle of output pixels."""
+    """A rectangle of pixels, without halo."""
 
     top: int
     left: int
     height: int
     width: int
+
+    def times(self, scale: int) -> Tile:
+        """Return the rectangle that it covers in a picture `scale` times as large."""
+        return Tile(*(scale * side for side in self))
 
 
 def cut(height: int, width: int, tile_height: int, tile_width: int) -> list[Tile]:
@@ -60,7 +65,7 @@ def views(padded: np.ndarray, tiles: Iterable[Tile], halo: int) -> Iterator[np.n
 
     Parameters
     ----------
-    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo) or (..., C)
     tiles : iterable of Tile
     halo : int
 
@@ -77,17 +82,18 @@ def put(out: np.ndarray, tile: Tile, pixels: np.ndarray) -> None:
 
     Parameters
     ----------
-    out : ndarray of uint8, shape (H, W)
+    out : ndarray of uint8, shape (H, W) or (H, W, C)
         The picture; may be a strided view.
     tile : Tile
-    pixels : ndarray of uint8, shape (tile.height, tile.width)
+        In pixels of `out`.
+    pixels : ndarray of uint8, shape (tile.height, tile.width) or (..., C)
 
     Raises
     ------
     ValueError
         If the output has another size: broadcasting would hide it.
     """
-    if pixels.shape != (tile.height, tile.width):
+    if pixels.shape != (tile.height, tile.width, *out.shape[2:]):
         raise ValueError(
             f"the tile at row {tile.top}, column {tile.left} gave {pixels.shape}, expected {(tile.height, tile.width)}"
         )

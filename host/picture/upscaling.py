@@ -1,7 +1,8 @@
 """One picture on its way through the network, band by band.
 
 A backend asks for tiles and hands back their outputs. Only then is the work done that a tile needs, and that its
-output allows: bicubic Y as far down as the tile reaches, bicubic Cb and Cr and the merge of the rows that are complete.
+output allows: the network's input (`Network.input`: bicubic Y, Y as it is, or red, green and blue) as far down as the
+tile reaches, bicubic Cb and Cr and the merge of the rows that are complete.
 So on a board the host's steps overlap with the overlay's, which computes one transfer while the tiles of the next
 are asked for and the outputs of the last are merged.
 """
@@ -32,7 +33,8 @@ class Upscaling:
     backend : host.picture.backends.Backend
         Decides on the tiles; computes nothing here.
     tile : (int, int) or None
-        Rows and columns of a tile, in pixels of the result; the backend's choice if None.
+        Rows and columns of a tile, in pixels of the result, rounded down to whole pixels of the input; the
+        backend's choice if None.
     clock : callable
         See `host.picture.pipeline.Clock`.
 
@@ -44,22 +46,33 @@ class Upscaling:
 
     def __init__(self, picture: Picture, backend: Backend, tile: tuple[int, int], clock: Callable) -> None:
         self._picture, self._clock = picture, clock
-        self._upscale, self._halo = backend.model.upscale, backend.model.network.halo
-        self._height, self._width = (side * self._upscale for side in picture.pixels.shape[:2])
-        rows, columns = tile or backend.default_tile(self._height, self._width)
-        rows, columns = min(rows, self._height), min(columns, self._width)
-        backend.check_tile(rows, columns)
-        self._places = tiling.cut(self._height, self._width, rows, columns)
+        network = backend.model.network
+        self._upscale, self._halo, self._scale, self._kind = (
+            backend.model.upscale,
+            network.halo,
+            network.scale,
+            network.input,
+        )
+        height, width = (side * self._upscale for side in picture.pixels.shape[:2])  # of the result
+        self._height, self._width = height // self._scale, width // self._scale  # of the network's input
+        self._places = tiling.cut(self._height, self._width, *backend.tile_for(self._height, self._width, tile))
         self._put = 0  # tiles whose output is there
-        self._prepared = 0  # rows of the padded Y that are there, without halo
+        self._prepared = 0  # rows of the padded input that are there, without halo
         self._merged = 0  # rows of the result that are there
+        grey = picture.pixels.ndim == 2
         with clock("colour"):
-            grey = picture.pixels.ndim == 2
-            self._small = [picture.pixels] if grey else cv2.split(color.rgb_to_ycbcr(picture.pixels))
-        self._padded = np.empty((self._height + 2 * self._halo, self._width + 2 * self._halo), np.uint8)
-        self._y = np.empty((self._height, self._width), np.uint8)
-        self._pixels = self._y if grey else np.empty((self._height, self._width, 3), np.uint8)
-        self._alpha = None if picture.alpha is None else np.empty_like(self._y)
+            self._small = self._planes(picture.pixels)
+        colours = (3,) * (self._kind == "rgb")  # of a pixel that the network takes and gives
+        self._padded = np.empty((self._height + 2 * self._halo, self._width + 2 * self._halo, *colours), np.uint8)
+        self._out = np.empty((height, width, *colours), np.uint8)
+        self._pixels = self._out if grey or colours else np.empty((height, width, 3), np.uint8)
+        self._alpha = None if picture.alpha is None else np.empty((height, width), np.uint8)
+
+    def _planes(self, pixels):
+        """Return what the network's input is made of, then the planes that only bicubic enlarges."""
+        if self._kind == "rgb":
+            return [pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)]
+        return [pixels] if pixels.ndim == 2 else cv2.split(color.rgb_to_ycbcr(pixels))
 
     @property
     def done(self) -> bool:
@@ -73,32 +86,39 @@ class Upscaling:
             yield from tiling.views(self._padded, [place], self._halo)
 
     def put(self, pixels: np.ndarray) -> None:
-        """Take the output of the next tile, uint8 (H, W); it may be overwritten afterwards."""
+        """Take the output of the next tile, uint8; it may be overwritten afterwards."""
         place = self._places[self._put]
+        made = place.times(self._scale)
         with self._clock("unpack"):
-            tiling.put(self._y, place, pixels)
+            tiling.put(self._out, made, pixels)
         self._put += 1
         if place.left + place.width == self._width:
-            self._merge(place.top + place.height)
+            self._merge(made.top + made.height)
 
     def result(self) -> Picture:
         """Return the upscaled `Picture`."""
         assert self.done
+        if self._kind == "rgb" and self._picture.pixels.ndim == 2:  # three times nearly the same: grey as it came
+            self._pixels = np.ascontiguousarray(color.rgb_to_ycbcr(self._pixels)[:, :, 0])
         return Picture(self._pixels, self._alpha, self._picture.icc, self._picture.notes)
 
     def _prepare(self, bottom):
-        """Have the padded Y down to this row of the result."""
+        """Have the padded input down to this row of it."""
         top, height, width, halo = self._prepared, self._height, self._width, self._halo
-        bottom = min(height, -(-bottom // self._upscale) * self._upscale)  # no row of the input is computed twice
+        step = self._upscale // self._scale
+        bottom = min(height, -(-bottom // step) * step)  # no row of the picture is computed twice
         if bottom <= top:
             return
-        with self._clock("bicubic"):
-            y = upscale_bicubic(self._small[0], self._upscale, (top, bottom))
+        if self._kind == "upscaled":
+            with self._clock("bicubic"):
+                made = upscale_bicubic(self._small[0], self._upscale, (top, bottom))
+        else:
+            made = self._small[0][top:bottom]
         with self._clock("pack"):
             rows = self._padded[halo + top : halo + bottom]
-            rows[:, halo : halo + width] = y
-            rows[:, :halo] = y[:, :1]
-            rows[:, halo + width :] = y[:, -1:]
+            rows[:, halo : halo + width] = made
+            rows[:, :halo] = made[:, :1]
+            rows[:, halo + width :] = made[:, -1:]
             if top == 0:
                 self._padded[:halo] = rows[:1]
             if bottom == height:
@@ -106,7 +126,7 @@ class Upscaling:
         self._prepared = bottom
 
     def _merge(self, bottom):
-        """Have the result down to this row, for which Y is there."""
+        """Have the result down to this row, for which the network's output is there."""
         rows = slice(self._merged, bottom)
         with self._clock("bicubic"):
             chroma = [upscale_bicubic(plane, self._upscale, (rows.start, bottom)) for plane in self._small[1:]]
@@ -114,5 +134,5 @@ class Upscaling:
                 self._alpha[rows] = upscale_bicubic(self._picture.alpha, self._upscale, (rows.start, bottom))
         if chroma:
             with self._clock("merge"):
-                color.ycbcr_to_rgb(cv2.merge([self._y[rows], *chroma]), out=self._pixels[rows])
+                color.ycbcr_to_rgb(cv2.merge([self._out[rows], *chroma]), out=self._pixels[rows])
         self._merged = bottom

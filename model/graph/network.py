@@ -159,9 +159,18 @@ def _in_order(network, known):
 
 
 def require_picture(network: Network) -> None:
-    """Raise `UserError` unless a network makes a picture of one channel, as whoever upscales and trains Y needs it."""
-    if network.out_ch != 1:
+    """Raise `UserError` unless a network makes a picture of what it takes, as whoever upscales and trains needs it: Y
+    of Y, colours of colours.
+    """
+    wanted = 3 if network.input == "rgb" else 1
+    if network.out_ch != wanted:
         raise UserError(
-            f"{network.name} gives {network.out_ch} channels per pixel, this needs one that gives Y alone; "
+            f"{network.name} gives {network.out_ch} channels per pixel, this needs one that gives "
+            f"{'red, green and blue' if wanted == 3 else 'Y alone'}; "
             "choose another network, or use the golden model, C simulation and Verilog, which take any"
+        )
+    if (network.scale == 1) != (network.input == "upscaled"):
+        raise UserError(
+            f"{network.name} makes {network.scale} x {network.scale} pixels of one of its input, which is "
+            f"{network.input!r}; a network of what is upscaled already makes one, any other its factor"
         )

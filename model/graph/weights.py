@@ -312,7 +312,8 @@ def _check_prelu(layer, q):
 
 
 def _check_upscale(model):
-    if model.network.upscale not in (None, model.upscale):
+    scale = model.upscale if model.network.input != "upscaled" else model.network.scale
+    if model.network.upscale not in (None, model.upscale) or model.network.scale != scale:
         raise UserError(
             f"{model.network.label} does not fit weights for x{model.upscale}; choose the network of that factor"
         )

@@ -36,8 +36,12 @@ class Case:
     truth : ndarray of uint8, shape (H, W)
         Y of the true picture.
     bicubic : ndarray of uint8, shape (H, W)
-        Y downscaled and bicubically upscaled: what the network sees.
+        Y downscaled and bicubically upscaled: what a network sees that takes the upscaled picture.
     bilinear : ndarray of uint8, shape (H, W)
+    small : ndarray of uint8, shape (H / upscale, W / upscale)
+        Y downscaled: what a network sees that takes Y as it came.
+    small_rgb : ndarray of uint8, shape (H / upscale, W / upscale, 3)
+        The picture downscaled, for a network that takes colours.
     chroma : ndarray of uint8, shape (H, W, 2), or None
         Cr and Cb that the opencv protocol stores with every result.
     """
@@ -47,7 +51,13 @@ class Case:
     truth: np.ndarray
     bicubic: np.ndarray
     bilinear: np.ndarray
+    small: np.ndarray
+    small_rgb: np.ndarray
     chroma: np.ndarray | None = None
+
+    def input(self, kind: str) -> np.ndarray:
+        """Return what a network takes, by its `Network.input`."""
+        return {"upscaled": self.bicubic, "y": self.small, "rgb": self.small_rgb}[kind]
 
     @property
     def shave(self) -> int:
@@ -93,13 +103,16 @@ def finish(case: Case, y: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     case : Case
-    y : ndarray, shape (H, W)
+    y : ndarray, shape (H, W), or (H, W, 3) of a network that gives colours
         0..255, uint8 or float, as a method gave it.
 
     Returns
     -------
     ndarray of uint8, shape (H, W)
     """
+    if y.ndim == 3:
+        colours = to_uint8(y)
+        y = rgb_to_y(colours) if case.protocol == "standard" else rgb_to_ycrcb_full(colours)[:, :, 0]
     if case.protocol == "standard":
         return to_uint8(y)
     y = np.clip(y, 0, 255).astype(np.uint8)  # truncates
@@ -136,7 +149,21 @@ def _standard(picture, upscale):
     truth = rgb_to_y(picture)
     small = imresize(truth, 1 / upscale)
     bilinear = opencv_resize(small.astype(np.float32), truth.shape, cv2.INTER_LINEAR)
-    return Case("standard", upscale, truth, to_uint8(imresize(small, upscale)), to_uint8(bilinear))
+    colours = np.dstack([to_uint8(imresize(plane, 1 / upscale)) for plane in _planes(picture)])
+    return Case(
+        "standard",
+        upscale,
+        truth,
+        to_uint8(imresize(small, upscale)),
+        to_uint8(bilinear),
+        to_uint8(small),
+        colours,
+    )
+
+
+def _planes(picture):
+    """Return red, green and blue; of grey three times the same."""
+    return [picture] * 3 if picture.ndim == 2 else [picture[:, :, channel] for channel in range(3)]
 
 
 def _opencv(picture, upscale):
@@ -147,4 +174,14 @@ def _opencv(picture, upscale):
     small = opencv_resize(true, (size[0] // upscale, size[1] // upscale))
     bicubic = opencv_resize(small, size)
     bilinear = opencv_resize(small[:, :, 0], size, cv2.INTER_LINEAR)
-    return Case("opencv", upscale, true[:, :, 0], bicubic[:, :, 0], bilinear, bicubic[:, :, 1:])
+    colours = opencv_resize(picture, (size[0] // upscale, size[1] // upscale))
+    return Case(
+        "opencv",
+        upscale,
+        true[:, :, 0],
+        bicubic[:, :, 0],
+        bilinear,
+        np.ascontiguousarray(small[:, :, 0]),
+        colours,
+        bicubic[:, :, 1:],
+    )

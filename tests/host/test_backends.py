@@ -23,31 +23,36 @@ LIMIT = st.one_of(st.just(math.inf), st.integers(1, 5000))
 
 
 @given(
-    height=st.integers(1, 20000), width=st.integers(1, 20000), rows=LIMIT, columns=LIMIT, usual=st.integers(1, 1 << 22)
+    height=st.integers(1, 20000),
+    width=st.integers(1, 20000),
+    rows=LIMIT,
+    columns=LIMIT,
+    usual=st.integers(1, 1 << 22),
+    scale=st.integers(1, 4),
 )
-def test_default_tiles_fit_and_are_few(height, width, rows, columns, usual):
-    backend = Backend(None)
+def test_default_tiles_fit_and_are_few(height, width, rows, columns, usual, scale):
+    backend = Backend(types.SimpleNamespace(network=types.SimpleNamespace(scale=scale)))
     backend.largest_tile, backend.usual_pixels = (rows, columns), usual
-    tile_rows, tile_columns = backend.default_tile(height, width)
-    backend.check_tile(tile_rows, tile_columns)
+    tile_rows, tile_columns = backend.tile_for(height, width)
+    assert backend.tile_for(height, width, (tile_rows * scale, tile_columns * scale)) == (tile_rows, tile_columns)
     assert 1 <= tile_rows <= height and 1 <= tile_columns <= width
-    assert tile_rows * tile_columns <= max(usual, tile_columns)
+    assert tile_rows * tile_columns * scale**2 <= max(usual, tile_columns * scale**2)
     assert -(-width // tile_columns) == -(-width // min(columns, width))  # as few columns as can be
 
 
 def test_small_pictures_are_one_tile(models):
-    assert GoldenBackend(models["srcnn915"]).default_tile(720, 1280) == (720, 1280)
+    assert GoldenBackend(models["srcnn915"]).tile_for(720, 1280) == (720, 1280)
 
 
 def test_too_large_tile():
-    backend = Backend(None)
-    backend.name, backend.largest_tile = "pynq", (65523, 1920)
-    backend.check_tile(65523, 1920)
-    for rows, columns in [(65524, 1), (1, 1921)]:
+    backend = Backend(types.SimpleNamespace(network=types.SimpleNamespace(scale=2)))
+    backend.name, backend.largest_tile = "pynq", (5523, 1920)
+    assert backend.tile_for(9000, 9000, (11046, 3841)) == (5523, 1920), "rounded down to whole pixels of the input"
+    for rows, columns in [(11048, 2), (2, 3842)]:
         with pytest.raises(
-            UserError, match=f"{columns}x{rows} is larger than pynq takes, 1920x65523; choose a smaller --tile"
+            UserError, match=f"{columns}x{rows} is larger than pynq takes, 3840x11046; choose a smaller --tile"
         ):
-            backend.check_tile(rows, columns)
+            backend.tile_for(9000, 9000, (rows, columns))
 
 
 def board_with_overlay(monkeypatch, tmp_path, model, **changes):

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from host.picture import tiling
 from host.picture.backends import GoldenBackend
-from host.picture.pipeline import infer_luma
+from host.picture.pipeline import infer_input
 from model.integer import golden
+from model.integer.examples import random_input
+from tests.random_models import random_model, random_rgb_model
 
 NETWORKS = {"srcnn915": 6, "srcnn935": 7, "srcnn955": 8}  # with their halos
 SIDE = st.integers(1, 30)
@@ -73,5 +75,24 @@ def test_every_tiling_gives_the_bits_of_the_whole(models, network, height, width
     y = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
     whole = golden.infer(model, y, workers=1)
     assert whole.size < 50 or len(np.unique(whole)) > 5
-    tiled = infer_luma(y, GoldenBackend(model), (tile_height, tile_width))
+    tiled = infer_input(y, GoldenBackend(model), (tile_height, tile_width))
     np.testing.assert_array_equal(tiled, whole)
+
+
+VIDEO = [random_model("abpn8m2", 2), random_model("abpn8m5", 3), random_model("abpn12m4", 4), random_rgb_model()]
+
+
+@settings(max_examples=60, deadline=None, print_blob=True)
+@given(
+    model=st.sampled_from(VIDEO),
+    height=SIDE,
+    width=SIDE,
+    tile=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_every_tiling_of_a_picture_at_low_resolution_gives_the_bits_of_the_whole(model, height, width, tile, seed):
+    assume(-(-height // max(1, tile[0] // model.upscale)) * -(-width // max(1, tile[1] // model.upscale)) <= 40)
+    x = random_input(model.network, np.random.default_rng(seed), height, width)
+    whole = golden.infer(model, x, workers=1)
+    assert whole.shape[:2] == (height * model.upscale, width * model.upscale)
+    np.testing.assert_array_equal(infer_input(x, GoldenBackend(model), tile), whole)
