@@ -78,8 +78,8 @@ rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
 hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
 	$(PY) -m hls.vendor.vitis --network $(NETWORK) --board $(BOARD)
 
-bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= BOARD= RTL=vitis or open
-	$(PY) -m bitstreams.build --network $(NETWORK) --board $(BOARD) --rtl $(RTL)
+bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= UPSCALE= BOARD= RTL=vitis or open
+	$(PY) -m bitstreams.build --network $(NETWORK) --upscale $(UPSCALE) --board $(BOARD) --rtl $(RTL)
 
 synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260
 	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)

@@ -1,7 +1,7 @@
 """Overlay of a network on a board: `make bitstream BOARD= NETWORK= RTL=open|vitis`.
 
 Vivado runs `build.tcl` in `build/vivado/<config>-<rtl>/`. If timing is met, .bit, .hwh and manifest.json replace those
-in `bitstreams/<board>/`, all three at once; `host/board/overlay.py` reads them there.
+in `bitstreams/<board>/<network>/`, all three at once; `host/board/overlay.py` reads them there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
-from model.graph.description import DEFAULT_NETWORK
+from model.graph.description import DEFAULT_NETWORK, load_network
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -66,7 +66,7 @@ _TIMING = (
 def build_bitstream(
     config: Config, rtl: str, *, jobs: int = 2, progress: bool = False
 ) -> tuple[pathlib.Path, dict[str, float]]:
-    """Build an overlay and put it into `bitstreams/<board>/`.
+    """Build an overlay and put it into `bitstreams/<board>/<network>/`.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def build_bitstream(
                 manifest = make_manifest(
                     config, rtl, kernel["tools"] | {"vivado": facts["vivado"]}, int(facts["clock_hz"]), timing
                 )
-                folder = install(work, OVERLAYS / config.board, manifest)
+                folder = install(work, OVERLAYS / config.board / config.network.label, manifest)
     return folder, timing
 
 
@@ -275,6 +275,7 @@ def make_manifest(config: Config, rtl: str, tools: dict[str, str], clock_hz: int
     """Return the manifest without its "files" (host/board/overlay.py says what is read of it)."""
     return {
         "network": config.network.name,
+        "upscale": config.network.upscale,
         "board": config.board,
         "config_id": f"{config.config_id:#010x}",
         "dma": DMA,
@@ -332,6 +333,7 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
 
 @click.command()
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+@click.option("--upscale", type=click.IntRange(2, 4), help="Of a network for one factor.")
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option(
     "--rtl",
@@ -342,9 +344,9 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
 )
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs that Vivado starts at a time.")
 @report_user_errors
-def main(network: str, board: str, rtl: str, jobs: int) -> None:
-    """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/."""
-    config = load_config(network, board)
+def main(network: str, upscale: int | None, board: str, rtl: str, jobs: int) -> None:
+    """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/<network>/."""
+    config = load_config(load_network(network, upscale), board)
     folder, timing = build_bitstream(config, rtl, jobs=jobs, progress=True)
     rows = [{"board": config.board, "network": network, "rtl": rtl, **timing}]
     print(table(rows, ["board", "network", "rtl", "wns_ns", "whs_ns", "wpws_ns"]))

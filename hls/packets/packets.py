@@ -92,21 +92,21 @@ def tile_packet(config: Config, tile: np.ndarray, tag: int = 0, out: np.ndarray 
     Parameters
     ----------
     config : hls.design.config.Config
-    tile : ndarray of uint8, shape (H, W)
+    tile : ndarray of uint8, shape (H, W), or (H, W, C) if the network takes C > 1 channels
         Halo included.
     tag : int
         32 bits, echoed in the answer.
     out : ndarray of uint64, optional
-        Where to write them, e.g. a view of a DMA buffer; at least 2 + tile_words(tile.shape) words.
+        Where to write them, e.g. a view of a DMA buffer; at least 2 + tile_words((H, W), C) words.
 
     Raises
     ------
     UserError
         If the tile does not fit the line buffers or gives no output pixel.
     """
-    height, width = tile.shape
+    height, width = tile.shape[:2]
     check_tile(config, height, width)
-    count = tile_words(tile.shape)
+    count = tile_words((height, width), config.network.in_ch)
     words = np.empty(2 + count, np.uint64) if out is None else out[: 2 + count]
     words[0], words[1] = _header_words(config.config_id, COMMANDS["tile"], width | height << 16, tag)
     words[-1] = 0
@@ -135,8 +135,14 @@ def check_tile(config: Config, height: int, width: int) -> None:
 
 def answer_words(config: Config, height: int, width: int) -> int:
     """Return how many words the answer to a tile of this size (halo included) has."""
-    halo = config.network.halo
-    return 2 + tile_words((height - 2 * halo, width - 2 * halo), config.network.out_ch)
+    return 2 + tile_words(answer_shape(config, height, width)[:2], config.network.out_ch)
+
+
+def answer_shape(config: Config, height: int, width: int) -> tuple[int, ...]:
+    """Return the shape of the answer's pixels to a tile of this size (halo included): (H, W), or (H, W, C)."""
+    network = config.network
+    sides = tuple((side - 2 * network.halo) * network.scale for side in (height, width))
+    return sides if network.out_ch == 1 else (*sides, network.out_ch)
 
 
 def parse_answers(words: np.ndarray, channels: int = 1) -> list[Answer]:

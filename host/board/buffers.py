@@ -39,7 +39,7 @@ class Slot:
     Attributes
     ----------
     words, answer_words, pixels : int
-        Of the transfer: 64-bit words to send and to receive, pixels to compute.
+        Of the transfer: 64-bit words to send and to receive, positions to compute.
     expected_s, deadline_s : float
         When the transfer will end by its computing time, and when the driver's patience ends.
     answers : list of hls.packets.packets.Answer
@@ -53,20 +53,21 @@ class Slot:
         self.expected_s = self.deadline_s = 0.0
         self.answers = []
         self._expected = []  # (tag, shape) of each tile
+        self._channels = 1  # bytes of a pixel of an answer
 
     def pack(self, config: Config, batch: list[np.ndarray], tag: int) -> int:
         """Write the packets of a batch of tiles; return the next unused tag."""
         self._reserve(
-            sum(2 + packets.tile_words(tile.shape) for tile in batch),
-            sum(packets.answer_words(config, *tile.shape) for tile in batch),
+            sum(2 + packets.tile_words(tile.shape[:2], config.network.in_ch) for tile in batch),
+            sum(packets.answer_words(config, *tile.shape[:2]) for tile in batch),
         )
-        halo, at, self._expected = config.network.halo, 0, []
+        at, self._expected, self._channels = 0, [], config.network.out_ch
         words = np.asarray(self.tx)  # a plain array: see `Driver._start`
         for tile in batch:
             at += len(packets.tile_packet(config, tile, tag, out=words[at:]))
-            self._expected.append((tag, (tile.shape[0] - 2 * halo, tile.shape[1] - 2 * halo)))
+            self._expected.append((tag, packets.answer_shape(config, *tile.shape[:2])))
             tag = (tag + 1) % 2**32
-        self.pixels = sum(tile.size for tile in batch)
+        self.pixels = sum(tile.shape[0] * tile.shape[1] for tile in batch)
         return tag
 
     def put(self, words: list[np.ndarray], answer_words: int) -> None:
@@ -78,7 +79,7 @@ class Slot:
 
     def parse(self, received: int, config_id: int) -> None:
         """Parse an answer of `received` bytes and compare it with what was asked of the overlay with this config id."""
-        self.answers = packets.parse_answers(np.asarray(self.rx)[: received // WORD])
+        self.answers = packets.parse_answers(np.asarray(self.rx)[: received // WORD], self._channels)
         for answer in self.answers:
             if answer.config_id != config_id:  # before errors: it explains them
                 raise UserError(

@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from hls.design.load import load_config
+from hls.design.cycles import steady_cycles_per_pixel
 from hls.packets import packets
 from hls.packets.parameters import load_packet
 from host.board.buffers import AGAIN, ERROR_WORDS, WORD, Slot
@@ -77,7 +77,7 @@ class Driver:
         patience_s: float = PATIENCE_S,
     ) -> None:
         manifest = read_manifest(folder)
-        self._config = load_config(manifest["network"], manifest["board"])
+        self._config = manifest["config"]
         self._load = load_packet(self._config, model)
         self._patience_s = patience_s
         self._slots = ()
@@ -126,10 +126,12 @@ class Driver:
 
     @property
     def largest_tile(self) -> tuple[int, int]:
-        """Most rows and columns of output pixels: what the overlay takes and the DMA's length register holds."""
-        halo, width = self._config.network.halo, self._config.max_width
-        rows = min(self._config.max_height, (self._most_words - 2) * WORD // width)
-        return rows - 2 * halo, width - 2 * halo
+        """Most rows and columns of a tile without halo: what the overlay takes and the DMA's length register holds."""
+        network, width = self._config.network, self._config.max_width
+        bytes_of_most = (self._most_words - 2) * WORD
+        sent = bytes_of_most // (width * network.in_ch) - 2 * network.halo
+        received = bytes_of_most // ((width - 2 * network.halo) * network.scale**2 * network.out_ch)
+        return min(self._config.max_height - 2 * network.halo, sent, received), width - 2 * network.halo
 
     def infer(
         self, tiles: Iterable[np.ndarray], clock: Callable = lambda step: contextlib.nullcontext()
@@ -192,8 +194,9 @@ class Driver:
         """Group tiles so that the packets of each group fit one transfer."""
         batch, words = [], 0
         for tile in tiles:
-            packets.check_tile(self._config, *tile.shape)
-            size = 2 + packets.tile_words(tile.shape)
+            packets.check_tile(self._config, *tile.shape[:2])
+            size = 2 + packets.tile_words(tile.shape[:2], self._config.network.in_ch)
+            size = max(size, packets.answer_words(self._config, *tile.shape[:2]))  # of the larger of both transfers
             if size > self._most_words:
                 raise UserError(
                     f"a tile of {tile.shape[1]}x{tile.shape[0]} pixels with halo takes {size * WORD} bytes, one DMA "
@@ -242,7 +245,7 @@ class Driver:
             self._send.transfer(slot.tx, nbytes=slot.words * WORD)
         except Exception as error:
             raise UserError(f"the DMA did not take a transfer ({error}); {self._state()}; {AGAIN}") from error
-        cycles = slot.pixels * max(stage.fold for stage in self._config.stages)
+        cycles = slot.pixels * steady_cycles_per_pixel(self._config)
         computing_s = cycles / (self._config.clock_mhz * 1e6)
         slot.expected_s = time.monotonic() + computing_s
         slot.deadline_s = slot.expected_s + 3 * computing_s + self._patience_s

@@ -1,4 +1,9 @@
-"""Which board this is, and the overlay that lies in `bitstreams/<board>/` for it: .bit, .hwh and manifest.json."""
+"""Which board this is, and the overlays that lie in `bitstreams/<board>/` for it, a folder for each: .bit, .hwh and
+manifest.json.
+
+An overlay computes one network, and its folder has that network's label: `srcnn915` serves every factor, `abpn8m2_x2`
+one.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,17 @@ import json
 import os
 import pathlib
 import re
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from hls.design.boards import list_boards
 from hls.design.load import load_config
 from model.base.errors import UserError
 from model.base.paths import ROOT, take_lock
+from model.graph.description import load_network
+
+if TYPE_CHECKING:
+    from hls.design.config import Config
+    from model.graph.network import Network
 
 OVERLAYS = ROOT / "bitstreams"
 DEVICE_TREE = pathlib.Path("/proc/device-tree/chosen/pynq_board")  # where PYNQ's images take $BOARD from
@@ -38,13 +48,18 @@ def _said_board():
     return name
 
 
-def find_overlay(network: str) -> pathlib.Path:
+def list_overlays(board: str) -> list[str]:
+    """Return the labels of a board's overlays, sorted."""
+    return sorted(path.parent.name for path in (OVERLAYS / board).glob("*/manifest.json"))
+
+
+def find_overlay(network: Network) -> pathlib.Path:
     """Return the folder of this board's overlay.
 
     Parameters
     ----------
-    network : str
-        The network it has to compute.
+    network : Network
+        What it has to compute.
 
     Raises
     ------
@@ -60,18 +75,27 @@ def find_overlay(network: str) -> pathlib.Path:
         )
     if importlib.util.find_spec("pynq") is None:
         raise UserError(f"this is a {board} but Python finds no pynq package; use the Python of the PYNQ image")
-    manifest = read_manifest(OVERLAYS / board)
+    folder = OVERLAYS / board / network.label
+    if not (folder / "manifest.json").is_file():
+        others = ", ".join(label for label in list_overlays(board) if label != network.label)
+        factor = "" if network.upscale is None else f" UPSCALE={network.upscale}"
+        raise UserError(
+            f"there is no overlay of {network.label} for {board} ({folder / 'manifest.json'} is missing"
+            f"{f'; there are {others}' if others else ''}); build it on a PC with `make bitstream "
+            f"BOARD={board} NETWORK={network.name}{factor}` and copy its folder there"
+        )
+    manifest = read_manifest(folder)
     if manifest["board"] != board:
         raise UserError(
-            f"the overlay in {OVERLAYS / board} is for {manifest['board']}, this board is a {board}; build or copy "
+            f"the overlay in {folder} is for {manifest['board']}, this board is a {board}; build or copy "
             f"the overlay for {board}"
         )
-    if manifest["network"] != network:
+    if manifest["config"].network.label != network.label:
         raise UserError(
-            f"the overlay in {OVERLAYS / board} computes {manifest['network']}, not {network}; choose --network "
-            f"{manifest['network']}"
+            f"the overlay in {folder} computes {manifest['config'].network.label}, not {network.label}; build or copy "
+            f"that of {network.label}"
         )
-    return OVERLAYS / board
+    return folder
 
 
 def lock_overlay(folder: pathlib.Path) -> IO:
@@ -96,7 +120,8 @@ def read_manifest(folder: pathlib.Path) -> dict:
     Returns
     -------
     dict
-        "network", "board", "config_id" (int), "bit" (path of the bitstream), "dma" (name of the DMA's instance).
+        "board", "config" (`Config`, of this checkout's description), "bit" (path of the bitstream), "dma" (name of the
+        DMA's instance).
 
     Raises
     ------
@@ -104,17 +129,14 @@ def read_manifest(folder: pathlib.Path) -> dict:
         Missing, unreadable or damaged files, or an overlay built from another description than this checkout's.
     """
     path = folder / "manifest.json"
-    rebuild = f"build or copy the overlay for {folder.name} again"
+    rebuild = f"build or copy the overlay {folder.name} again"
     if not path.is_file():
-        raise UserError(
-            f"there is no overlay for {folder.name} ({path} is missing); build it on a PC with `make bitstream "
-            f"BOARD={folder.name}` "
-            "and copy its folder there"
-        )
+        raise UserError(f"there is no overlay in {folder} (manifest.json is missing); {rebuild}")
     try:
         manifest = json.loads(path.read_text())
         found = {
             "network": manifest["network"],
+            "upscale": manifest.get("upscale"),
             "board": manifest["board"],
             "config_id": int(manifest["config_id"], 16),
             "dma": manifest.get("dma", "axi_dma_0"),
@@ -133,11 +155,16 @@ def read_manifest(folder: pathlib.Path) -> dict:
             raise UserError(f"{folder / name} cannot be read ({error.strerror}); {rebuild}") from error
         if actual != digest:
             raise UserError(f"{folder / name} is not the file that the manifest describes; {rebuild}")
-    expected = load_config(found["network"], found["board"]).config_id
-    if expected != found["config_id"]:
+    config = _described(found)
+    if config.config_id != found["config_id"]:
         raise UserError(
-            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's {found['network']} on "
-            f"{found['board']} "
-            f"has {expected:#010x}; {rebuild}"
+            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's "
+            f"{config.network.label} on {found['board']} "
+            f"has {config.config_id:#010x}; {rebuild}"
         )
-    return {**found, "bit": folder / bits[0]}
+    return {"board": found["board"], "config": config, "bit": folder / bits[0], "dma": found["dma"]}
+
+
+def _described(found: dict) -> Config:
+    """Return the configuration that a manifest names, as this checkout describes it."""
+    return load_config(load_network(found["network"], found["upscale"]), found["board"])

@@ -244,9 +244,9 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
     if name == "csim":
         return CsimBackend(model), ""
     if name == "pynq":
-        return PynqBackend(model, find_overlay(model.network.label)), ""
+        return PynqBackend(model, find_overlay(model.network)), ""
     try:
-        folder = find_overlay(model.network.label)
+        folder = find_overlay(model.network)
     except UserError as reason:
         return GoldenBackend(model), f"the same bits, fastest here: {str(reason).split(';')[0]}"
     return PynqBackend(model, folder), f"overlay in {folder}"

@@ -139,7 +139,7 @@ class Board:
             None,
         )
         self._next_address = 1 << 24
-        handoff.write_overlay(folder / config.board, config, cocotb.top._name, **changes)
+        handoff.write_overlay(folder / config.board / config.network.label, config, cocotb.top._name, **changes)
         module = types.ModuleType("pynq")
         module.__spec__ = importlib.machinery.ModuleSpec("pynq", None)
         module.Overlay, module.allocate = self._open, functools.partial(channels.allocate, self)

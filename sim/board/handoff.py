@@ -93,6 +93,7 @@ def write_overlay(
         (folder / name).write_bytes(content)
     manifest = {
         "network": config.network.name,
+        "upscale": config.network.upscale,
         "board": config.board,
         "config_id": f"{config.config_id:#010x}",
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},

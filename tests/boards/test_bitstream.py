@@ -64,13 +64,12 @@ def modules(handoff):
 def test_an_overlay_that_the_host_takes(vivado, board, rtl):
     config = load_config("srcnn915", board)
     folder, timing = build.build_bitstream(config, rtl)
-    assert folder == build.OVERLAYS / board and timing["wns_ns"] == 0.213
+    assert folder == build.OVERLAYS / board / "srcnn915" and timing["wns_ns"] == 0.213
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "srcnn.bit", "srcnn.hwh"]
     found = read_manifest(folder)
     assert found == {
-        "network": "srcnn915",
         "board": board,
-        "config_id": config.config_id,
+        "config": config,
         "dma": "axi_dma_0",
         "bit": folder / "srcnn.bit",
     }

@@ -64,7 +64,7 @@ def board_with_overlay(monkeypatch, tmp_path, model, **changes):
     monkeypatch.setitem(sys.modules, "pynq", module)
     monkeypatch.setenv("BOARD", "Pynq-Z2")
     monkeypatch.setattr(overlay, "OVERLAYS", tmp_path)
-    write_overlay(tmp_path / "pynq_z2", **changes)
+    write_overlay(tmp_path / "pynq_z2" / "srcnn915", **changes)
     return board
 
 
@@ -72,7 +72,7 @@ def test_auto_takes_the_board(monkeypatch, tmp_path, models):
     board = board_with_overlay(monkeypatch, tmp_path, models["srcnn915"])
     backend, why = open_backend("auto", models["srcnn915"])
     with backend:
-        assert isinstance(backend, PynqBackend) and str(tmp_path / "pynq_z2") in why
+        assert isinstance(backend, PynqBackend) and str(tmp_path / "pynq_z2" / "srcnn915") in why
         assert backend.largest_tile[1] == board.config.tile_width
         padded = np.random.default_rng(1).integers(0, 256, (30, 40)).astype(np.uint8)
         views = list(tiling.views(padded, tiling.cut(18, 28, 7, 11), 6))
@@ -87,16 +87,23 @@ def test_auto_takes_the_board(monkeypatch, tmp_path, models):
         (lambda patch, folder: patch.delenv("BOARD"), r"no PYNQ board \(\$BOARD is not set"),
         (lambda patch, folder: patch.setenv("BOARD", "Ultra96"), "no PYNQ board .*Ultra96"),
         (lambda patch, folder: patch.setitem(sys.modules, "pynq", None), "finds no pynq package"),
-        (lambda patch, folder: (folder / "pynq_z2" / "manifest.json").unlink(), "there is no overlay for pynq_z2"),
+        (
+            lambda patch, folder: (folder / "pynq_z2" / "srcnn915" / "manifest.json").unlink(),
+            "there is no overlay of srcnn915 for pynq_z2",
+        ),
         (
             lambda patch, folder: write_overlay(
-                folder / "pynq_z2", network="srcnn955", config_id=f"{load_config('srcnn955', 'pynq_z2').config_id:#x}"
+                folder / "pynq_z2" / "srcnn915",
+                network="srcnn955",
+                config_id=f"{load_config('srcnn955', 'pynq_z2').config_id:#x}",
             ),
             "computes srcnn955, not srcnn915",
         ),
         (
             lambda patch, folder: write_overlay(
-                folder / "pynq_z2", board="kv260", config_id=f"{load_config('srcnn915', 'kv260').config_id:#x}"
+                folder / "pynq_z2" / "srcnn915",
+                board="kv260",
+                config_id=f"{load_config('srcnn915', 'kv260').config_id:#x}",
             ),
             "is for kv260, this board is a pynq_z2",
         ),

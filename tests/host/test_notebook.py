@@ -108,7 +108,7 @@ def test_on_a_board(photo, tmp_path):
     """The driver moves the tiles; nothing is imported that a board does not have."""
     from tests.boards.test_driver import write_overlay
 
-    write_overlay(tmp_path / "pynq_z2")
+    write_overlay(tmp_path / "pynq_z2" / "srcnn915")
     before = BOARD.format(packages=PC_ONLY, path=[str(ROOT)], overlays=str(tmp_path))
     text, pictures = execute(
         before, after="print(board.violations, board.live_buffers, board.transfers > 2)", PHOTO=str(photo)
