@@ -60,6 +60,7 @@ Examples:
   python host/run_pynq.py img.png --compare              and img_x3_compare.png, before and after
   python host/run_pynq.py photos/ more.png -o out/       folders with their sub-folders; again: what is new
   python host/run_pynq.py clip.mp4                       writes clip_x3.mp4 beside it
+  python host/run_pynq.py clip.mp4 --network abpn8m2 --upscale 2     by a network made for video
   python host/run_pynq.py photos/ -o out/ --dask local   on many workers""",
 )
 @click.argument(
@@ -92,7 +93,7 @@ Examples:
 )
 @click.option(
     "--network",
-    type=click.Choice(list_networks("upscaled")),
+    type=click.Choice(list_networks()),
     help=f"[default: {DEFAULT_NETWORK}, or that of --weights]",
 )
 @click.option(

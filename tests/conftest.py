@@ -16,7 +16,14 @@ def models():
 def weight_files(tmp_path_factory):
     """Random weight files by (network, upscale)."""
     folder, files = tmp_path_factory.mktemp("weights"), {}
-    for network, upscale in (("srcnn915", 2), ("srcnn915", 3), ("srcnn915", 4), ("srcnn935", 3), ("srcnn955", 3)):
+    for network, upscale in (
+        ("srcnn915", 2),
+        ("srcnn915", 3),
+        ("srcnn915", 4),
+        ("srcnn935", 3),
+        ("srcnn955", 3),
+        ("abpn8m2", 2),
+    ):
         files[network, upscale] = folder / f"{network}_x{upscale}_int8.npz"
         save_quant(random_model(network, upscale), files[network, upscale])
     return files

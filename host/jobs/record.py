@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import errno
 import hashlib
 import json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 RECORD = ".run_pynq.jsonl"
 _TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.base.paths.atomic_write` names them
-_FORMAT = 1  # of the record; and of how settings become a digest
+_FORMAT = 2  # of the record; and of how settings become a digest
 
 
 def settings_digest(model: QuantModel, **settings: object) -> str:
@@ -33,10 +34,11 @@ def settings_digest(model: QuantModel, **settings: object) -> str:
     **settings
         JSON values. Backends and tiles don't belong here: they all give the same bits.
     """
-    digest = hashlib.sha256(json.dumps([_FORMAT, model.network.name, model.upscale, settings], sort_keys=True).encode())
+    network = dataclasses.asdict(model.network)
+    digest = hashlib.sha256(json.dumps([_FORMAT, network, model.upscale, settings], sort_keys=True).encode())
     for layer in model.layers:
-        for array in (layer.weight, layer.bias, layer.shift):
-            digest.update(array.tobytes())
+        for array in vars(layer).values():
+            digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()[:16]
 
 

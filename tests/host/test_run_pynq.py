@@ -89,6 +89,20 @@ def test_colour(folder, run, weight_files, upscale):
     )
 
 
+def test_a_network_for_video_takes_the_picture_as_it_came(folder, run, weight_files):
+    code, out, err = run("img.bmp", "--tile", "16x9", weights=weight_files["abpn8m2", 2])
+    assert (code, err) == (0, "") and "38x28: abpn8m2 x2 on golden" in out
+    model, small = random_model("abpn8m2", 2), color.rgb_to_ycbcr(COLOUR)
+    up = upscale_bicubic(small, 2)
+    up[:, :, 0] = golden.infer(model, np.ascontiguousarray(small[:, :, 0]), workers=1)
+    np.testing.assert_array_equal(cv2.imread("img_x2.png")[:, :, ::-1], color.ycbcr_to_rgb(up))
+
+
+def test_weights_of_another_factor_are_refused(folder, run, weight_files):
+    code, _, err = run("img.bmp", "--network", "abpn8m2", "--upscale", "3", weights=weight_files["abpn8m2", 2])
+    assert code == 2 and "holds weights for x2, not x3" in err and err.count("\n") == 1
+
+
 def test_grey_goes_through_the_network_as_it_is(folder, run):
     grey = np.ascontiguousarray(COLOUR[:, :, 0])
     cv2.imwrite("grey.png", grey)
