@@ -133,7 +133,7 @@ def find_pictures(paths: tuple[str, ...]) -> list[pathlib.Path]:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PICTURE_OR_FOLDER...")
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
-@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--methods", default=",".join(METHODS), show_default=True)
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Both by default.")
 @click.option("--figures", "with_figures", is_flag=True, help="Draw a figure per picture into build/figures.")

@@ -129,14 +129,14 @@ def committed() -> list[tuple[str, int]]:
     """Return (network, factor) of all weights that are there in both formats."""
     return [
         (network, upscale)
-        for network in list_networks("upscaled")
+        for network in list_networks()
         for upscale in UPSCALES
         if weight_path(network, upscale).is_file() and weight_path(network, upscale, quantised=True).is_file()
     ]
 
 
 @click.command()
-@click.option("--network", type=click.Choice(list_networks("upscaled")), help="All committed ones by default.")
+@click.option("--network", type=click.Choice(list_networks()), help="All committed ones by default.")
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), help="All by default.")
 @click.option("--protocol", type=click.Choice(PROTOCOLS), help="Both by default.")
 @click.option("--dataset", multiple=True, type=click.Choice(DATASETS), default=SETS, show_default=True)
@@ -171,7 +171,12 @@ def main(
             "away"
         )
     reference = load_current() if check else None
-    combinations = [(n, u, p) for p in ([protocol] if protocol else PROTOCOLS) for n, u in pairs]
+    combinations = [
+        (n, u, p)
+        for p in ([protocol] if protocol else PROTOCOLS)
+        for n, u in pairs
+        if p == "standard" or n in list_networks("upscaled") or weight_path(n, u, p).is_file()
+    ]
     total = len(combinations) * sum(len(dataset_files(name)) for name in dataset)
     with tqdm(total=total, unit="picture", disable=None) as bar:
 

@@ -232,7 +232,7 @@ def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
 @click.command()
 @click.argument("picture", type=click.Path(path_type=pathlib.Path))
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
-@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--crop", help="left,top,width,height in pixels; where the methods differ most by default.")
 @click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), help="[default: build/figures/PICTURE_xN.png]")
 @report_user_errors

@@ -121,10 +121,12 @@ def standard_table(results: Results, network: str = DEFAULT_NETWORK) -> str:
 
 
 def networks_table(results: Results) -> str:
-    """Return mean PSNR of every network, float and fixed point, beside what a pixel costs."""
+    """Return mean PSNR of every SRCNN, float and fixed point, beside what a pixel costs."""
     places = [(dataset, upscale) for dataset in results.datasets() for upscale in UPSCALES]
     rows = []
     for network in dict.fromkeys(network for network, _ in results.combinations("standard")):
+        if network not in list_networks("upscaled"):
+            continue
         for method, heading in LEARNED.items():
             cells = [
                 number(results.find(network, upscale, "standard", dataset, "mean", method))
@@ -134,6 +136,25 @@ def networks_table(results: Results) -> str:
     return markdown(
         ["network", "", "products per pixel", *[f"{dataset} x{upscale}" for dataset, upscale in places]], rows
     )
+
+
+def video_table(results: Results) -> str:
+    """Return mean PSNR of every network for video, float and fixed point, beside what a pixel costs; "" if there is
+    none.
+    """
+    rows = []
+    for network, upscale in sorted(results.combinations("standard"), key=lambda pair: (pair[1], pair[0])):
+        if network in list_networks("upscaled"):
+            continue
+        cells = [
+            number(results.find(network, upscale, "standard", dataset, "mean", method))
+            for dataset in results.datasets()
+            for method in LEARNED
+        ]
+        products = load_network(network, upscale).macs_per_pixel
+        rows.append([network, f"x{upscale}", f"{products:,.0f}", *cells])
+    header = [f"{dataset} {heading}" for dataset in results.datasets() for heading in LEARNED.values()]
+    return markdown(["for video", "", "products per pixel", *header], rows) if rows else ""
 
 
 def opencv_table(results: Results) -> str:
@@ -312,7 +333,7 @@ single-window SSIM). `make compare IMG=photo.png` (or a folder) measures your pi
 ## Every network
 
 {networks}
-
+{video}
 ![PSNR against products per pixel](images/quality_cost.svg)
 
 The published points are the papers', most of them trained on more than T91; `model/quality/published.toml` says which and what.
@@ -368,6 +389,7 @@ def page(results: Results, has_curves: bool) -> str:
     figures = "\n\n".join(f"![{name}, x{upscale}](images/{name}_x{upscale}.jpg)" for name, upscale in COMPARED)
     return PAGE_TEXT.format(
         networks=networks_table(results),
+        video=f"\n{video_table(results)}\n" if video_table(results) else "",
         standard=standard_table(results),
         pictures_of_demo=figures,
         margins=margins_table(results),
