@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from model.base.errors import UserError
+from model.graph.description import load_network
 from model.graph.weights import load_float, load_quant, weight_path
 from model.integer import golden
 
@@ -46,6 +47,7 @@ class Methods:
     ) -> None:
         self.names, self.weights = checked(names), None
         self._float, self._quant, self._backend = None, None, None
+        self._input = load_network(network, upscale).input
         if not set(names) & set(LEARNED):
             return
         self.weights = degradation if weight_path(network, upscale, degradation).is_file() else "standard"
@@ -69,8 +71,8 @@ class Methods:
         if name == "float":
             from model.train.keras_model import infer_float
 
-            return infer_float(self._float, case.input(self._float.network.input))
-        x = case.input(self._quant.network.input)
+            return infer_float(self._float, case.input(self._input))
+        x = case.input(self._input)
         if name == "golden":
             return golden.infer(self._quant, x)
         from host.picture.pipeline import infer_input
