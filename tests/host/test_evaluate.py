@@ -101,7 +101,7 @@ def test_methods_that_do_not_exist(monkeypatch):
         run(evaluate.main, "--update-docs", "--methods", "golden"), "--update-docs needs everything measured"
     )
     assert_refused(run(evaluate.main), "data set Set5 was not found: run `make download`, or point SRCNN_DATA")
-    with pytest.raises(UserError, match="no weight file"):
+    with pytest.raises(UserError, match="no network .srcnn999"):
         methods.Methods("srcnn999", 3, ("golden",))
 
 
