@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from model.base import report
 from model.base.errors import UserError, report_user_errors
-from model.graph.description import DEFAULT_NETWORK, list_networks
-from model.graph.network import UPSCALES
+from model.graph.description import DEFAULT_NETWORK, list_networks, load_network
+from model.graph.network import UPSCALES, Network
 from model.graph.weights import load_float, load_quant, weight_path
 from model.integer import golden
 
@@ -35,7 +35,7 @@ class Contender:
     ----------
     what : str
     run : callable
-        Takes the uint8 (H, W) picture.
+        Takes what the network takes, uint8 (H, W) or (H, W, 3).
     rows : int or None
         Computes only that many rows of the picture, where the whole would take long; None: all.
     most_runs : int or None
@@ -66,7 +66,8 @@ def tensorflow_compiled(network: str, upscale: int) -> Contender:
 
     def run(y):
         if y.shape not in ready:
-            ready[y.shape] = golden.pad(y, halo)[None, :, :, None].astype(np.float32) / 255
+            padded = golden.pad(y, halo).astype(np.float32) / 255
+            ready[y.shape] = padded.reshape(1, *padded.shape[:2], -1)
         return model.predict_on_batch(ready[y.shape])
 
     return Contender("TensorFlow float, compiled", run)
@@ -96,16 +97,21 @@ def csim(network: str, upscale: int) -> Contender:
 CONTENDERS = (tensorflow_float, tensorflow_compiled, golden_model, golden_one_worker, csim)
 
 
-def bench(contenders: list[Contender], picture: np.ndarray, runs: int, progress: Callable | None = None) -> list[dict]:
+def bench(
+    contenders: list[Contender], picture: np.ndarray, runs: int, progress: Callable | None = None, scale: int = 1
+) -> list[dict]:
     """Time contenders in turns.
 
     Parameters
     ----------
     contenders : list of Contender
-    picture : ndarray of uint8, shape (H, W)
+    picture : ndarray of uint8, shape (H, W) or (H, W, 3)
+        What the network takes.
     runs : int
     progress : callable, optional
         Called before each run with the contender's name.
+    scale : int
+        Pixels of the result per pixel of the picture, along each side.
 
     Returns
     -------
@@ -126,19 +132,20 @@ def bench(contenders: list[Contender], picture: np.ndarray, runs: int, progress:
     rows = []
     for contender in contenders:
         part, times = picture[: contender.rows], seconds[contender.what]
+        height, width = (side * scale for side in part.shape[:2])
         rows.append(
             {
                 "what": contender.what,
                 "kind": "measured",
-                "mpixel_per_s": part.size / 1e6 / statistics.median(times),
-                "size": f"{part.shape[1]}x{part.shape[0]}",
+                "mpixel_per_s": height * width / 1e6 / statistics.median(times),
+                "size": f"{width}x{height}",
                 "runs": len(times),
             }
         )
     return rows
 
 
-def modelled(network: str, size: int) -> list[dict]:
+def modelled(network: Network, size: int) -> list[dict]:
     """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was
     made.
     """
@@ -160,7 +167,7 @@ def modelled(network: str, size: int) -> list[dict]:
 
 
 @click.command()
-@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
 @click.option(
     "--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture."
@@ -171,7 +178,7 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
     """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled
     rate.
     """
-    contenders = []
+    described, contenders = load_network(network, int(upscale)), []
     for make in CONTENDERS:
         try:
             contenders.append(make(network, int(upscale)))
@@ -183,11 +190,13 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
             "and look for weights in model/weights"
         )
     try:
-        rates = modelled(network, size)
+        rates = modelled(described, size)
     except UserError as error:
         print(f"without the accelerator: {error}")
         rates = []
-    picture = np.random.default_rng(SEED).integers(0, 256, (size, size)).astype(np.uint8)
+    side = size // described.scale
+    shape = (side, side, 3) if described.in_ch == 3 else (side, side)
+    picture = np.random.default_rng(SEED).integers(0, 256, shape).astype(np.uint8)
     total = sum(1 + min(runs, contender.most_runs or runs) for contender in contenders)
     with tqdm(total=total, unit="run", disable=None) as bar:
 
@@ -195,9 +204,10 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
             bar.set_description(text)
             bar.update()
 
-        rows = bench(contenders, picture, runs, progress) + rates
+        rows = bench(contenders, picture, runs, progress, described.scale) + rates
+    rows = [{"network": network, "upscale": int(upscale), **row} for row in rows]
     print(report.table(rows))
-    print(f"\n{network}, one run, contenders in turns, medians; wrote {report.write_report('bench', rows)}")
+    print(f"\n{network} x{upscale}, one run, contenders in turns, medians; wrote {report.write_report('bench', rows)}")
 
 
 if __name__ == "__main__":

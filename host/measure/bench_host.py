@@ -140,20 +140,29 @@ class Packing:
     ----------
     config : hls.design.config.Config
     y : ndarray of uint8, shape (H, W)
+        A result of the network.
     side : int or None
-        Of the tiles; None: as large as line buffers and picture allow.
+        Of the tiles, in pixels of the result; None: as large as line buffers and picture allow.
     """
 
     def __init__(self, config: Config, y: np.ndarray, side: int | None) -> None:
-        halo = config.network.halo
-        columns = tiling.even(y.shape[1], min(y.shape[1], side or config.tile_width))
-        self.config, self.y = config, y
-        self.places = tiling.cut(*y.shape, min(y.shape[0], side or config.tile_height), columns)
-        self.size = f"{self.places[0].width}x{self.places[0].height} tiles"
-        self._tiles = list(tiling.views(golden.pad(y, halo), self.places, halo))
-        self._sent = np.empty(sum(2 + packets.tile_words(tile.shape) for tile in self._tiles), np.uint64)
+        network, self.config, self.y = config.network, config, y
+        small = np.ascontiguousarray(y[:: network.scale, :: network.scale])
+        if network.in_ch == 3:
+            small, self.y = np.dstack([small] * 3), np.dstack([y] * 3)
+        height, width = small.shape[:2]
+        side = side and max(1, side // network.scale)
+        columns = tiling.even(width, min(width, side or config.tile_width))
+        self.places = tiling.cut(height, width, min(height, side or config.tile_height), columns)
+        made = self.places[0].times(network.scale)
+        self.size = f"{made.width}x{made.height} tiles"
+        self._tiles = list(tiling.views(golden.pad(small, network.halo), self.places, network.halo))
+        self._sent = np.empty(sum(map(self._words, self._tiles)), np.uint64)
         self._answers = self._answer()
-        self._out = np.empty_like(y)
+        self._out = np.empty_like(self.y)
+
+    def _words(self, tile):
+        return 2 + packets.tile_words(tile.shape[:2], self.config.network.in_ch)
 
     def run(self) -> dict[str, tuple[float, float]]:
         """Pack, unpack, and check both.
@@ -171,13 +180,14 @@ class Packing:
             for tag, tile in enumerate(self._tiles):
                 at += len(packets.tile_packet(self.config, tile, tag, out=self._sent[at:]))
         with clock("unpack"):
-            for place, answer in zip(self.places, packets.parse_answers(self._answers), strict=True):
-                tiling.put(self._out, place, answer.pixels)
+            answers = packets.parse_answers(self._answers, self.config.network.out_ch)
+            for place, answer in zip(self.places, answers, strict=True):
+                tiling.put(self._out, place.times(self.config.network.scale), answer.pixels)
         at = 0
         for tile in self._tiles:
             if self._sent[at + 2 :].view(np.uint8)[: tile.size].tobytes() != tile.tobytes():
                 raise RuntimeError("a packet does not hold its tile")
-            at += 2 + packets.tile_words(tile.shape)
+            at += self._words(tile)
         if not np.array_equal(self._out, self.y):
             raise RuntimeError("the unpacked picture is not the one that was packed")
         return clock.steps(("pack", "unpack"), "both")
@@ -185,8 +195,9 @@ class Packing:
     def _answer(self):
         """What the overlay would send if the network gave the picture back."""
         words = []
-        for tag, place in enumerate(self.places):
-            answer = np.zeros(2 + packets.tile_words((place.height, place.width)), np.uint64)
+        network = self.config.network
+        for tag, place in enumerate(made.times(network.scale) for made in self.places):
+            answer = np.zeros(2 + packets.tile_words((place.height, place.width), network.out_ch), np.uint64)
             answer[0] = packets.MAGIC | (packets.COMMANDS["tile"] | packets.ANSWER) << 16 | self.config.config_id << 32
             answer[1] = place.width | place.height << 16 | tag << 32
             pixels = self.y[place.top : place.top + place.height, place.left : place.left + place.width]
@@ -271,7 +282,7 @@ def _row(what, size, mpixel, runs):
 
 
 @click.command()
-@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
+@click.option("--network", type=click.Choice(list_networks()), default=DEFAULT_NETWORK, show_default=True)
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), default="3", show_default=True)
 @click.option(
     "--size",
@@ -315,7 +326,7 @@ def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tu
 
         source = pathlib.Path(scratch) / "source.png"
         picture_files.write_picture(source, picture_files.Picture(make_picture(height, width)))
-        rows = bench(backends, source, pathlib.Path(scratch), load_config(network, DEFAULT_BOARD), runs, progress)
+        rows = bench(backends, source, pathlib.Path(scratch), load_config(model.network, DEFAULT_BOARD), runs, progress)
     for backend in backends:
         backend.close()
     print(report.table(rows))

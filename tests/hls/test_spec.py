@@ -11,6 +11,7 @@ from hls.packets.packets import parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from hls.report.spec import WIDTHS, halo_rows, spec_rows
 from host.measure.bench import Contender, bench, modelled
+from model.graph.description import load_network
 from model.integer import golden
 from model.integer.examples import random_model, random_picture
 
@@ -102,7 +103,7 @@ def test_frames_wider_than_the_line_buffer_are_cut_into_strips():
 
 
 def test_bench_shows_the_boards_beside_the_measured_and_says_that_they_are_modelled():
-    rows = modelled("srcnn915", 512)
+    rows = modelled(load_network("srcnn915"), 512)
     assert [row["kind"] for row in rows] == ["modelled"] * len(list_boards()) and all(row["runs"] == 0 for row in rows)
     row = next(row for row in rows if "pynq_z2" in row["what"])
     assert row["mpixel_per_s"] == pytest.approx(150 * 512**2 / tile_cycles(load_config("srcnn915"), 512, 512))
