@@ -19,6 +19,8 @@ OPTIONS = {
     "--inlinehint-threshold": 1 << 20,
     "--jump-threading-threshold": 0,  # would copy stream accesses into several blocks
     "--two-entry-phi-node-folding-threshold": 100,
+    # No loads of neighbours as one: LLVM 22 fails where their sum is narrower than both, i12 of two i8.
+    "--aggressive-instcombine-max-scan-instrs": 0,
 }
 # What an access to a stream or a RAM may touch: its own argument, and something no load of the kernel can see.
 EFFECTS = "nocallback nofree nosync nounwind willreturn memory(argmem: readwrite, inaccessiblemem: readwrite)"
