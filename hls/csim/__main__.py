@@ -14,10 +14,12 @@ from hls.design.load import load_config
 from model.base.errors import report_user_errors
 from model.base.paths import BUILD
 from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.network import UPSCALES
 
 
 @click.command()
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="A network, or `all`.")
+@click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]), help="Of a network that is for one factor.")
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option(
     "--types",
@@ -28,10 +30,10 @@ from model.graph.description import DEFAULT_NETWORK, list_networks
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the test vectors.")
 @report_user_errors
-def main(network: str, board: str, types: str, seed: int) -> None:
+def main(network: str, upscale: str | None, board: str, types: str, seed: int) -> None:
     """Compare every kernel and whole transfers with the golden model; exit code 1 at the first mismatch."""
     for name in list_networks("upscaled") if network == "all" else [network]:
-        config = load_config(name, board)
+        config = load_config(name, board, upscale and int(upscale))
         folder = write_vectors(config, BUILD / "csim" / "vectors" / f"{config.name}-{seed}", seed)
         for kind in ("amd", "native") if types == "both" else (types,):
             print(
@@ -41,7 +43,7 @@ def main(network: str, board: str, types: str, seed: int) -> None:
             result = subprocess.run([str(testbench(config, kind)), str(folder)])
             if result.returncode:
                 print(
-                    f"again: python -m hls.csim --network {name} --board {board} --types {kind} --seed {seed}",
+                    f"again: python -m hls.csim --network {name} {f'--upscale {upscale} ' if upscale else ''}--board {board} --types {kind} --seed {seed}",
                     file=sys.stderr,
                 )
                 sys.exit(1)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hls.design.kinds.add import AddProcess
+from hls.design.kinds.shuffle import ShuffleProcess
 from hls.packets.packets import ANSWER, COMMANDS, ERROR_ANSWER, ERRORS, MAGIC, identify_packet, tile_packet
 from hls.packets.parameters import load_packet
 from model.base.paths import atomic_write, make_folder
 from model.graph.formats import MAX_SHIFT
 from model.graph.weights import QuantLayer, QuantModel
 from model.integer import golden
-from model.integer.examples import random_model, random_picture
+from model.integer.examples import random_input, random_model
 
 if TYPE_CHECKING:
     from hls.design.config import Config
+    from hls.design.dataflow import Joined
     from hls.design.stage import Stage
 
 
@@ -32,16 +35,63 @@ def requantise_vectors(rng: np.random.Generator, acc_bits: int) -> tuple[np.ndar
     return acc, shift, [golden.requantise(a, s) for a, s in zip(acc, shift)]
 
 
+def process_vectors(
+    config: Config, joined: Joined, model: QuantModel, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return the arrays of one process between parser and packer, by the names the testbench knows.
+
+    Parameters, and per tile (odd sizes back to back, one that gives a single position) input, expected output, the
+    size that the next process is told as (width, height), and of an addition the earlier tensor.
+    """
+    process, name = joined.process, joined.process.name
+    if isinstance(process, AddProcess):
+        arrays = {}
+        for tile, shape in enumerate([(3, 6), (5, 3), (1, 1), (4, 2)]):
+            arrays |= _addition_vectors(process, rng, tile, shape)
+    elif isinstance(process, ShuffleProcess):
+        arrays = {}
+        for tile, shape in enumerate([(3, 6), (5, 3), (1, 1), (2, 2), (1, 5), (4, 1)]):
+            x = _activations(rng, (*shape, process.position))
+            arrays |= {f"{name}_input{tile}": x, f"{name}_expected{tile}": golden.depth_to_space(x, process.factor)}
+    else:
+        k, layer = process.stage.layer.k, model.layers[config.stages.index(process.stage)]
+        arrays = stage_vectors(rng, process.stage, layer, [(k + 3, k + 6), (k + 5, k), (k, k), (k + 4, k + 1)])
+    tile = 0
+    while (given := arrays.get(f"{name}_input{tile}")) is not None:
+        sides = [side * joined.onward.scale - joined.onward.shrink for side in given.shape[:2]]
+        arrays[f"{name}_next{tile}"] = np.array([sides[1], sides[0]])
+        tile += 1
+    return arrays
+
+
+def _activations(rng, shape):
+    """Random activations, half of the rows extremes."""
+    x = rng.integers(0, 256, shape).astype(np.uint8)
+    x[: shape[0] // 2] = rng.choice([0, 255], (shape[0] // 2, *shape[1:]))
+    return x
+
+
+def _addition_vectors(process, rng, tile, shape):
+    residual = rng.integers(-256, 256, (*shape, process.channels)).astype(np.int16)
+    residual[: shape[0] // 2] = rng.choice([-256, -1, 0, 255], (shape[0] // 2, shape[1], process.channels))
+    edge = 2 * process.crop
+    earlier = _activations(rng, (shape[0] + edge, shape[1] + edge, process.earlier))
+    return {
+        f"{process.name}_input{tile}": residual,
+        f"{process.name}_skip{tile}": earlier,
+        f"{process.name}_expected{tile}": golden.add(residual, earlier),
+    }
+
+
 def stage_vectors(
     rng: np.random.Generator, stage: Stage, layer: QuantLayer, tile_shapes: list[tuple[int, int]]
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of one stage: parameters, and per tile its input and expected output."""
+    """Return the arrays of a convolution's processes: parameters, and per tile input and expected output."""
     arrays = {f"{process.name}_params": process.param_words(layer).view(np.int64) for process in stage.processes}
     name = stage.layer.name
     for tile, (height, width) in enumerate(tile_shapes):
-        x = rng.integers(0, 256, (height, width, stage.layer.in_ch)).astype(np.uint8)
-        x[: height // 2] = rng.choice([0, 255], (height // 2, width, stage.layer.in_ch))
-        expected = golden.layer_output(layer, x)
+        x = _activations(rng, (height, width, stage.layer.in_ch))
+        expected = golden.layer_output(layer, x, stage.layer.signed)
         arrays[f"{name}_input{tile}"] = x
         if stage.scatter:
             # every product plane is a 1x1 layer of its own: (o, kh, kw) as output channels
@@ -107,8 +157,8 @@ def top_beats(
     model = random_model(config.network, rng)
     other = random_model(config.network, rng, extreme=True)
     least = 2 * config.network.halo + 1
-    tile = random_picture(rng, least + 4, least + 8)
-    small = random_picture(rng, least, least)
+    tile = random_input(config.network, rng, least + 4, least + 8)
+    small = random_input(config.network, rng, least, least)
     top = PacketModel(config)
     good = tile_packet(config, tile, TAG)
     load = load_packet(config, model, 3)
@@ -184,18 +234,19 @@ def write_vectors(config: Config, folder: pathlib.Path, seed: int, short: bool =
     """Write all vectors of a configuration into `folder` and return it; `short` as in `top_beats`."""
     rng = np.random.default_rng(seed)
     arrays = {}
-    acc_bits = config.stages[-1].layer.acc_bits
+    acc_bits = config.network.convs[-1].acc_bits
     arrays["requantise_acc"], arrays["requantise_shift"], arrays["requantise_expected"] = requantise_vectors(
         rng, acc_bits
     )
-    k = config.network.layers[0].k
+    k = config.network.convs[0].k
     image = rng.integers(0, 256, (k + 6, k + 20))
     windows = np.lib.stride_tricks.sliding_window_view(image, k, axis=0)
     arrays["line_image"], arrays["line_expected"] = image, windows
     model = random_model(config.network, rng)
-    for stage, layer in zip(config.stages, model.layers):
-        k = stage.layer.k
-        arrays |= stage_vectors(rng, stage, layer, [(k + 3, k + 6), (k + 5, k)])
+    for joined in config.dataflow.joined:
+        if joined.process.takes_commands and joined.source:
+            if joined.process is not config.processes[-1]:
+                arrays |= process_vectors(config, joined, model, rng)
     for name, beats in zip(("top_input", "top_expected"), top_beats(config, rng, short)):
         arrays[name] = np.array(beats, np.uint64).view(np.int64)
     make_folder(folder)

@@ -12,11 +12,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from hls.design.dataflow import join, list_processes
+from hls.design.dataflow import lower
 from hls.design.stage import Stage
 from model.base.errors import UserError
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
-from model.graph.network import Network
+from model.graph.kinds import Add, Conv
+from model.graph.network import INPUT, Network
 
 if TYPE_CHECKING:
     from hls.design.cost import Cost
@@ -59,15 +60,15 @@ class Config:
         """Modelled resources by process of `srcnn_top`: {name: Cost}, from data alone (hls/design/cost.py)."""
         return {process.name: process.cost for process in self.processes}
 
-    @functools.cached_property
-    def processes(self) -> tuple[Process, ...]:
-        """What the network lowers to, from the parser to the packer: a tuple of `Process`."""
-        return list_processes(self.stages)
-
     @property
+    def processes(self) -> tuple[Process, ...]:
+        """What the network lowers to, from the parser to the packer."""
+        return self.dataflow.processes
+
+    @functools.cached_property
     def dataflow(self) -> Dataflow:
         """The processes and the streams that join them."""
-        return join(self.processes)
+        return lower(self.network, self.stages, self.max_width)
 
     @property
     def param_beats(self) -> int:
@@ -86,13 +87,19 @@ class Config:
                 for s in self.stages
             ],
         }
+        if not _is_plain(self.network):
+            described |= {
+                "input": self.network.input,
+                "scale": self.network.scale,
+                "graph": [[type(layer).__name__, *dataclasses.astuple(layer)] for layer in self.network.layers],
+            }
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).digest()
         return int.from_bytes(digest[:4], "little")
 
     @property
     def name(self) -> str:
         """Folder-safe name, e.g. srcnn915-pynq_z2."""
-        return f"{self.network.name}-{self.board}"
+        return f"{self.network.label}-{self.board}"
 
 
 def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int]]) -> Config:
@@ -106,12 +113,19 @@ def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int
     folding : dict of {layer name: (pe, simd)}
     """
     _check_tile(network, board["tile_width"], board["tile_height"])
-    stages, in_word, max_w = [], 1, board["tile_width"] + 2 * network.halo
-    for layer in network.convs:
-        stage = Stage(layer, *folding[layer.name], in_word, max_w, board["pack"])
-        stages.append(stage)
-        in_word = layer.out_ch if stage.scatter else stage.pe  # channels per output word
-        max_w -= layer.k - 1
+    width = board["tile_width"] + 2 * network.halo
+    stages, words = [], {INPUT: network.in_ch}  # channels per word of each tensor
+    for layer in network.layers:
+        given = network.tensors[layer.inputs[0]]
+        if isinstance(layer, Conv):
+            max_w = width * given.scale - given.shrink
+            stage = Stage(layer, *folding[layer.name], words[layer.inputs[0]], max_w, board["pack"])
+            stages.append(stage)
+            words[layer.name] = layer.out_ch if stage.scatter else stage.pe
+        elif isinstance(layer, Add):
+            words[layer.name] = words[layer.inputs[0]]
+        else:
+            words[layer.name] = network.tensors[layer.name].channels
     return Config(
         network,
         board["name"],
@@ -124,10 +138,19 @@ def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int
     )
 
 
+def _is_plain(network):
+    """A chain of convolutions on an upscaled Y: all that `layers` describes."""
+    plain = all(isinstance(layer, Conv) and layer.activation != "prelu" for layer in network.layers)
+    chain = all(layer.inputs == (before,) for before, layer in zip(network.tensors, network.layers))
+    return plain and chain and network.input == "upscaled"
+
+
 def _check_tile(network, width, height):
-    """The line buffers hold a tile with its halo; coordinates have 16 bits (coord_t in hls/kernels/types.hpp)."""
+    """The line buffers hold a tile with its halo; coordinates of input and output have 16 bits (coord_t in
+    hls/kernels/types.hpp).
+    """
     for what, value, most in (("tile_width", width, (1 << 16) - 1), ("tile_height", height, (1 << 15) - 1)):
-        most -= 2 * network.halo
+        most = most // network.scale - 2 * network.halo
         if type(value) is not int or not 1 <= value <= most:
             held = (
                 f", so that the line buffers would hold rows of {value + 2 * network.halo}"

@@ -16,11 +16,14 @@ from model.graph.formats import ACT_BITS, BIAS_BITS, WEIGHT_BITS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hls.design.kinds.add import AddProcess
+    from hls.design.kinds.shuffle import ShuffleProcess
     from hls.design.stage import Stage
 
 # What must be left free, so that placing and routing has a chance. DSPs and their columns may be full.
 LIMITS = {"dsp": 1.0, "bram36": 0.85, "uram": 0.85, "lut": 0.85, "ff": 0.85}
 DISTRIBUTED_DEPTH = 64  # RAMs of up to so many words are made of LUTs (hls/open/rtl/hls_open_ram.sv)
+DEEP_FIFO = 256  # FIFOs of more words lie in block RAM (DEEP of hls/open/pipeline/netlist.py)
 BEAT_BITS = 64  # of a parameter word, and of a piece of a PE's weights (hls/kernels/parameters.hpp)
 MAX_WORD = 4096  # widest ap_int (AP_INT_MAX_W of hls/kernels/types.hpp)
 # Simple dual-port block RAMs: words -> bits of a word.
@@ -65,6 +68,12 @@ FF = {
 }
 PARSER = Cost(lut=672, ff=555)
 PACKER = Cost(lut=454, ff=516)
+# Counted by Yosys on single stages: what a bit of a word takes, and what does not depend on words.
+RGB_PARSER = Cost(lut=100, ff=40)  # more than PARSER: pixels that lie in two beats
+ACROSS_BEATS = Cost(lut=170, ff=60)  # more than PACKER: parts that lie in two beats
+FORK = Cost(lut=20, ff=15)
+ADD = Cost(lut=150, ff=200)
+SHUFFLE = Cost(lut=200, ff=250)
 
 
 class Ram(typing.NamedTuple):
@@ -195,6 +204,47 @@ def sum_sizes(stage: Stage) -> dict[str, int]:
     """Return {coefficient: size} of the second half of a scattering stage: products, their chains, requantisers."""
     layer = stage.layer
     return {"sum_stage": 1, "sum_chains": stage.mac_out_ch * (stage.raw_bits + layer.acc_bits)}
+
+
+def parser_cost(channels: int) -> Cost:
+    """Return the modelled `Cost` of the parser of pixels of so many bytes."""
+    return PARSER if BEAT_BITS % (channels * ACT_BITS) == 0 else PARSER + RGB_PARSER
+
+
+def packer_cost(part: int) -> Cost:
+    """Return the modelled `Cost` of the packer that places so many bytes in a step."""
+    return PACKER if BEAT_BITS % (part * ACT_BITS) == 0 else PACKER + ACROSS_BEATS
+
+
+def fifo_cost(width: int, depth: int) -> Cost:
+    """Return the modelled `Cost` of a FIFO, of LUTs or of block RAM (hls/open/rtl/hls_open_fifo.sv)."""
+    if depth <= DEEP_FIFO:
+        return Cost(lut=distributed_lut(width, depth))
+    return Ram("fifo", 1, width, depth).cost + Cost(ff=width)
+
+
+def fork_cost(width: int) -> Cost:
+    """Return the modelled `Cost` of a fork with words of so many bits, without the FIFO of a skip."""
+    return FORK + Cost(lut=distributed_lut(width, PIPELINE_WORDS), ff=width)
+
+
+def add_cost(add: AddProcess) -> Cost:
+    """Return the modelled `Cost` of an addition, with the FIFO in which the earlier tensor waits."""
+    skip, word = add.skip_word.values * ACT_BITS, add.word.values * ACT_BITS
+    fifos = fifo_cost(skip, add.skip_depth) + Cost(lut=distributed_lut(word, PIPELINE_WORDS))
+    return ADD + Cost(lut=3 * word, ff=4 * word + 2 * add.earlier * ACT_BITS) + fifos
+
+
+def shuffle_rams(shuffle: ShuffleProcess) -> list[Ram]:
+    """Return the RAMs of depth-to-space: two rows of positions (hls/kernels/shuffle_stage.hpp)."""
+    return [Ram("rows", 1, shuffle.position * ACT_BITS, 2 * shuffle.max_w)]
+
+
+def shuffle_cost(shuffle: ShuffleProcess) -> Cost:
+    """Return the modelled `Cost` of depth-to-space."""
+    bits = shuffle.position * ACT_BITS
+    fifo = Cost(lut=distributed_lut(shuffle.out_word.values * ACT_BITS, 2 * PIPELINE_WORDS))
+    return total([SHUFFLE, Cost(lut=bits, ff=3 * bits), fifo, *(ram.cost for ram in shuffle_rams(shuffle))])
 
 
 def mac_cost(stage: Stage) -> Cost:

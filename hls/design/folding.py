@@ -4,35 +4,65 @@ A stage of T cycles per position needs (mac_out_ch / PE) * ceil(taps / SIMD) <= 
 slowest one decides. The search goes through T upwards, and stops at the first for which there is a folding that fits
 the budget; of those it takes the one with the fewest DSPs, then the least block RAM, then the fewest LUTs. A stage's
 output stream needs no attention: mac_out_ch / PE words per position, and never more than that many cycles. Behind the
-last stage the packer counts, which takes its bytes by those that divide a word and a beat.
+last stage the packer counts, which takes its bytes by the largest part of a word that is no larger than a beat.
+
+Of a network at low resolution a whole frame counts instead, edges included: its first layers see more positions than
+the last, so they may have to be faster.
 """
 
 from __future__ import annotations
 
-import itertools
 import operator
 from typing import TYPE_CHECKING
 
 from hls.design.config import make_config
-from hls.design.cost import LIMITS, MAX_WORD, PACKER, PARSER, total
+from hls.design.cost import LIMITS, MAX_WORD, total
 from hls.design.dataflow import packer_behind
 from hls.design.stage import Stage, legal_simd
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hls.design.config import Config
     from hls.design.cost import Cost
     from model.graph.kinds import Conv
     from model.graph.network import Network
 
 
-def position_cycles(stage: Stage, last: bool) -> int:
-    """Return the cycles of a position: of a stage's processes and, behind the last stage, of the packer."""
-    processes = (*stage.processes, packer_behind(stage)) if last else stage.processes
-    return max(process.steady for process in processes)
+FRAME = 16, 9  # shape of the frame that counts for a network at low resolution, as wide as the board's tile
+
+
+def position_cycles(stage: Stage) -> int:
+    """Return the cycles of a position: those of the slowest of a stage's processes."""
+    return max(process.steady for process in stage.processes)
+
+
+def demand(network: Network, layer: Conv, width: int) -> Callable[[Stage], int]:
+    """Return what is asked of a layer's stages: a function that says how many cycles one takes.
+
+    Parameters
+    ----------
+    network : Network
+    layer : Conv
+    width : int
+        Input pixels of the widest tile, without the halo. Cycles are those of a position, of the packer where the
+        stage's words reach it, or of a whole frame of this width if the network works at low resolution.
+    """
+    if network.input != "upscaled":
+        given, height = network.tensors[layer.inputs[0]], width * FRAME[1] // FRAME[0]
+        rows, columns = ((side + 2 * network.halo) * given.scale - given.shrink for side in (height, width))
+        return lambda stage: max(process.cycles(rows, columns, 0)[0] for process in stage.processes)
+    if layer is not network.layers[-1]:
+        return position_cycles
+    return lambda stage: max(position_cycles(stage), packer_behind(network, stage.processes[-1].out_word).steady)
 
 
 def candidates(
-    layer: Conv, max_w: int, pack: bool, most: int | None = None, last: bool = False
+    layer: Conv,
+    max_w: int,
+    pack: bool,
+    most: int | None = None,
+    taken: Callable[[Stage], int] = position_cycles,
 ) -> list[tuple[Stage, Cost]]:
     """Return the legal stages of a layer: every PE that divides its outputs with every SIMD worth having.
 
@@ -43,9 +73,9 @@ def candidates(
         Positions of the widest row at its input.
     pack : bool
     most : int, optional
-        Leave out what takes more cycles per position.
-    last : bool
-        The packer is behind it, and counts.
+        Leave out what takes more cycles.
+    taken : callable
+        The cycles that a stage takes (`demand`).
 
     Returns
     -------
@@ -63,7 +93,7 @@ def candidates(
     return [
         (stage, total(process.cost for process in stage.processes))
         for stage in stages
-        if (most is None or position_cycles(stage, last) <= most) and widest(stage) <= MAX_WORD
+        if (most is None or taken(stage) <= most) and widest(stage) <= MAX_WORD
     ]
 
 
@@ -106,39 +136,52 @@ def search(network: Network, board: dict, tile_width: int | None = None, pack: b
 
 def _widths(network, widest):
     """Return tile widths, descending: the widest, and those for which a layer's line just fills its block RAMs."""
-    widths, row = {widest}, 2 * network.halo
+    widths = {widest}
     for layer in network.convs:
-        widths |= {words - row for words in range(512, widest + row, 512) if words > row}
-        row -= layer.k - 1
+        given = network.tensors[layer.inputs[0]]
+        row = 2 * network.halo * given.scale - given.shrink
+        widths |= {(words - row) // given.scale for words in range(512, widest * given.scale + row, 512) if words > row}
     return sorted(widths, reverse=True)
 
 
 def _search(network, board, most=None):
     """Return (cycles, {layer: (pe, simd)}), or None if nothing that fits takes `most` cycles or fewer."""
-    max_w, choices = board["tile_width"] + 2 * network.halo, []
+    choices = []
     for layer in network.convs:
-        last = layer is network.layers[-1]
+        given, taken = network.tensors[layer.inputs[0]], demand(network, layer, board["tile_width"])
+        max_w = (board["tile_width"] + 2 * network.halo) * given.scale - given.shrink
         found = [
-            (stage, cost, position_cycles(stage, last))
-            for stage, cost in candidates(layer, max_w, board["pack"], most, last)
+            (stage, cost, taken(stage))
+            for stage, cost in candidates(layer, max_w, board["pack"], most, taken)
             if fits(cost, board["budget"])
         ]
         choices.append(found)
-        max_w -= layer.k - 1
-    ends = PARSER + PACKER
+    others = _others(network, board)
     for cycles in sorted({taken for stages in choices for _, _, taken in stages}):
         fast = [[(stage, cost) for stage, cost, taken in stages if taken <= cycles] for stages in choices]
         if not all(fast) or sum(min(cost.dsp for _, cost in stages) for stages in fast) > board["budget"]["dsp"]:
             continue
-        best = None
-        for chosen in itertools.product(*map(_pareto, fast)):
-            cost = total([ends, *(cost for _, cost in chosen)])
-            key = (cost.dsp, cost.bram36 + cost.uram, cost.lut, cost.ff)
-            if (best is None or key < best[0]) and fits(cost, board["budget"]):
-                best = key, {stage.layer.name: (stage.pe, stage.simd) for stage, _ in chosen}
-        if best:
-            return cycles, best[1]
+        sums = [((), others)]
+        for stages in fast:
+            sums = _pareto(
+                [((*chosen, stage), spent + cost) for chosen, spent in sums for stage, cost in _pareto(stages)]
+            )
+        fitting = [(cost, chosen) for chosen, cost in sums if fits(cost, board["budget"])]
+        if fitting:
+            _, chosen = min(fitting, key=lambda pair: _key(pair[0]))
+            return cycles, {stage.layer.name: (stage.pe, stage.simd) for stage in chosen}
     return None
+
+
+def _others(network, board):
+    """The cost of the processes without a folding."""
+    config = make_config(network, board, {layer.name: (1, 1) for layer in network.convs})
+    folded = {process.name for stage in config.stages for process in stage.processes}
+    return total(cost for name, cost in config.costs.items() if name not in folded)
+
+
+def _key(cost):
+    return cost.dsp, cost.bram36 + cost.uram, cost.lut, cost.ff
 
 
 def _pareto(choices):
@@ -154,8 +197,10 @@ def fewest_dsps(network: Network, cycles: int, pack: bool) -> int | None:
     """Return the DSPs without which no folding takes `cycles` cycles per pixel or fewer; None if no number of them
     does.
     """
-    last = network.layers[-1]
-    fast = [[cost.dsp for _, cost in candidates(layer, 1, pack, cycles, layer is last)] for layer in network.layers]
+    fast = [
+        [cost.dsp for _, cost in candidates(layer, 1, pack, cycles, demand(network, layer, 1))]
+        for layer in network.convs
+    ]
     return sum(map(min, fast)) if all(fast) else None
 
 

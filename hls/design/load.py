@@ -24,6 +24,7 @@ RESERVED = ("srcnn_", "hls_open_")
 def load_config(
     network: str | Network = "srcnn915",
     board: str = DEFAULT_BOARD,
+    upscale: int | None = None,
     *,
     folding: dict[str, tuple[int, int]] | None = None,
     tile_width: int | None = None,
@@ -37,10 +38,12 @@ def load_config(
     network : str or Network
     board : str
         File stem in `hls/boards`, or a path to a .toml file.
+    upscale : int, optional
+        The factor, of a network that is named and has one overlay per factor.
     folding : dict of {layer name: (pe, simd)}, optional
         Overrides the board's folding.
     tile_width, tile_height : int, optional
-        Override the board's largest tile (output pixels).
+        Override the board's largest tile (pixels of the network's input, without the halo).
     pack : bool, optional
         Overrides the board's `pack`: two products per DSP.
 
@@ -56,17 +59,18 @@ def load_config(
         hls/design/cost.py).
     """
     if not isinstance(network, Network):
-        network = load_network(network)
+        network = load_network(network, upscale)
     described = read_board(board)
-    entries = described["folding"].get(network.name)
+    entries = described["folding"].get(network.label)
     if folding is None:
         try:
-            folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.layers}
+            folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.convs}
         except (KeyError, TypeError) as error:
             raise UserError(
-                f"{described['path']} has no folding for {network.name} ({error} is missing); add "
-                f"[folding.{network.name}], "
-                f"`make folding BOARD={board} NETWORK={network.name}` proposes one"
+                f"{described['path']} has no folding for {network.label} ({error} is missing); add "
+                f"[folding.{network.label}], "
+                f"`make folding BOARD={board} NETWORK={network.name}"
+                f"{f' UPSCALE={network.upscale}' if network.upscale else ''}` proposes one"
             ) from error
     own_width = entries.get("tile_width") if isinstance(entries, dict) else None  # narrower where memory is short
     described |= {
@@ -82,6 +86,8 @@ def load_config(
     config = make_config(network, described, folding)
     for stage in config.stages:
         _check_fold(stage)
+    for process in config.processes:
+        _check_words(process)
     _check_names(config)
     _check_budget(config, described)
     return config
@@ -118,10 +124,13 @@ def _check_fold(stage):
             raise UserError(
                 f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}"
             )
-    for what, value in [item for process in stage.processes for item in process.widest.items()]:
+
+
+def _check_words(process):
+    for what, value in process.widest.items():
         if value > MAX_WORD:
             raise UserError(
-                f"{what} of layer {stage.layer.name} take a word of {value} bits, the kernels' widest is {MAX_WORD} "
+                f"{what} of layer {process.name.removesuffix('_sum')} take a word of {value} bits, the kernels' widest is {MAX_WORD} "
                 f"(AP_INT_MAX_W); "
                 f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels"
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import fractions
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,6 +48,14 @@ class Word:
     signed: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class Onward:
+    """How a tile's size changes from a process to the next that commands pass: times `scale`, less `shrink`."""
+
+    shrink: int = 0
+    scale: int = 1
+
+
 class Process(abc.ABC):
     """One kernel of the dataflow.
 
@@ -64,9 +73,8 @@ class Process(abc.ABC):
     header: str
     kernel: str
 
-    @property
-    def struct(self) -> str:
-        """C++ of the configuration struct that the kernel is a template of; "" if it has none."""
+    def struct(self, onward: Onward) -> str:
+        """Return C++ of the configuration struct that the kernel is a template of; "" if it has none."""
         return ""
 
     @property
@@ -90,6 +98,11 @@ class Process(abc.ABC):
         return 0
 
     @property
+    def takes_commands(self) -> bool:
+        """False for what passes words on and knows no tiles."""
+        return True
+
+    @property
     def param_beats(self) -> int:
         """64-bit words that it keeps of a load packet."""
         return 0
@@ -99,8 +112,8 @@ class Process(abc.ABC):
         return np.zeros(0, np.uint64)
 
     @property
-    def steady(self) -> int:
-        """Cycles of a position far from any edge."""
+    def steady(self) -> int | fractions.Fraction:
+        """Cycles of a position of its input far from any edge."""
         return 1
 
     def cycles(self, rows: int, columns: int, before: int) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hls.packets.packets import COMMANDS, ERRORS, MAGIC
-from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
+from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, MAX_SLOPE, WEIGHT_BITS
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -22,11 +22,11 @@ def header_text(config: Config) -> str:
         "",
         f"constexpr unsigned CONFIG_ID = 0x{config.config_id:08X}u;",
         f"constexpr int ACT_BITS = {ACT_BITS}, WEIGHT_BITS = {WEIGHT_BITS}, BIAS_BITS = {BIAS_BITS}, MAX_SHIFT = "
-        f"{MAX_SHIFT};",
+        f"{MAX_SHIFT}, MAX_SLOPE = {MAX_SLOPE};",
         f"constexpr int MAX_WIDTH = {config.max_width}, MAX_HEIGHT = {config.max_height};  // largest tile, halo "
         f"included",
-        f"constexpr int HALO = {config.network.halo};",
-        f"constexpr int OUT_ACC_BITS = {config.network.layers[-1].acc_bits};  // of the last layer",
+        f"constexpr int HALO = {config.network.halo}, IN_CH = {config.network.in_ch};  // bytes of an input pixel",
+        f"constexpr int OUT_ACC_BITS = {config.network.convs[-1].acc_bits};  // of the last convolution",
         f"constexpr int PARAM_BEATS = {config.param_beats};",
         "",
         f"constexpr unsigned MAGIC = 0x{MAGIC:04X}u;",
@@ -34,7 +34,8 @@ def header_text(config: Config) -> str:
         *[f"constexpr int ERROR_{name.upper()} = {code};" for name, code in ERRORS.items()],
         "",
     ]
-    for process in config.processes:
-        lines += [process.struct, ""] if process.struct else []
+    for joined in config.dataflow.joined:
+        struct = joined.process.struct(joined.onward)
+        lines += [struct, ""] if struct else []
     lines += ["}  // namespace srcnn", ""]
     return "\n".join(lines)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hls.design.kinds.add import AddProcess
+
 if TYPE_CHECKING:
     from hls.design.config import Config
 
@@ -60,11 +62,12 @@ def top_header(config: Config) -> str:
         "};",
         "",
         "// For the testbench, a kernel per line: name, values per input word and their bits, the same of an output "
-        "word, signed.",
-        "#define SRCNN_STAGES(STAGE) \\",
-        *[f"    STAGE({_described(p)}) \\" for p in processes[1:-1]],
-        "",
-        f"typedef {processes[1].name}_cfg srcnn_first_cfg;",
+        "word, signed;",
+        "// for an addition also those of a word of the earlier tensor.",
+        *_listed("STAGES", "STAGE", [_described(p) for p in processes[1:-1] if p.takes_commands and not _adds(p)]),
+        *_listed("ADDITIONS", "ADDITION", [_described(p) for p in processes if _adds(p)]),
+        *_listed("FORKS", "FORK", [p.name for p in processes if not p.takes_commands]),
+        f"typedef {config.network.convs[0].name}_cfg srcnn_first_cfg;",
         "",
         "}  // namespace srcnn",
         "",
@@ -137,6 +140,16 @@ def _clock(joined, depth):
     ]
 
 
+def _adds(process):
+    return isinstance(process, AddProcess)
+
+
+def _listed(name, each, entries):
+    """A macro that calls another one for each entry."""
+    return [f"#define SRCNN_{name}({each}) \\", *[f"    {each}({entry}) \\" for entry in entries], ""]
+
+
 def _described(process):
     given, made = process.in_word, process.out_word
-    return f"{process.name}, {given.values}, {given.bits}, {made.values}, {made.bits}, {str(made.signed).lower()}"
+    skip = f", {process.skip_word.values}, {process.skip_word.bits}" if _adds(process) else ""
+    return f"{process.name}, {given.values}, {given.bits}, {made.values}, {made.bits}, {str(made.signed).lower()}{skip}"

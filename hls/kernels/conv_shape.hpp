@@ -1,6 +1,6 @@
 // The sizes of a convolution stage, from the description of its layer (a struct of srcnn_config.hpp).
 #pragma once
-#include "types.hpp"
+#include "requantise.hpp"
 
 namespace srcnn {
 
@@ -14,7 +14,7 @@ template <class L> struct conv_shape {
     static constexpr int WORDS = L::IN_CH / L::IN_WORD;  // input words of a position
     static constexpr int SIMD_BITS = L::SIMD * WEIGHT_BITS;
     static constexpr int WEIGHT_BEATS = (SIMD_BITS + 63) / 64;  // parameter words of a PE's weights for a step
-    static constexpr int OUT_BITS = L::RAW ? L::ACC_BITS : ACT_BITS;
+    static constexpr int OUT_BITS = L::RAW ? L::ACC_BITS : finisher<L>::OUT_BITS;
     static constexpr int PARAM_BEATS = FOLD * L::PE * WEIGHT_BEATS + (L::RAW ? 0 : L::OUT_CH);
     static_assert(WINDOW - TAPS < TAP_FOLD, "a smaller SIMD takes as few steps over the taps k * k * in_ch");
     static_assert(L::OUT_CH % L::PE == 0, "PE has to divide the output channels");
@@ -27,7 +27,7 @@ template <class L> struct conv_shape {
     typedef ap_uint<SIMD_BITS> taps_t;  // SIMD weights of one PE, the first in the low bits
     typedef ap_uint<L::IN_CH * ACT_BITS> pixel_t;
     typedef ap_uint<COLUMN * ACT_BITS> column_t;
-    typedef ap_uint<BIAS_BITS + 5> bias_shift_t;  // bias in the low BIAS_BITS, shift above
+    typedef typename finisher<L>::param_t bias_shift_t;  // of an output channel
     typedef ap_uint<index_bits(FOLD)> fold_t;
     typedef ap_uint<index_bits(TAP_FOLD)> tap_t;
     typedef ap_uint<index_bits(OUT_FOLD)> pass_t;

@@ -29,7 +29,7 @@ template <class L> struct conv_stage {
                          OUT_BITS = shape::OUT_BITS;
     static constexpr int PARAM_BEATS = shape::PARAM_BEATS;
 
-    message_gate<L::K - 1> gate;
+    message_gate<L::SHRINK> gate;
     parameters<L> params;
     column_source<L> source;
     window<L> win;
@@ -137,7 +137,7 @@ template <class L> struct conv_stage {
             return total.range(OUT_BITS - 1, 0);
         }
         const typename shape::bias_shift_t packed = params.bias_shift[p].read(out_pass);
-        return requantise_biased<L::ACC_BITS>(total, packed);
+        return finisher<L>::finish(total, packed);
     }
 
     void advance_fold() {

@@ -5,7 +5,8 @@
 
 namespace srcnn {
 
-// SHRINK: rows and columns that the stage's output has fewer than its input.
+// SHRINK: rows and columns that the next stage takes fewer than this one. That is what this one's output has fewer than
+// its input, unless the next one reads something else.
 template <int SHRINK> struct message_gate {
     bool loading = false;  // the next word is a parameter of this stage
     bool passing = false;  // the next word is a parameter of a stage behind this one
@@ -23,12 +24,26 @@ template <int SHRINK> struct message_gate {
 #pragma HLS INLINE
         const bool command = idle(), more = !message[64];
         const stage_command tile = stage_command::unpack(message);
-        const ctrl_t size = tile.behind(SHRINK).pack();
+        const ctrl_t size = tile.behind(SHRINK, 1).pack();
         if ((command && tile.tile) || passing || (end && more)) {
             next.write(passing ? message : command ? size : ctrl_t(0));
         }
         passing = (passing || end) && more;
         loading = command ? !tile.tile : loading && !end;
+    }
+};
+
+// The same for a stage without parameters: a load goes on as it came. The next stage takes SCALE times the rows and
+// columns, less SHRINK.
+template <int SHRINK, int SCALE> struct passing_gate {
+    bool passing = false;  // the next word is a parameter of a stage behind this one
+
+    void pass(ctrl_t message, hls::stream<ctrl_t>& next) {
+#pragma HLS INLINE
+        const stage_command tile = stage_command::unpack(message);
+        const ctrl_t size = tile.behind(SHRINK, SCALE).pack();
+        next.write(!passing && tile.tile ? size : message);
+        passing = !message[64];
     }
 };
 

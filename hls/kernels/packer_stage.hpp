@@ -1,38 +1,44 @@
 // Answers and output pixels -> AXI4-Stream out. One transfer in gives one transfer out: TLAST comes with the
 // last beat of the answer to the packet that ended the transfer.
 //
-// A position of the output is OUT_CH bytes, which arrive WORD at a time. A step places as many of them as divide both a
-// word and a beat; so words of 1, 2, 4 or any number of times 8 bytes pass without a step too many.
+// A pixel of the output is OUT_CH bytes, which arrive WORD at a time: a part of a pixel, or several pixels of a row. A
+// step places the largest part of a word that is no larger than a beat, wherever it falls: a word of up to 8 bytes in
+// one step.
 #pragma once
 #include "answer_command.hpp"
 #include "stage_command.hpp"
 
 namespace srcnn {
 
+// The largest part of a word that has at most so many bytes.
+constexpr int largest_part(int word, int most) { return word % most == 0 ? most : largest_part(word, most - 1); }
+
 template <class L> struct packer_stage {
-    static constexpr int IDLE = 0, HEADER0 = 1, HEADER1 = 2, INFO0 = 3, INFO1 = 4, PIXELS = 5, HOLD = 6;  // states
-    static constexpr int BYTES = L::WORD % 8 == 0   ? 8
-                                 : L::WORD % 4 == 0 ? 4
-                                 : L::WORD % 2 == 0 ? 2
-                                                    : 1;  // placed in a step
+    static constexpr int IDLE = 0, HEADER0 = 1, HEADER1 = 2, INFO0 = 3, INFO1 = 4, PLACE = 5, HOLD = 6;  // states
+    static constexpr int BYTES = largest_part(L::WORD, 8);  // placed in a step
     static constexpr int BITS = BYTES * ACT_BITS;
-    static constexpr int PARTS = L::WORD / BYTES;    // steps of a word
-    static constexpr int STEPS = L::OUT_CH / BYTES;  // steps of a position
-    static constexpr int LANES = 8 / BYTES;          // steps of a beat
+    static constexpr int PARTS = L::WORD / BYTES;  // steps of a word
+    static constexpr int PIXELS = L::WORD > L::OUT_CH ? L::WORD / L::OUT_CH : 1;  // that leave in STEPS steps
+    static constexpr int STEPS = PIXELS * L::OUT_CH / BYTES;
+    static constexpr bool ALIGNED = 8 % BYTES == 0;  // no part lies in two beats
+    static constexpr int LANE = ALIGNED ? BITS : 8;  // bits from one place of a part to the next
+    static constexpr int LANES = 64 / LANE;
     static_assert(ACT_BITS == 8, "a beat holds eight activations");
-    static_assert(L::OUT_CH % L::WORD == 0, "the word has to divide the output channels");
+    static_assert(L::OUT_CH % L::WORD == 0 || L::WORD % L::OUT_CH == 0, "a word is a part of a pixel or some pixels");
 
     typedef ap_uint<L::WORD * ACT_BITS> in_t;
+    typedef ap_uint<index_bits(LANES)> lane_t;
+    typedef ap_uint<64 + (ALIGNED ? 0 : BITS)> beat_data_t;
 
     ap_uint<3> state = IDLE;
     answer_command answer = answer_command();
-    coord_t last_x = 0;              // of a row of the output: its length, less one
-    coord_t rest_x = 0, rest_y = 0;  // positions left in the row and rows left, without this one
+    coord_t last_x = 0;  // of a row of the output: its length, less one
+    coord_t rest_x = 0, rest_y = 0;  // pixels left in the row and rows left, without this one
     ap_uint<index_bits(STEPS)> step_of_position = 0;
     ap_uint<index_bits(PARTS)> part = 0;
     in_t word = 0;
-    ap_uint<index_bits(LANES)> lane = 0;
-    ap_uint<64> beat_data = 0;
+    lane_t lane = 0;  // parts that a beat holds; its bytes, where parts don't divide it
+    beat_data_t beat_data = 0;
 
     bool wants_answer() const {
 #pragma HLS INLINE
@@ -40,7 +46,7 @@ template <class L> struct packer_stage {
     }
     bool wants_pixel() const {
 #pragma HLS INLINE
-        return state == PIXELS && (PARTS == 1 || part == 0);
+        return state == PLACE && (PARTS == 1 || part == 0);
     }
     bool wants_size() const {
 #pragma HLS INLINE
@@ -89,7 +95,7 @@ template <class L> struct packer_stage {
             beat_data = 0;
             const bool more = answer.kind == ANSWER_TILE || answer.kind == ANSWER_IDENTITY;
             last = !more && answer.last;
-            state = answer.kind == ANSWER_TILE ? PIXELS : answer.kind == ANSWER_IDENTITY ? INFO0 : IDLE;
+            state = answer.kind == ANSWER_TILE ? PLACE : answer.kind == ANSWER_IDENTITY ? INFO0 : IDLE;
         } else if (state == INFO0) {
             data = MAX_WIDTH | MAX_HEIGHT << 16;
             send = true;
@@ -99,32 +105,33 @@ template <class L> struct packer_stage {
             send = true;
             last = answer.last;
             state = IDLE;
-        } else if (state == PIXELS) {
+        } else if (state == PLACE) {
             const bool end_of_position = STEPS == 1 || step_of_position == STEPS - 1;
-            const bool end_of_row = end_of_position && rest_x == 0;
+            const bool end_of_row = end_of_position && rest_x == PIXELS - 1;
             const bool end = end_of_row && rest_y == 0;
-            const bool end_of_beat = LANES == 1 || lane == LANES - 1;
-        place_bytes:
+            const bool full = ALIGNED ? LANES == 1 || lane == LANES - 1 : lane >= 8 - BYTES;  // with this part
+            const bool over = !ALIGNED && lane > 8 - BYTES;  // and some of it is left over
+        place_part:
             for (int i = 0; i < LANES; i++) {
 #pragma HLS UNROLL
                 if (lane == i) {
-                    beat_data.range(BITS * i + BITS - 1, BITS * i) = word.range(BITS - 1, 0);
+                    beat_data.range(LANE * i + BITS - 1, LANE * i) = word.range(BITS - 1, 0);
                 }
             }
             word = PARTS == 1 ? word : in_t(word >> (PARTS == 1 ? 0 : BITS));
             part = next_count(part, PARTS == 1 || part == PARTS - 1);
             data = beat_data;
-            send = end_of_beat && !end;
-            lane = next_count(lane, end_of_beat);
+            send = full && (!end || over);
+            lane = ALIGNED ? next_count(lane, full) : lane_t(lane + BYTES);
             step_of_position = next_count(step_of_position, end_of_position);
             if (end_of_position) {
-                rest_x = end_of_row ? last_x : coord_t(rest_x - 1);
+                rest_x = end_of_row ? last_x : coord_t(rest_x - PIXELS);
                 rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
             }
             if (send) {
-                beat_data = 0;
+                beat_data = ALIGNED ? beat_data_t(0) : beat_data_t(beat_data >> (ALIGNED ? 0 : 64));
             }
-            state = end ? HOLD : PIXELS;
+            state = end ? HOLD : PLACE;
         } else if (state == HOLD) {
             // The last beat waits for the word on how the tile ended.
             const bool failed = next.error != 0;

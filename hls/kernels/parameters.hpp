@@ -86,7 +86,7 @@ template <class L> struct parameters {
             }
             bias_shift[p].independent();
             if (held.here && held.bias && !L::RAW) {
-                const bias_shift_t packed = (held.word.range(36, 32), held.word.range(BIAS_BITS - 1, 0));
+                const bias_shift_t packed = (held.word.range(finisher<L>::LAST, 32), held.word.range(BIAS_BITS - 1, 0));
                 bias_shift[p].write(held.address, packed);
             }
             if (p > 0) {

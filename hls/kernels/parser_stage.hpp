@@ -26,10 +26,15 @@ struct parser_stage {
     // Load: whether its command has been sent, words left.
     bool announced = false;
     ap_uint<index_bits(PARAM_BEATS + 1)> left = 0;
-    // Tile: pixels left in the row and rows left, without this one; the beat being taken apart.
+    // Tile: pixels left in the row and rows left, without this one; the beat being taken apart, whose next pixel is in
+    // the low bits. `lane`: how many of its pixels have gone; bytes that are left, where a pixel does not divide a beat.
     coord_t width = 0, height = 0, rest_x = 0, rest_y = 0;
-    ap_uint<3> lane = 0;
-    ap_uint<64> pixels = 0;
+    static constexpr bool DIVIDES = 8 % IN_CH == 0;
+    typedef ap_uint<3> lane_t;
+    typedef ap_uint<64 + (DIVIDES ? 0 : 8 * (IN_CH - 1))> pixels_t;
+    lane_t lane = 0;
+    pixels_t pixels = 0;
+    static_assert(IN_CH < 8, "a pixel is fewer bytes than a beat");
 
     bool wants_beat() const {
 #pragma HLS INLINE
@@ -38,11 +43,16 @@ struct parser_stage {
     // The next pixels or the next parameter are in another beat; they are zero if there is none.
     bool wants_payload() const {
 #pragma HLS INLINE
-        return ((state == LOAD && announced) || (state == TILE && lane == 0)) && fault == 0;
+        return ((state == LOAD && announced) || (state == TILE && empty())) && fault == 0;
+    }
+    // What is left of a beat is no whole pixel.
+    bool empty() const {
+#pragma HLS INLINE
+        return DIVIDES ? lane == 0 : lane < IN_CH;
     }
     template <class... S> bool ready(hls::stream<beat_t>& in, S&...) const { return !wants_beat() || !in.empty(); }
 
-    void step(hls::stream<beat_t>& in, hls::stream<act_t>& pixel_out, hls::stream<ctrl_t>& ctrl,
+    void step(hls::stream<beat_t>& in, hls::stream<in_pixel_t>& pixel_out, hls::stream<ctrl_t>& ctrl,
               hls::stream<answer_t>& answers) {
 #pragma HLS INLINE
         ap_uint<64> data = 0;
@@ -140,16 +150,17 @@ struct parser_stage {
         } else if (state == TILE) {
             const bool end_of_row = rest_x == 0;
             const bool end = end_of_row && rest_y == 0;
-            const bool end_of_beat = lane == 7;
-            if (lane == 0) {
-                pixels = data;
+            const bool end_of_beat = lane == 8 / IN_CH - 1;
+            const int more = empty() ? 8 - IN_CH : -IN_CH;  // bytes
+            if (empty()) {
+                pixels = appended(data);
                 if (fault == 0) {
                     fault = partial ? ERROR_BAD_KEEP : missing ? ERROR_TRUNCATED : 0;
                 }
             }
-            pixel_out.write(pixels.range(7, 0));
-            pixels = pixels >> 8;
-            lane = next_count(lane, end_of_beat);
+            pixel_out.write(pixels.range(IN_CH * 8 - 1, 0));
+            pixels = pixels >> (IN_CH * 8);
+            lane = DIVIDES ? next_count(lane, end_of_beat) : lane_t(lane + more);
             rest_x = end_of_row ? coord_t(width - 1) : coord_t(rest_x - 1);
             rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
             if (end) {
@@ -178,6 +189,20 @@ struct parser_stage {
     static bool known(ap_uint<8> code) {
 #pragma HLS INLINE
         return code == COMMAND_IDENTIFY || code == COMMAND_LOAD || code == COMMAND_TILE;
+    }
+
+    // What is left of the last beat, with the next one behind it.
+    pixels_t appended(ap_uint<64> data) const {
+#pragma HLS INLINE
+        pixels_t held = DIVIDES ? pixels_t(data) : pixels;
+    append_beat:
+        for (int i = 0; i < IN_CH && !DIVIDES; i++) {
+#pragma HLS UNROLL
+            if (lane == i) {
+                held.range(i * 8 + 63, i * 8) = data;
+            }
+        }
+        return held;
     }
 
     ctrl_t tile_message() const {

@@ -29,13 +29,13 @@ struct stage_command {
         command.last_y = word.range(47, 32);
         return command;
     }
-    // The command for what is behind a stage that leaves `shrink` fewer rows and columns than it takes.
-    stage_command behind(int shrink) const {
+    // The command for the next stage, which takes `scale` times as many rows and columns, less `shrink`.
+    stage_command behind(int shrink, int scale) const {
 #pragma HLS INLINE
         stage_command command;
         command.tile = tile;
-        command.last_x = last_x - shrink;
-        command.last_y = last_y - shrink;
+        command.last_x = last_x * scale + (scale - 1 - shrink);
+        command.last_y = last_y * scale + (scale - 1 - shrink);
         return command;
     }
 };

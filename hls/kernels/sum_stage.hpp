@@ -18,18 +18,19 @@ template <class L> struct sum_stage {
     static constexpr int WORDS = PRODUCTS / L::IN_WORD;
     static constexpr int WORD_BITS = L::IN_WORD * L::RAW_BITS;
     static constexpr int PARAM_BEATS = L::OUT_CH;
+    static constexpr int OUT_BITS = finisher<L>::OUT_BITS;
     static constexpr int KEPT = L::OUT_CH * (L::K - 1) * L::ACC_BITS;
     static_assert(PRODUCTS % L::IN_WORD == 0, "PE of the MAC array has to divide k * k * out_ch");
     static_assert(L::K > 1, "a 1x1 layer has nothing to add up");
 
     typedef ap_uint<WORD_BITS> in_t;
-    typedef ap_uint<L::OUT_CH * ACT_BITS> out_t;
+    typedef ap_uint<L::OUT_CH * OUT_BITS> out_t;
     typedef ap_int<L::ACC_BITS> acc_t;
 
-    ap_uint<BIAS_BITS + 5> bias_shift[L::OUT_CH];
+    typename finisher<L>::param_t bias_shift[L::OUT_CH];
     ram<ap_uint<KEPT>, L::MAX_W> partials;
 
-    message_gate<L::K - 1> gate;
+    message_gate<L::SHRINK> gate;
     bool running = false, fetching = false, valid = false;
     ap_uint<index_bits(L::OUT_CH)> load_channel = 0;
     coord_t last_x = 0, last_y = 0, x = 0, y = 0;  // of the next position to fetch
@@ -83,7 +84,7 @@ template <class L> struct sum_stage {
         for (int o = 0; o < L::OUT_CH; o++) {
 #pragma HLS UNROLL
             if (load_channel == o) {
-                bias_shift[o] = (message.range(36, 32), message.range(BIAS_BITS - 1, 0));
+                bias_shift[o] = (message.range(finisher<L>::LAST, 32), message.range(BIAS_BITS - 1, 0));
             }
         }
         const bool last = load_channel == L::OUT_CH - 1;
@@ -147,8 +148,8 @@ template <class L> struct sum_stage {
                     const int to = (o * (L::K - 1) + i) * L::ACC_BITS;
                     below.range(to + L::ACC_BITS - 1, to) = partial;
                 } else {
-                    result.range(o * ACT_BITS + ACT_BITS - 1, o * ACT_BITS) =
-                        requantise_biased<L::ACC_BITS>(partial, bias_shift[o]);
+                    result.range(o * OUT_BITS + OUT_BITS - 1, o * OUT_BITS) =
+                        finisher<L>::finish(partial, bias_shift[o]);
                 }
             }
         }

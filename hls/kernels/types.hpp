@@ -20,8 +20,12 @@ typedef ap_uint<ACT_BITS> act_t;
 typedef ap_int<WEIGHT_BITS> weight_t;
 typedef ap_uint<16> coord_t;  // pixel coordinates and sizes
 typedef ap_uint<5> shift_t;   // 0..MAX_SHIFT
+constexpr int SLOPE_BITS = 3;
+typedef ap_uint<SLOPE_BITS> slope_t;            // 0..MAX_SLOPE
+typedef ap_uint<IN_CH * ACT_BITS> in_pixel_t;  // a pixel of the network's input
 
 static_assert(MAX_SHIFT < 32, "shift_t has 5 bits");
+static_assert(MAX_SLOPE < 1 << SLOPE_BITS, "slope_t has 3 bits");
 static_assert(MAX_WIDTH < 65536 && MAX_HEIGHT < 32768, "coord_t has 16 bits");
 
 // Bits that hold 0..n - 1, at least one.

@@ -38,6 +38,8 @@ def load_packet(config: Config, model: QuantModel, tag: int = 0) -> np.ndarray:
             f"{config.network.name}"
         )
     words = [header(config.config_id, COMMANDS["load"], config.param_beats, tag)]
-    for stage, layer in zip(config.stages, model.layers, strict=True):
-        words += [process.param_words(layer) for process in stage.processes]
+    parameters = {conv.name: layer for conv, layer in zip(config.network.convs, model.layers, strict=True)}
+    for process in config.processes:  # in the order in which the words pass them
+        if process.param_beats:
+            words.append(process.param_words(parameters[process.stage.layer.name]))
     return np.concatenate(words)

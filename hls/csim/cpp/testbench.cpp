@@ -103,11 +103,11 @@ static void check_equal(const char* kernel, const char* what, uint64_t expected,
     }
 }
 
-static ctrl_t command(bool tile, const array& input) {
+static ctrl_t command(const array& input) {
     stage_command command;
-    command.tile = tile;
-    command.last_y = tile ? input.shape[0] - 1 : 0;
-    command.last_x = tile ? input.shape[1] - 1 : 0;
+    command.tile = true;
+    command.last_y = input.shape[0] - 1;
+    command.last_x = input.shape[1] - 1;
     return command.pack();
 }
 
@@ -122,7 +122,66 @@ static const array* find_array(const char* stage, const char* what, int tile) {
     return find_vector(name);
 }
 
-// A stage on its own: parameters, its own and some to pass on, then two tiles back to back. Words carry IN_WORD or
+// Write an array as words of WORD values of BITS bits each.
+template <int WORD, int BITS> static void write_words(hls::stream<ap_uint<WORD * BITS> >& stream, const array& values) {
+    for (size_t i = 0; i < values.count; i += WORD) {
+        ap_uint<WORD * BITS> word = 0;
+        for (int c = 0; c < WORD; c++) {
+            word.range(c * BITS + BITS - 1, c * BITS) = ap_int<BITS + 1>(values.values[i + c]).range(BITS - 1, 0);
+        }
+        stream.write(word);
+    }
+}
+
+// Words of WORD values against an array.
+template <int WORD, int BITS, bool SIGNED>
+static void check_words(const char* name, hls::stream<ap_uint<WORD * BITS> >& stream, const array& expected) {
+    checker check(name, expected);
+    for (size_t i = 0; i < expected.count && !stream.empty(); i += WORD) {
+        const ap_uint<WORD * BITS> word = stream.read();
+        for (int c = 0; c < WORD; c++) {
+            const ap_uint<BITS> bits = word.range(c * BITS + BITS - 1, c * BITS);
+            const ap_int<BITS> as_signed = bits;
+            check.take(SIGNED ? as_signed.to_int64() : int64_t(bits.to_uint64()));
+        }
+    }
+}
+
+constexpr int REST = 3;  // parameters of stages behind the one that is tested, which it has to pass on
+
+// A load: a stage's own parameters, if it has any, then REST.
+static void write_load(const char* name, hls::stream<ctrl_t>& ctrl) {
+    ctrl.write(ctrl_t(0));
+    const array* params = find_array(name, "params", -1);
+    for (size_t i = 0; params && i < params->count; i++) {
+        ctrl.write(ctrl_t(static_cast<uint64_t>(params->values[i])));
+    }
+    for (int i = 0; i < REST; i++) {
+        ctrl_t word = 1000 + i;
+        word[64] = i == REST - 1;
+        ctrl.write(word);
+    }
+}
+
+static void check_load(const char* name, hls::stream<ctrl_t>& next) {
+    check_equal(name, "a load is announced to the next stage", 0, next.read().range(63, 0).to_uint64());
+    for (int i = 0; i < REST; i++) {
+        const ctrl_t word = next.read();
+        check_equal(name, "a parameter of the next stage", 1000 + i, word.range(63, 0).to_uint64());
+        check_equal(name, "the last parameter of a load", i == REST - 1, word[64]);
+    }
+}
+
+// What a stage says to the next one about a tile: "<stage>_next<tile>", width and height.
+static void check_size(const char* name, hls::stream<ctrl_t>& next, int tile) {
+    const stage_command size = stage_command::unpack(next.read());
+    const array& expected = *find_array(name, "next", tile);
+    check_equal(name, "a tile is announced to the next stage", true, size.tile);
+    check_equal(name, "its last column", expected.values[0] - 1, size.last_x.to_uint());
+    check_equal(name, "its last row", expected.values[1] - 1, size.last_y.to_uint());
+}
+
+// A stage on its own: parameters, its own and some to pass on, then its tiles back to back. Words carry IN_WORD or
 // OUT_WORD values.
 template <class Stage, int IN_WORD, int IN_BITS, int OUT_WORD, int OUT_BITS, bool SIGNED_OUT>
 static void test_stage(const char* name) {
@@ -130,57 +189,68 @@ static void test_stage(const char* name) {
     hls::stream<ctrl_t> ctrl("ctrl"), next("next");
     hls::stream<typename Stage::in_t> in("in");
     hls::stream<typename Stage::out_t> out("out");
-    const array& params = *find_array(name, "params", -1);
-    ctrl.write(command(false, params));
-    for (size_t i = 0; i < params.count; i++) {
-        ctrl.write(ctrl_t(static_cast<uint64_t>(params.values[i])));
-    }
-    // Parameters of stages behind it: it has to pass them on.
-    constexpr int REST = 3;
-    for (int i = 0; i < REST; i++) {
-        ctrl_t word = 1000 + i;
-        word[64] = i == REST - 1;
-        ctrl.write(word);
-    }
+    write_load(name, ctrl);
     for (int tile = 0; find_array(name, "input", tile); tile++) {
         const array& input = *find_array(name, "input", tile);
-        ctrl.write(command(true, input));
-        for (size_t i = 0; i < input.count; i += IN_WORD) {
-            typename Stage::in_t word = 0;
-            for (int c = 0; c < IN_WORD; c++) {
-                word.range(c * IN_BITS + IN_BITS - 1, c * IN_BITS) =
-                    ap_int<IN_BITS + 1>(input.values[i + c]).range(IN_BITS - 1, 0);
-            }
-            in.write(word);
-        }
+        ctrl.write(command(input));
+        write_words<IN_WORD, IN_BITS>(in, input);
     }
     run(stage, ctrl, in, next, out);
-    check_equal(name, "a load is announced to the next stage", 0, next.read().range(63, 0).to_uint64());
-    for (int i = 0; i < REST; i++) {
-        const ctrl_t word = next.read();
-        check_equal(name, "a parameter of the next stage", 1000 + i, word.range(63, 0).to_uint64());
-        check_equal(name, "the last parameter of a load", i == REST - 1, word[64]);
-    }
+    check_load(name, next);
     for (int tile = 0; find_array(name, "expected", tile); tile++) {
-        const array& expected = *find_array(name, "expected", tile);
-        const stage_command size = stage_command::unpack(next.read());
-        check_equal(name, "a tile is announced to the next stage", true, size.tile);
-        check_equal(name, "its last row", expected.shape[0] - 1, size.last_y.to_uint());
-        check_equal(name, "its last column", expected.shape[1] - 1, size.last_x.to_uint());
-        checker check(name, expected);
-        for (size_t i = 0; i < expected.count && !out.empty(); i += OUT_WORD) {
-            const typename Stage::out_t word = out.read();
-            for (int c = 0; c < OUT_WORD; c++) {
-                const ap_uint<OUT_BITS> bits = word.range(c * OUT_BITS + OUT_BITS - 1, c * OUT_BITS);
-                const ap_int<OUT_BITS> as_signed = bits;
-                check.take(SIGNED_OUT ? as_signed.to_int64() : int64_t(bits.to_uint64()));
-            }
-        }
+        check_size(name, next, tile);
+        check_words<OUT_WORD, OUT_BITS, SIGNED_OUT>(name, out, *find_array(name, "expected", tile));
     }
     if (!out.empty() || !in.empty() || !ctrl.empty() || !next.empty()) {
         printf("FAIL %s: values are left in its streams\n", name);
         exit(1);
     }
+}
+
+// The same of an addition, which reads an earlier tensor besides.
+template <class Stage, int IN_WORD, int IN_BITS, int OUT_WORD, int OUT_BITS, int SKIP_WORD, int SKIP_BITS>
+static void test_addition(const char* name) {
+    static Stage stage;
+    hls::stream<ctrl_t> ctrl("ctrl"), next("next");
+    hls::stream<typename Stage::in_t> in("in");
+    hls::stream<typename Stage::skip_t> skip("skip");
+    hls::stream<typename Stage::out_t> out("out");
+    write_load(name, ctrl);
+    for (int tile = 0; find_array(name, "input", tile); tile++) {
+        const array& input = *find_array(name, "input", tile);
+        ctrl.write(command(input));
+        write_words<IN_WORD, IN_BITS>(in, input);
+        write_words<SKIP_WORD, SKIP_BITS>(skip, *find_array(name, "skip", tile));
+    }
+    run(stage, ctrl, in, skip, next, out);
+    check_load(name, next);
+    for (int tile = 0; find_array(name, "expected", tile); tile++) {
+        check_size(name, next, tile);
+        check_words<OUT_WORD, OUT_BITS, false>(name, out, *find_array(name, "expected", tile));
+    }
+    if (!out.empty() || !in.empty() || !skip.empty() || !ctrl.empty() || !next.empty()) {
+        printf("FAIL %s: values are left in its streams\n", name);
+        exit(1);
+    }
+}
+
+// A fork: every word leaves twice.
+template <class Stage> static void test_fork(const char* name) {
+    static Stage stage;
+    hls::stream<typename Stage::in_t> in("in");
+    hls::stream<typename Stage::out_t> first("first"), second("second");
+    constexpr int WORDS = 50;
+    for (int i = 0; i < WORDS; i++) {
+        in.write(typename Stage::in_t(i * 0x9E3779B1u));
+    }
+    run(stage, in, first, second);
+    for (int i = 0; i < WORDS; i++) {
+        const typename Stage::in_t expected = i * 0x9E3779B1u;
+        check_equal(name, "a word of the first reader", true, !first.empty() && first.read() == expected);
+        check_equal(name, "a word of the second reader", true, !second.empty() && second.read() == expected);
+    }
+    check_equal(name, "words left over", true, first.empty() && second.empty());
+    printf("pass %-12s %8d words, twice\n", name, WORDS);
 }
 
 // Whole transfers: beats are (data, keep, last); the answers have to be the expected beats.
@@ -219,6 +289,11 @@ int main(int argc, char** argv) {
 #define TEST_STAGE(NAME, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SIGNED) \
     test_stage<NAME##_kernel, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SIGNED>(#NAME);
         SRCNN_STAGES(TEST_STAGE)
+#define TEST_ADDITION(NAME, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SIGNED, SKIP_WORD, SKIP_BITS) \
+    test_addition<NAME##_kernel, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SKIP_WORD, SKIP_BITS>(#NAME);
+        SRCNN_ADDITIONS(TEST_ADDITION)
+#define TEST_FORK(NAME) test_fork<NAME##_kernel>(#NAME);
+        SRCNN_FORKS(TEST_FORK)
     }
     test_top();
     return 0;

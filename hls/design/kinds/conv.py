@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hls.design.cost import Cost, Ram, mac_cost, mac_rams, mac_widest
-from hls.design.process import Process, Word
+from hls.design.process import Onward, Process, Word
 from model.graph.formats import ACT_BITS
 
 if TYPE_CHECKING:
     from hls.design.stage import Stage
+    from model.graph.kinds import Conv
     from model.graph.weights import QuantLayer
 
 FIFO_POSITIONS = 2  # positions that the FIFO in front of a stage holds: so far the stage before can run ahead
@@ -33,8 +34,8 @@ class ConvProcess(Process):
     def kernel(self) -> str:
         return f"conv_stage<{self.name}_cfg>"
 
-    @property
-    def struct(self) -> str:
+    def struct(self, onward: Onward) -> str:
+        assert onward.scale == 1, "a size is scaled by depth-to-space alone"
         stage, layer = self.stage, self.stage.layer
         return "\n".join(
             [
@@ -46,6 +47,8 @@ class ConvProcess(Process):
                 f"    static constexpr int MAX_W = {stage.max_w};",
                 f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
                 f"    static constexpr bool RAW = {str(stage.scatter).lower()};  // accumulators go out as they are",
+                finish_constants(layer),
+                f"    static constexpr int SHRINK = {onward.shrink};  // of the tile, for the next stage",
                 "};",
             ]
         )
@@ -59,7 +62,7 @@ class ConvProcess(Process):
         return (
             Word(self.stage.pe, self.stage.raw_bits, signed=True)
             if self.stage.scatter
-            else Word(self.stage.pe, ACT_BITS)
+            else output_word(self.stage.layer, self.stage.pe)
         )
 
     @property
@@ -136,6 +139,22 @@ def weight_words(stage: Stage, weight: np.ndarray) -> np.ndarray:
 
 
 def bias_words(layer: QuantLayer) -> np.ndarray:
-    """Return bias (bits 31:0) and shift (36:32) of each output channel of a `QuantLayer`, uint64."""
-    bias = layer.bias.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
-    return bias | layer.shift.astype(np.uint64) << np.uint64(32)
+    """Return bias (bits 31:0), shift (36:32) and, of a PReLU, slope (39:37) and zero point (47:40) of each output
+    channel of a `QuantLayer`, uint64.
+    """
+    words = layer.bias.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
+    for part, at in ((layer.shift, 32), (layer.slope, 37), (layer.zero, 40)):
+        if part is not None:
+            words |= part.astype(np.uint64) << np.uint64(at)
+    return words
+
+
+def output_word(layer: Conv, channels: int) -> Word:
+    """Return the word of so many channels of a convolution's output: activations, or a residual with its sign."""
+    return Word(channels, ACT_BITS + layer.signed, layer.signed)
+
+
+def finish_constants(layer: Conv) -> str:
+    """Return the constants of a configuration struct that say what becomes of a sum (hls/kernels/requantise.hpp)."""
+    residual, prelu = (str(value).lower() for value in (layer.signed, layer.activation == "prelu"))
+    return f"    static constexpr bool RESIDUAL = {residual}, PRELU = {prelu};"

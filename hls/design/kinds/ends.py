@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from fractions import Fraction
 
-from hls.design.cost import PACKER, PARSER, Cost
-from hls.design.process import Process, Word
+from hls.design.cost import Cost, packer_cost, parser_cost
+from hls.design.process import Onward, Process, Word
 from model.graph.formats import ACT_BITS
 
 BEAT_BYTES = 8
@@ -14,19 +14,26 @@ BEAT_BYTES = 8
 
 @dataclasses.dataclass(frozen=True)
 class ParserProcess(Process):
-    """Takes packets apart (hls/kernels/parser_stage.hpp); it knows no stage but the first."""
+    """Takes packets apart (hls/kernels/parser_stage.hpp); it knows no stage but the first.
 
+    Attributes
+    ----------
+    channels : int
+        Bytes of an input pixel.
+    """
+
+    channels: int = 1
     name = "parser"
     header = "parser_stage.hpp"
     kernel = "parser_stage"
 
     @property
     def out_word(self) -> Word:
-        return Word(1, ACT_BITS)
+        return Word(self.channels, ACT_BITS)
 
     @property
     def cost(self) -> Cost:
-        return PARSER
+        return parser_cost(self.channels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +43,9 @@ class PackerProcess(Process):
     Attributes
     ----------
     channels : int
-        Output channels: bytes of a position.
+        Output channels: bytes of a pixel.
     word : int
-        How many of them arrive at a time.
+        Bytes that arrive at a time: a part of a pixel, or several pixels.
     """
 
     channels: int
@@ -47,11 +54,10 @@ class PackerProcess(Process):
     header = "packer_stage.hpp"
     kernel = "packer_stage<packer_cfg>"
 
-    @property
-    def struct(self) -> str:
+    def struct(self, onward: Onward) -> str:
         return "\n".join(
             [
-                "struct packer_cfg {  // a position of the output, and how much of it comes at a time",
+                "struct packer_cfg {  // bytes of an output pixel, and how many come at a time",
                 f"    static constexpr int OUT_CH = {self.channels}, WORD = {self.word};",
                 "};",
             ]
@@ -62,10 +68,14 @@ class PackerProcess(Process):
         return Word(self.word, ACT_BITS)
 
     @property
-    def steady(self) -> int:
-        """Bytes that divide a word and a beat are placed in a step."""
-        return self.channels // math.gcd(self.word, BEAT_BYTES)
+    def part(self) -> int:
+        """Bytes placed in a step: the largest part of a word that is no larger than a beat."""
+        return max(part for part in range(1, BEAT_BYTES + 1) if self.word % part == 0)
+
+    @property
+    def steady(self) -> Fraction:
+        return Fraction(self.channels, self.part)
 
     @property
     def cost(self) -> Cost:
-        return PACKER
+        return packer_cost(self.part)

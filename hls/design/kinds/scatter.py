@@ -8,9 +8,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from hls.design.cost import Cost, Ram, sum_cost, sum_rams, sum_widest
-from hls.design.kinds.conv import bias_words
-from hls.design.process import Process, Word
-from model.graph.formats import ACT_BITS
+from hls.design.kinds.conv import bias_words, finish_constants, output_word
+from hls.design.process import Onward, Process, Word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +33,8 @@ class SumProcess(Process):
     def kernel(self) -> str:
         return f"sum_stage<{self.name}_cfg>"
 
-    @property
-    def struct(self) -> str:
+    def struct(self, onward: Onward) -> str:
+        assert onward.scale == 1, "a size is scaled by depth-to-space alone"
         stage, layer = self.stage, self.stage.layer
         return "\n".join(
             [
@@ -43,6 +42,8 @@ class SumProcess(Process):
                 f"    static constexpr int K = {layer.k}, OUT_CH = {layer.out_ch}, IN_WORD = {stage.pe};",
                 f"    static constexpr int RAW_BITS = {stage.raw_bits}, ACC_BITS = {layer.acc_bits};",
                 f"    static constexpr int MAX_W = {stage.max_w};",
+                finish_constants(layer),
+                f"    static constexpr int SHRINK = {onward.shrink};  // of the tile, for the next stage",
                 "};",
             ]
         )
@@ -53,7 +54,7 @@ class SumProcess(Process):
 
     @property
     def out_word(self) -> Word:
-        return Word(self.stage.layer.out_ch, ACT_BITS)
+        return output_word(self.stage.layer, self.stage.layer.out_ch)
 
     @property
     def shrink(self) -> int:
@@ -64,7 +65,7 @@ class SumProcess(Process):
         return self.stage.layer.out_ch
 
     def param_words(self, layer: QuantLayer) -> np.ndarray:
-        """Bias and shift of each output channel."""
+        """What `bias_words` says of each output channel."""
         return bias_words(layer)
 
     @property
