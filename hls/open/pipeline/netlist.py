@@ -16,6 +16,8 @@ from hls.open.pipeline.verilog import GO, PARTS, Stage
 
 RTL = Path(__file__).resolve().parents[1] / "rtl"
 BEYOND = 4  # words of a FIFO beyond what the pipeline needs
+DEEP = 256  # FIFOs of more words lie in block RAM
+DEEP_FIFO = "hls_open_deep_fifo"
 LIBRARY = ("hls_open_arithmetic.sv", "hls_open_fifo.sv", "hls_open_ram.sv")
 
 
@@ -56,11 +58,12 @@ def stage_module(stage: Stage, depths: dict[str, int] | None = None) -> str:
             ports += [f"output wire {bits} {p.name}_data", f"output wire {p.name}_valid", f"input wire {p.name}_ready"]
             room_name = names.take(f"{p.name}_room")
             data, valid = names.take(f"pipe_{p.name}_data"), names.take(f"pipe_{p.name}_valid")
-            sizes = f".WIDTH({p.width}), .DEPTH({fifo_words(stage, p.name, depths)}), .ROOM({room(stage)})"
+            words = fifo_words(stage, p.name, depths)
+            sizes = f".WIDTH({p.width}), .DEPTH({words}), .ROOM({room(stage)})"
             body += [
                 f"wire {bits} {data};",
                 f"wire {valid}, {room_name};",
-                f"hls_open_fifo #({sizes}) {names.take(f'{p.name}_fifo')} (\n"
+                f"{DEEP_FIFO if words > DEEP else 'hls_open_fifo'} #({sizes}) {names.take(f'{p.name}_fifo')} (\n"
                 f"        .clk(clk), .rst(rst), .room({room_name}), .in_data({data}), .in_valid({valid}),\n"
                 f"        .out_data({p.name}_data), .out_valid({p.name}_valid), .out_ready({p.name}_ready)\n    );",
             ]
@@ -131,7 +134,8 @@ def write_stage(stage: Stage, folder: Path, depths: dict[str, int] | None = None
     files = {f"{stage.pipeline}.sv": stage.text, f"{stage.module}.sv": stage_module(stage, depths)}
     for name, text in files.items():
         (folder / name).write_text(text)
-    return [RTL / name for name in LIBRARY] + [folder / name for name in files]
+    library = [*LIBRARY, *([f"{DEEP_FIFO}.sv"] if DEEP_FIFO in files[f"{stage.module}.sv"] else [])]
+    return [RTL / name for name in library] + [folder / name for name in files]
 
 
 @dataclass(frozen=True)
