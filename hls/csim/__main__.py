@@ -42,8 +42,9 @@ def main(network: str, upscale: str | None, board: str, types: str, seed: int) -
             )
             result = subprocess.run([str(testbench(config, kind)), str(folder)])
             if result.returncode:
+                factor = f"--upscale {upscale} " if upscale else ""
                 print(
-                    f"again: python -m hls.csim --network {name} {f'--upscale {upscale} ' if upscale else ''}--board {board} --types {kind} --seed {seed}",
+                    f"again: python -m hls.csim --network {name} {factor}--board {board} --types {kind} --seed {seed}",
                     file=sys.stderr,
                 )
                 sys.exit(1)

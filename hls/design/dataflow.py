@@ -131,9 +131,7 @@ class _Lowering:
         last = self.sources[self.last_reader, None]
         packer = packer_behind(self.network, last.word)
         self.joined.append(
-            Joined(
-                packer, (self.ctrl.name, answers.name, last.stream, "out"), 3, self.network.output, last.process
-            )
+            Joined(packer, (self.ctrl.name, answers.name, last.stream, "out"), 3, self.network.output, last.process)
         )
         return Dataflow(self.with_sizes(), tuple(self.streams))
 

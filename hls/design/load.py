@@ -130,8 +130,8 @@ def _check_words(process):
     for what, value in process.widest.items():
         if value > MAX_WORD:
             raise UserError(
-                f"{what} of layer {process.name.removesuffix('_sum')} take a word of {value} bits, the kernels' widest is {MAX_WORD} "
-                f"(AP_INT_MAX_W); "
+                f"{what} of layer {process.name.removesuffix('_sum')} take a word of {value} bits, the kernels' widest "
+                f"is {MAX_WORD} (AP_INT_MAX_W); "
                 f"choose a simd of at most {MAX_WORD // WEIGHT_BITS}, a smaller pe, or fewer channels"
             )
 

@@ -1,12 +1,12 @@
 """How deep the FIFOs in front of an addition have to be, derived from the order in which positions pass.
 
-An addition waits with an earlier tensor until the residual of the same place comes, which needs more of the input: the
-halo between. All positions of the earlier tensor that come before are in its FIFO meanwhile. If they don't fit, the fork
-in front stops, the input that the residual waits for never passes, and everything stands still.
+An addition waits with an earlier tensor until the residual of the same place comes, which needs more of the input:
+the halo between. All positions of the earlier tensor that come before are in its FIFO meanwhile. If they don't fit, the
+fork in front stops, the input that the residual waits for never passes, and everything stands still.
 
-A position of any tensor can leave as soon as a certain pixel of the input has passed (`arrivals`). So the positions that
-wait are counted: those of the earlier tensor whose pixel has passed no later than that of the residual. For one skip over
-a halo of c this is c rows and c positions of the widest tile.
+A position of any tensor can leave as soon as a certain pixel of the input has passed (`arrivals`). So the positions
+that wait are counted: those of the earlier tensor whose pixel has passed no later than that of the residual. For one
+skip over a halo of c this is c rows and c positions of the widest tile.
 """
 
 from __future__ import annotations

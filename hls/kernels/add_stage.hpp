@@ -11,7 +11,7 @@ namespace srcnn {
 template <class L> struct add_stage {
     typedef skip_source<L> skips;
     static constexpr int RESIDUAL_BITS = ACT_BITS + 1;
-    static constexpr int WORDS = L::OUT_CH / L::IN_WORD;  // of a position of the residual
+    static constexpr int WORDS = L::OUT_CH / L::IN_WORD;                   // of a position of the residual
     static constexpr int TURN = WORDS > 1 ? L::IN_WORD % L::CHANNELS : 0;  // channels that a word moves on by
     static_assert(L::OUT_CH % L::IN_WORD == 0, "the word has to divide the channels");
     static_assert(L::OUT_CH % L::CHANNELS == 0, "the residual has a multiple of the earlier tensor's channels");
@@ -23,8 +23,8 @@ template <class L> struct add_stage {
 
     passing_gate<L::SHRINK, 1> gate;
     skips source;
-    bool running = false;  // false: waiting for a command, or passing parameters
-    bool busy = false;     // `earlier` waits for words of its residual
+    bool running = false;    // false: waiting for a command, or passing parameters
+    bool busy = false;       // `earlier` waits for words of its residual
     bool last = WORDS == 1;  // the next one is the last
     ap_uint<index_bits(WORDS)> word = 0;
     pixel_t earlier = 0;

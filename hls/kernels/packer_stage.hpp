@@ -17,7 +17,7 @@ template <class L> struct packer_stage {
     static constexpr int IDLE = 0, HEADER0 = 1, HEADER1 = 2, INFO0 = 3, INFO1 = 4, PLACE = 5, HOLD = 6;  // states
     static constexpr int BYTES = largest_part(L::WORD, 8);  // placed in a step
     static constexpr int BITS = BYTES * ACT_BITS;
-    static constexpr int PARTS = L::WORD / BYTES;  // steps of a word
+    static constexpr int PARTS = L::WORD / BYTES;                                 // steps of a word
     static constexpr int PIXELS = L::WORD > L::OUT_CH ? L::WORD / L::OUT_CH : 1;  // that leave in STEPS steps
     static constexpr int STEPS = PIXELS * L::OUT_CH / BYTES;
     static constexpr bool ALIGNED = 8 % BYTES == 0;  // no part lies in two beats
@@ -32,7 +32,7 @@ template <class L> struct packer_stage {
 
     ap_uint<3> state = IDLE;
     answer_command answer = answer_command();
-    coord_t last_x = 0;  // of a row of the output: its length, less one
+    coord_t last_x = 0;              // of a row of the output: its length, less one
     coord_t rest_x = 0, rest_y = 0;  // pixels left in the row and rows left, without this one
     ap_uint<index_bits(STEPS)> step_of_position = 0;
     ap_uint<index_bits(PARTS)> part = 0;

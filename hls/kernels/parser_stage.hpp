@@ -27,7 +27,8 @@ struct parser_stage {
     bool announced = false;
     ap_uint<index_bits(PARAM_BEATS + 1)> left = 0;
     // Tile: pixels left in the row and rows left, without this one; the beat being taken apart, whose next pixel is in
-    // the low bits. `lane`: how many of its pixels have gone; bytes that are left, where a pixel does not divide a beat.
+    // the low bits. `lane`: how many of its pixels have gone; bytes that are left, where a pixel does not divide a
+    // beat.
     coord_t width = 0, height = 0, rest_x = 0, rest_y = 0;
     static constexpr bool DIVIDES = 8 % IN_CH == 0;
     typedef ap_uint<3> lane_t;

@@ -1,8 +1,8 @@
 // Depth-to-space: of every position FACTOR x FACTOR pixels, in the order of the output's rows.
 //
 // A position holds the pixels of FACTOR rows, so a row of positions has to be there before its second row of pixels can
-// leave. Two rows of positions are kept: one is filled while the other leaves. A position takes SLOT steps, in which its
-// words come and as many words leave of the row before; after the last row one more leaves, and none comes. Nothing
+// leave. Two rows of positions are kept: one is filled while the other leaves. A position takes SLOT steps, in which
+// its words come and as many words leave of the row before; after the last row one more leaves, and none comes. Nothing
 // waits as long as positions come SLOT cycles apart.
 //
 // A word that leaves holds PIXELS pixels, FACTOR of them in front of the packer, one in front of another layer.
@@ -15,9 +15,9 @@ namespace srcnn {
 
 template <class L> struct shuffle_stage {
     static constexpr int POSITION = L::FACTOR * L::FACTOR * L::CHANNELS;
-    static constexpr int WORDS = POSITION / L::IN_WORD;                     // that a position comes in
-    static constexpr int LEAVE = L::FACTOR * L::FACTOR / L::PIXELS;         // words that it leaves in
-    static constexpr int ROW = L::FACTOR / L::PIXELS;                       // of them in a row of pixels
+    static constexpr int WORDS = POSITION / L::IN_WORD;              // that a position comes in
+    static constexpr int LEAVE = L::FACTOR * L::FACTOR / L::PIXELS;  // words that it leaves in
+    static constexpr int ROW = L::FACTOR / L::PIXELS;                // of them in a row of pixels
     static constexpr int SLOT = WORDS > LEAVE ? WORDS : LEAVE;
     static constexpr int OUT_BITS = L::PIXELS * L::CHANNELS * ACT_BITS;
     static_assert(L::FACTOR % L::PIXELS == 0, "a word has to divide the pixels of a position's row");
@@ -31,10 +31,10 @@ template <class L> struct shuffle_stage {
     passing_gate<L::SHRINK, L::SCALE> gate;
     words position;
     ram<position_t, 2 * L::MAX_W> rows;
-    bool running = false;                // false: waiting for a command, or passing parameters
+    bool running = false;                   // false: waiting for a command, or passing parameters
     bool filling = false, leaving = false;  // a row comes; the one before it leaves
-    bool half = false;                   // of `rows`, that is filled
-    bool comes = true, leaves = true;    // a word does in this step of the slot
+    bool half = false;                      // of `rows`, that is filled
+    bool comes = true, leaves = true;       // a word does in this step of the slot
     slot_t at = 0;
     coord_t last_x = 0, x = 0, left = 0;  // positions; rows to come after this one
     coord_t out_x = 0;

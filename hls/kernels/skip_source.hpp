@@ -12,8 +12,8 @@ template <class L> struct skip_source {
     typedef typename words::pixel_t pixel_t;
 
     words position;
-    bool fetching = false;  // words of this tile are still to come
-    bool valid = false;     // the position inside the crop that waits is whole
+    bool fetching = false;                         // words of this tile are still to come
+    bool valid = false;                            // the position inside the crop that waits is whole
     coord_t last_x = 0, last_y = 0, x = 0, y = 0;  // of the residual, and of the next position here
 
     // `command`: the size of the residual.

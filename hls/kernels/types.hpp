@@ -21,7 +21,7 @@ typedef ap_int<WEIGHT_BITS> weight_t;
 typedef ap_uint<16> coord_t;  // pixel coordinates and sizes
 typedef ap_uint<5> shift_t;   // 0..MAX_SHIFT
 constexpr int SLOPE_BITS = 3;
-typedef ap_uint<SLOPE_BITS> slope_t;            // 0..MAX_SLOPE
+typedef ap_uint<SLOPE_BITS> slope_t;           // 0..MAX_SLOPE
 typedef ap_uint<IN_CH * ACT_BITS> in_pixel_t;  // a pixel of the network's input
 
 static_assert(MAX_SHIFT < 32, "shift_t has 5 bits");
