@@ -1,4 +1,4 @@
-"""Training data: pictures -> pairs (bicubic Y, true Y) -> batches of patches.
+"""Training data: pictures -> pairs (what a network takes, the true picture) -> batches of patches.
 
 The pairs of a set of pictures are computed once and cached under `build/cache`. Batches need no state: the
 batch of a step is a function of the seed and the step's number, so a resumed training sees exactly the
@@ -12,7 +12,7 @@ import hashlib
 import json
 import pathlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -34,25 +34,46 @@ class Pairs:
 
     Attributes
     ----------
-    low, high : ndarray of uint8, shape (total pixels,)
-        Y of the downscaled and again upscaled pictures, and of the true ones, one after another.
+    low, high : ndarray of uint8, shape (total pixels,), or (total pixels, 3) for RGB
+        What the network takes, and the true pictures, one after another.
     shapes : ndarray of int64, shape (pictures, 2)
+        Of the low ones.
+    scale : int
+        Pixels of a true picture per low one, along each side.
     """
 
     low: np.ndarray
     high: np.ndarray
     shapes: np.ndarray
+    scale: int = 1
 
     @property
     def offsets(self) -> np.ndarray:
-        """Where each picture starts, int64 (pictures,)."""
+        """Where each low picture starts, int64 (pictures,); the true one starts at scale^2 times that."""
         return np.concatenate([[0], np.cumsum(self.shapes.prod(1))[:-1]])
 
     def pictures(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (low, high) of each picture, uint8 (H, W)."""
+        """Yield (low, high) of each picture, uint8 (H, W) or (H, W, 3)."""
+        colours, scale = self.low.shape[1:], self.scale
         for start, (height, width) in zip(self.offsets, self.shapes):
-            part = slice(start, start + height * width)
-            yield self.low[part].reshape(height, width), self.high[part].reshape(height, width)
+            end = start + height * width
+            high = self.high[start * scale**2 : end * scale**2]
+            yield (
+                self.low[start:end].reshape(height, width, *colours),
+                high.reshape(height * scale, width * scale, *colours),
+            )
+
+    @classmethod
+    def of(cls, pictures: Iterable[tuple[np.ndarray, np.ndarray]], scale: int) -> Pairs:
+        """Return the pairs of (low, high) pictures."""
+        lows, highs = zip(*pictures)
+        colours = lows[0].shape[2:]
+        return cls(
+            np.concatenate([low.reshape(-1, *colours) for low in lows]),
+            np.concatenate([high.reshape(-1, *colours) for high in highs]),
+            np.array([low.shape[:2] for low in lows], np.int64),
+            scale,
+        )
 
 
 def read_picture(path: pathlib.Path) -> np.ndarray:
@@ -76,7 +97,9 @@ def picture_files(folder: pathlib.Path) -> list[pathlib.Path]:
     return files
 
 
-def degrade(picture: np.ndarray, upscale: int, degradation: str = "standard") -> tuple[np.ndarray, np.ndarray]:
+def degrade(
+    picture: np.ndarray, upscale: int, degradation: str = "standard", kind: str = "upscaled"
+) -> tuple[np.ndarray, np.ndarray]:
     """Make a pair from a true picture.
 
     Parameters
@@ -86,23 +109,30 @@ def degrade(picture: np.ndarray, upscale: int, degradation: str = "standard") ->
     degradation : str
         "standard": BT.601 Y, `imresize` down and up in floats, rounded once at the end. "opencv": the original
         project's; `cv2.resize` of the 8-bit colours down and up, then full-range Y.
+    kind : str
+        What the network takes (`Network.input`). "y" and "rgb" are not brought up again; for "rgb" both pictures stay
+        in colour.
 
     Returns
     -------
-    low, high : ndarray of uint8, shape (H', W')
-        H' and W' are multiples of `upscale`.
+    low, high : ndarray of uint8, shape (H', W') or (H', W', 3)
+        H' and W' of the true picture are multiples of `upscale`; the low one is `upscale` times smaller unless `kind`
+        is "upscaled".
     """
-    picture = modcrop(picture, upscale)
-    if degradation == "standard":
-        high = rgb_to_y(picture)
-        return to_uint8(imresize(imresize(high, 1 / upscale), upscale)), high
+    picture = np.ascontiguousarray(modcrop(picture, upscale))
+    if kind == "rgb" and picture.ndim == 2:
+        picture = np.repeat(picture[:, :, None], 3, axis=2)
     size = picture.shape[:2]
-    picture = np.ascontiguousarray(picture)
-    small = opencv_resize(picture, (size[0] // upscale, size[1] // upscale))
-    back = opencv_resize(small, size)
-    if picture.ndim == 2:
-        return back, picture
-    return rgb_to_ycrcb_full(back)[:, :, 0], rgb_to_ycrcb_full(picture)[:, :, 0]
+    if degradation == "standard":
+        high = picture if kind == "rgb" else rgb_to_y(picture)
+        small = imresize(high, 1 / upscale)
+        return to_uint8(imresize(small, upscale) if kind == "upscaled" else small), high
+    low = opencv_resize(picture, (size[0] // upscale, size[1] // upscale))
+    if kind == "upscaled":
+        low = opencv_resize(low, size)
+    if kind == "rgb" or picture.ndim == 2:
+        return low, picture
+    return rgb_to_ycrcb_full(low)[:, :, 0], rgb_to_ycrcb_full(picture)[:, :, 0]
 
 
 def split(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
@@ -115,7 +145,11 @@ def split(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.P
 
 
 def load_pairs(
-    files: list[pathlib.Path], upscale: int, degradation: str = "standard", rescales: Sequence[float] = (1.0,)
+    files: list[pathlib.Path],
+    upscale: int,
+    degradation: str = "standard",
+    rescales: Sequence[float] = (1.0,),
+    kind: str = "upscaled",
 ) -> Pairs:
     """Return the pairs of pictures and of their rescaled copies, from the cache if they are there.
 
@@ -126,35 +160,33 @@ def load_pairs(
         See `degrade`.
     rescales : tuple of float
         Factors in (0, 1]; each gives a smaller copy of every picture (too small ones are left out).
+    kind : str
+        See `degrade`.
 
     Returns
     -------
     Pairs
     """
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-    key = json.dumps([_CACHE_VERSION, contents, upscale, degradation, list(rescales)])
+    parameters = [_CACHE_VERSION, contents, upscale, degradation, list(rescales)]
+    key = json.dumps(parameters + ([] if kind == "upscaled" else [kind]))
+    scale = 1 if kind == "upscaled" else upscale
     cache = BUILD / "cache" / f"pairs-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     try:
         with np.load(cache) as stored:
-            return Pairs(stored["low"], stored["high"], stored["shapes"])
+            return Pairs(stored["low"], stored["high"], stored["shapes"], scale)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # absent or damaged: make it anew
-    lows, highs = [], []
+    made = []
     for path in files:
         picture = read_picture(path)
         for factor in rescales:
             copy = picture if factor == 1 else to_uint8(imresize(picture, factor))
             if min(copy.shape[:2]) >= upscale:
-                low, high = degrade(copy, upscale, degradation)
-                lows.append(low)
-                highs.append(high)
-    if not lows:
+                made.append(degrade(copy, upscale, degradation, kind))
+    if not made:
         raise UserError(f"no picture has the {upscale} pixels a side that x{upscale} needs; take larger ones")
-    pairs = Pairs(
-        np.concatenate([low.ravel() for low in lows]),
-        np.concatenate([high.ravel() for high in highs]),
-        np.array([high.shape for high in highs], np.int64),
-    )
+    pairs = Pairs.of(made, scale)
     with atomic_write(cache) as temporary:
         np.savez(temporary, low=pairs.low, high=pairs.high, shapes=pairs.shapes)
     return pairs
@@ -169,7 +201,7 @@ class Patches:
     size : int
         Side of an input patch.
     border : int
-        Pixels by which the true patch is smaller on each side: the halo for valid convolutions, else 0.
+        Input pixels by which the true patch shows less on each side: the halo for valid convolutions, else 0.
         Pictures are replicate-padded by as much, so that training sees their edges as inference does.
     order : str
         "random": any position, drawn anew for every batch. "ordered": the positions of a grid of `stride`,
@@ -194,11 +226,8 @@ class Patches:
         augment: bool = True,
     ) -> None:
         if border:
-            padded = [[np.pad(picture, border, mode="edge") for picture in pair] for pair in pairs.pictures()]
-            pairs = Pairs(
-                np.concatenate([low.ravel() for low, _ in padded]),
-                np.concatenate([high.ravel() for _, high in padded]),
-                np.array([high.shape for _, high in padded], np.int64),
+            pairs = Pairs.of(
+                ((_pad(low, border), _pad(high, border * pairs.scale)) for low, high in pairs.pictures()), pairs.scale
             )
         fits = pairs.shapes.min(1) >= size
         if not fits.any():
@@ -224,32 +253,24 @@ class Patches:
         if self._ordered:
             return max(1, int(self._ends[-1]) // self.batch)
         seen = self.batch * (self.size - 2 * self.border) ** 2
-        return max(1, len(self.pairs.high) // seen)
+        return max(1, len(self.pairs.low) // seen)
 
     def __call__(self, step):
-        """Return batch number `step`: low (N, size, size, 1), high (N, size - 2 border, ..., 1), float32 in [0, 1]."""
+        """Return batch number `step`: low (N, size, size, C), high (N, scale * (size - 2 border), ..., C), float32 in
+        [0, 1].
+        """
         rng = np.random.default_rng([self.seed, 0, step])
         chosen = self._ordered_positions(step) if self._ordered else rng.integers(0, self._ends[-1], self.batch)
         picture = np.searchsorted(self._ends, chosen, side="right")
         position = chosen - np.concatenate([[0], self._ends])[picture]
         row, column = np.divmod(position, self._grid[picture, 1])
-        width = self._widths[picture]
-        start = self._offsets[picture] + (row * width + column) * self._step
-        # A flip is a start at the other end and a negative stride; a transposition swaps the strides.
-        down, across = width.copy(), np.ones_like(width)
-        if self.augment:
-            mirror_down, mirror_across, swap = rng.random((3, self.batch)) < 0.5
-            start += np.where(mirror_down, (self.size - 1) * down, 0) + np.where(
-                mirror_across, (self.size - 1) * across, 0
-            )
-            down[mirror_down] *= -1
-            across[mirror_across] *= -1
-            down, across = np.where(swap, across, down), np.where(swap, down, across)
-        side = np.arange(self.size)
-        index = start[:, None, None] + down[:, None, None] * side[:, None] + across[:, None, None] * side
-        inner = slice(self.border, self.size - self.border)
-        scale = np.float32(1 / 255)
-        return (self.pairs.low[index][..., None] * scale, self.pairs.high[index[:, inner, inner]][..., None] * scale)
+        turns = rng.random((3, self.batch)) < 0.5 if self.augment else np.zeros((3, self.batch), bool)
+        place = (self._offsets[picture], self._widths[picture], row * self._step, column * self._step)
+        parts = []
+        for pixels, scale, border in ((self.pairs.low, 1, 0), (self.pairs.high, self.pairs.scale, self.border)):
+            part = pixels[_windows(place, scale, self.size, border, turns)] * np.float32(1 / 255)
+            parts.append(part.reshape(*part.shape[:3], -1))
+        return tuple(parts)
 
     def _ordered_positions(self, step):
         count = int(self._ends[-1])
@@ -261,3 +282,25 @@ class Patches:
                 self._permutation = (epoch, np.random.default_rng([self.seed, 1, int(epoch)]).permutation(count))
             out[epochs == epoch] = self._permutation[1][places[epochs == epoch]]
         return out
+
+
+def _windows(place, scale, size, border, turns):
+    """Return where the pixels of the chosen windows lie in a flat buffer, (N, side, side).
+
+    `place` (offset, width, row, column) and `size` are in low pixels; `scale` of the buffer's pixels lie along each. A
+    flip is a start at the other end and a negative stride; a transposition swaps the strides.
+    """
+    offset, width, row, column = place
+    width = width * scale
+    side = np.arange(border * scale, (size - border) * scale)
+    start = offset * scale**2 + (row * width + column) * scale
+    mirror_down, mirror_across, swap = turns
+    last = size * scale - 1
+    start = start + np.where(mirror_down, last * width, 0) + np.where(mirror_across, last, 0)
+    down, across = np.where(mirror_down, -width, width), np.where(mirror_across, -1, 1)
+    down, across = np.where(swap, across, down), np.where(swap, down, across)
+    return start[:, None, None] + down[:, None, None] * side[:, None] + across[:, None, None] * side
+
+
+def _pad(picture, border):
+    return np.pad(picture, ((border, border),) * 2 + ((0, 0),) * (picture.ndim - 2), mode="edge")

@@ -33,16 +33,23 @@ from model.train.loop import command_line, prepare_data, run_folder
 )
 @click.option(
     "--metric",
-    type=click.Choice(["mse", "psnr"]),
-    default="mse",
-    show_default=True,
-    help="What is optimised: over the batch, or per patch.",
+    type=click.Choice(["mse", "l1", "psnr"]),
+    default=None,
+    show_default="the recipe's",
+    help="What is optimised: over the batch, or (psnr) per patch.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Length in passes over the data, instead of --steps.")
 @click.option(
     "--rescales", default=",".join(map(str, RESCALES)), show_default=True, help="Sizes of the copies of every picture."
 )
 @click.option("--plain", is_flag=True, help="Train the first layer's kernel as it is, not whitened; for the ablations.")
+@click.option(
+    "--expand",
+    type=click.IntRange(0),
+    default=None,
+    show_default="the recipe's",
+    help="Channels in the middle of every convolution while it trains; 0: plain.",
+)
 @click.option("--augment/--no-augment", default=True, show_default=True, help="Flips and quarter turns.")
 @click.option(
     "--init",

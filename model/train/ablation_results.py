@@ -45,13 +45,13 @@ class AsTrained:
     """
 
     def __init__(self, model: FloatModel) -> None:
-        from model.train import keras_model
+        from model.train import keras_trainable
 
         self._keras, self._numpy = (
-            keras_model.build_trainable(model.network, "same"),
-            keras_model.keras.ops.convert_to_numpy,
+            keras_trainable.build_trainable(model.network, "same"),
+            keras_trainable.keras.ops.convert_to_numpy,
         )
-        keras_model.start_from(
+        keras_trainable.start_from(
             self._keras, model.weights, model.biases, np.eye(model.network.layers[0].taps)
         )  # no whitening: plain weights
 

@@ -31,26 +31,26 @@ class FloatTraining(Training):
 
     def __init__(self, config: dict, folder: pathlib.Path, data: tuple[Patches, Pairs, list[pathlib.Path]]) -> None:
         seed_everything(config["seed"])
-        from model.train import keras_model  # here, so that `--help` and bad options don't wait for TensorFlow
+        from model.train import keras_model, keras_trainable  # here, so that `--help` doesn't wait for TensorFlow
 
-        self.lib, self.network, patches = keras_model, load_network(config["network"]), data[0]
-        trainable = keras_model.build_trainable(self.network, config["padding"])
-        sample = np.concatenate([patches(step)[0][..., 0] for step in range(WHITENING_BATCHES)])
-        k = self.network.layers[0].k
-        whitening = np.eye(k * k) if config.get("plain") else keras_model.whitening_of(sample, k)
-        start = widen(load_float(init_path(config)), self.network) if config["init"] else None
-        weights, biases = (
-            (start.weights, start.biases)
-            if start
-            else keras_model.initial_weights(self.network, config["seed"], whitening)
-        )
-        keras_model.start_from(trainable, weights, biases, whitening)
+        self.lib, self.collapse = keras_model, keras_trainable.collapse
+        self.network, patches = load_network(config["network"], config["upscale"]), data[0]
+        trainable = keras_trainable.build_trainable(self.network, config["padding"], config["expand"])
+        sample = np.concatenate([patches(step)[0] for step in range(WHITENING_BATCHES)])
+        first = self.network.convs[0]
+        whitening = np.eye(first.taps) if config.get("plain") else keras_trainable.whitening_of(sample, first.k)
+        if config["init"]:
+            start = widen(load_float(init_path(config)), self.network)
+            weights, biases, slopes = start.weights, start.biases, start.slopes
+        else:
+            weights, biases, slopes = keras_trainable.initial_weights(self.network, config["seed"], whitening)
+        keras_trainable.start_from(trainable, weights, biases, whitening, slopes, config["seed"])
         self.inference = keras_model.build(self.network)  # valid, whatever the training's padding
         super().__init__(config, folder, trainable, _loss(config["metric"]), data)
 
     def candidate(self) -> list[np.ndarray]:
         """Return the collapsed weights as the inference model's `get_weights` gives them."""
-        self.lib.set_weights(self.inference, *self.lib.collapse(self.model))
+        self.lib.set_weights(self.inference, *self.collapse(self.model))
         return self.inference.get_weights()
 
     def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ class FloatTraining(Training):
         """Return the best weights by validation as a `FloatModel`."""
         meta = self.provenance(command)
         self.inference.set_weights(self.best["weights"])
-        return self.lib.to_float_model(self.inference, self.network, self.config["upscale"], meta)
+        return self.lib.to_float_model(self.inference, self.config["upscale"], meta)
 
 
 def init_path(config: dict) -> pathlib.Path:
@@ -77,9 +77,12 @@ def _loss(metric):
     def mse(true, out):
         return ops.mean(ops.square(true - out))
 
+    def l1(true, out):
+        return ops.mean(ops.abs(true - out))
+
     def psnr(true, out):
         """Minus the mean over the patches of their PSNR in dB; 1e-6 (60 dB) keeps flat patches finite."""
         error = ops.mean(ops.square(true - out), axis=(1, 2, 3))
         return ops.mean(10 / math.log(10) * ops.log(error + 1e-6))
 
-    return {"mse": mse, "psnr": psnr}[metric]
+    return {"mse": mse, "l1": l1, "psnr": psnr}[metric]

@@ -8,6 +8,7 @@ alone.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -25,7 +26,9 @@ from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
 from model.data.datasets import Pairs, Patches, load_pairs, picture_files, split
 from model.graph.description import load_network
+from model.graph.kinds import Conv
 from model.graph.network import require_picture
+from model.imaging.color import rgb_to_y
 from model.quality.metrics import MOST_PSNR, psnr
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ class Training:
         raise NotImplementedError
 
     def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
-        """Return the network's output for a picture with the weights of a candidate, uint8 (H, W)."""
+        """Return the network's output for a picture with the weights of a candidate, uint8 (H, W), or RGB."""
         raise NotImplementedError
 
     def averaged(self) -> list[np.ndarray]:
@@ -102,13 +105,14 @@ class Training:
 
     def mean_psnr(self, weights: list[np.ndarray], pairs: Pairs) -> float:
         """Return the mean PSNR in dB of a candidate over `Pairs`, as the standard protocol measures it (shave =
-        scale).
+        scale; of Y).
         """
         shave = self.config["upscale"]
         inner = (slice(shave, -shave), slice(shave, -shave))
         values = []
         for low, high in pairs.pictures():
-            values.append(min(psnr(high[inner], self.infer(weights, low)[inner]), MOST_PSNR))
+            true, out = (rgb_to_y(x) if x.ndim == 3 else x for x in (high, self.infer(weights, low)))
+            values.append(min(psnr(true[inner], out[inner]), MOST_PSNR))
         return float(np.mean(values))
 
     def test_psnr(self) -> dict[str, float]:
@@ -117,7 +121,9 @@ class Training:
         """
         results = {}
         for name in DATASETS[1:] if data_dir() else ():
-            pairs = load_pairs(dataset_files(name), self.config["upscale"], self.config["degradation"])
+            pairs = load_pairs(
+                dataset_files(name), self.config["upscale"], self.config["degradation"], kind=self.model.network.input
+            )
             results[name] = round(self.mean_psnr(self.best["weights"], pairs), 4)
         return results
 
@@ -288,14 +294,15 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
     """
     files = picture_files(pathlib.Path(config["data"])) if config["data"] else dataset_files("T91")
     train, validation = split(files)
-    network = load_network(config["network"])
-    require_picture(network)
+    network = load_network(config["network"], config["upscale"])
+    if network.input != "rgb":
+        require_picture(network)
     halo = network.halo
     if config["padding"] == "valid" and config["size"] <= 2 * halo:
         raise UserError(
             f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}"
         )
-    pairs = load_pairs(train, config["upscale"], config["degradation"], config["rescales"])
+    pairs = load_pairs(train, config["upscale"], config["degradation"], config["rescales"], network.input)
     patches = Patches(
         pairs,
         config["size"],
@@ -306,18 +313,23 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
         config["seed"],
         config["augment"],
     )
-    held_out = load_pairs(validation, config["upscale"], config["degradation"])
-    if held_out.shapes.min() <= 2 * config["upscale"]:
+    held_out = load_pairs(validation, config["upscale"], config["degradation"], kind=network.input)
+    least = int(held_out.shapes.min()) * held_out.scale
+    if least <= 2 * config["upscale"]:
         raise UserError(
-            f"a validation picture has only {held_out.shapes.min()} pixels a side; take pictures of more than "
-            f"{2 * config['upscale']}"
+            f"a validation picture has only {least} pixels a side; take pictures of more than {2 * config['upscale']}"
         )
-    config["layers"] = [
-        [layer.k, layer.in_ch, layer.out_ch, layer.relu] for layer in load_network(config["network"]).layers
-    ]
+    config["layers"] = [_described(layer) for layer in network.layers]
     config["data_sha256"] = _digest(patches.pairs)
     config["validation_sha256"] = _digest(held_out)
     return patches, held_out, validation
+
+
+def _described(layer):
+    """Return what a resumption compares of a layer."""
+    if isinstance(layer, Conv) and layer.activation in ("relu", "none"):
+        return [layer.k, layer.in_ch, layer.out_ch, layer.relu]
+    return [type(layer).__name__, *map(str, dataclasses.asdict(layer).values())]
 
 
 def _digest(pairs):
@@ -339,7 +351,7 @@ def write_history(folder: pathlib.Path, history: list[dict], config: dict) -> No
     left.set(
         xlabel="step",
         ylabel=f"training loss ({config['metric']})",
-        yscale="log" if config["metric"] == "mse" else "linear",
+        yscale="linear" if config["metric"] == "psnr" else "log",
     )
     right.plot(steps, [row["psnr"] for row in history])
     right.set(xlabel="step", ylabel="validation PSNR of the averaged weights (dB)")

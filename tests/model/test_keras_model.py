@@ -11,6 +11,7 @@ from model.graph.weights import FloatModel
 from tests.random_models import random_float_model
 
 keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
+from model.train import keras_trainable  # noqa: E402
 
 SMALL = Network(
     "small", (Conv("conv1", 5, 1, 3, "relu"), Conv("conv2", 1, 3, 4, "relu"), Conv("conv3", 3, 4, 1, "none"))
@@ -48,7 +49,7 @@ def test_large_pictures_go_through_in_bands(monkeypatch):
 def test_round_trip_through_keras_keeps_every_bit(name):
     network = load_network(name)
     model = random_float_model(network, 6)
-    back = keras_model.to_float_model(keras_model.from_float_model(model, "same"), network, 3, {"a": 1})
+    back = keras_model.to_float_model(keras_model.from_float_model(model, "same"), 3, {"a": 1})
     assert all(np.array_equal(a, b) for a, b in zip(model.weights + model.biases, back.weights + back.biases))
     assert back.upscale == 3 and back.meta == {"a": 1}
 
@@ -73,7 +74,7 @@ def smooth_patches(seed, count=50, size=16):
 
 def test_whitening_evens_out_the_window():
     patches = smooth_patches(8)
-    whitening = keras_model.whitening_of(patches, 5)
+    whitening = keras_trainable.whitening_of(patches, 5)
     windows = np.lib.stride_tricks.sliding_window_view(patches - 0.5, (5, 5), axis=(1, 2)).reshape(-1, 25)
 
     def spread(x):
@@ -83,16 +84,16 @@ def test_whitening_evens_out_the_window():
     assert spread(windows @ whitening) < spread(windows) / 50
     np.testing.assert_allclose(whitening, whitening.T, atol=1e-9)
     assert np.array_equal(
-        keras_model.whitening_of(np.full((3, 9, 9), 0.5), 5), np.eye(25)
+        keras_trainable.whitening_of(np.full((3, 9, 9), 0.5), 5), np.eye(25)
     )  # a set without any contrast
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_the_trainable_form_collapses_into_the_plain_network(padding):
     model = random_float_model(SMALL, 9)
-    trainable = keras_model.build_trainable(SMALL, padding)
-    keras_model.start_from(trainable, model.weights, model.biases, keras_model.whitening_of(smooth_patches(8), 5))
-    weights, biases = keras_model.collapse(trainable)
+    trainable = keras_trainable.build_trainable(SMALL, padding)
+    keras_trainable.start_from(trainable, model.weights, model.biases, keras_trainable.whitening_of(smooth_patches(8), 5))
+    weights, biases, _ = keras_trainable.collapse(trainable)
     for there, back in zip(model.weights + model.biases, weights + biases):
         np.testing.assert_allclose(back, there, atol=1e-4)
     pixels = smooth_patches(10, 2, 20)[..., None]
@@ -105,11 +106,11 @@ def test_the_trainable_form_collapses_into_the_plain_network(padding):
     )
 
 
-@pytest.mark.parametrize("whitening", [None, keras_model.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"])
+@pytest.mark.parametrize("whitening", [None, keras_trainable.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"])
 def test_training_starts_near_the_bicubic_picture(whitening):
     network = load_network("srcnn915")
-    weights, biases = keras_model.initial_weights(network, 1, whitening)
-    assert all(np.array_equal(a, b) for a, b in zip(weights, keras_model.initial_weights(network, 1, whitening)[0]))
+    weights, biases, _ = keras_trainable.initial_weights(network, 1, whitening)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, keras_trainable.initial_weights(network, 1, whitening)[0]))
     y = (255 * smooth_patches(2, 1, 40)[0]).astype(np.uint8)
     out = keras_model.infer_float(FloatModel(network, 3, weights, biases), y)
     assert np.abs(out - y).mean() < 10
