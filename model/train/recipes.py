@@ -12,9 +12,11 @@ from model.base.errors import UserError
 from model.base.paths import ROOT
 from model.base.toml import load_toml
 from model.graph.description import DEFAULT_NETWORK
+from model.graph.family import family_member
 from model.graph.network import UPSCALES
 from model.graph.weights import DEGRADATIONS
 
+FAMILY = "abpn"  # the table of all members of the family for video (model.graph.family)
 RECIPES = ROOT / "model" / "train" / "recipes.toml"
 
 
@@ -35,9 +37,10 @@ def load_recipe(kind: str, network: str, upscale: int, degradation: str = "stand
     dict
         Every key of the table [kind], each from the most special table that has it.
     """
-    tables = [_checked(load_toml(RECIPES, "the committed one"))[kind]]
-    tables.append(tables[0].get(pathlib.Path(network).stem, {}))
-    tables += [tables[1].get(name, {}) for name in (f"x{upscale}", degradation)]
+    tables, stem = [_checked(load_toml(RECIPES, "the committed one"))[kind]], pathlib.Path(network).stem
+    for name in ([FAMILY] if family_member(stem) else []) + [stem]:
+        special = tables[0].get(name, {})
+        tables += [special, special.get(f"x{upscale}", {}), special.get(degradation, {})]
     known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
     recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
     return {key: value.format(upscale=upscale) if isinstance(value, str) else value for key, value in recipe.items()}
