@@ -287,12 +287,16 @@ def _read_layer(described):
     return kind(**described | {"inputs": tuple(described.get("inputs", ()))})
 
 
+def quant_parts(layer: Conv) -> tuple[str, ...]:
+    """Return the fields of `QuantLayer` that a convolution has."""
+    return ("weight", "bias", "shift", "slope", "zero")[: 5 if layer.activation == "prelu" else 3]
+
+
 def _parts(layer, kind):
-    """Return what a weight file holds of a convolution: the fields of `QuantLayer`, or weight, bias and slope."""
-    prelu = layer.activation == "prelu"
+    """Return what a weight file holds of a convolution."""
     if kind == "int8":
-        return ("weight", "bias", "shift", "slope", "zero")[: 5 if prelu else 3]
-    return ("weight", "bias", "slope")[: 3 if prelu else 2]
+        return quant_parts(layer)
+    return ("weight", "bias", "slope")[: 3 if layer.activation == "prelu" else 2]
 
 
 def _check_prelu(layer, q):

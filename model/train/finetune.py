@@ -10,6 +10,7 @@ Resumable, see `model.train.loop`.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import click
 import numpy as np
 
 from model.base.errors import UserError, report_user_errors
-from model.graph.weights import QuantLayer, QuantModel, load_float, save_quant, weight_path
+from model.graph.weights import QuantLayer, QuantModel, load_float, quant_parts, save_quant, weight_path
 from model.integer import golden
 from model.quantise.search import calibration_pictures, provenance, quantise
 from model.train import recipes
@@ -57,7 +58,8 @@ class IntegerTraining(Training):
         Winograd).
         """
         batch = self.patches(0)[0]  # the shapes of training: a device chooses its algorithm by them
-        levels = np.round(batch[..., 0] * 255).astype(np.uint8)
+        levels = np.round(batch * 255).astype(np.uint8)
+        levels = levels[..., 0] if levels.shape[3] == 1 else levels
         exact = np.stack([golden.infer_valid(self.start, x, workers=1) for x in levels])
         different = int((self.lib.infer_valid(self.model, levels) != exact).sum())
         if different:
@@ -68,17 +70,20 @@ class IntegerTraining(Training):
             )
 
     def candidate(self) -> list[np.ndarray]:
-        """Return weight, bias and shift of every layer."""
-        model = self.lib.to_quant_model(self.model, self.start.network, self.start.upscale)
+        """Return weight, bias and shift of every layer, slope and zero point of PReLUs."""
+        model = self.lib.to_quant_model(self.model, self.start.upscale)
         try:
             self.lib.check_exact(model)
         except UserError as error:
             raise self._diverged(str(error).split(";", maxsplit=1)[0]) from error
-        return [array for q in model.layers for array in (q.weight, q.bias, q.shift)]
+        return _arrays(model)
 
     def quant_model(self, weights: list[np.ndarray], meta: dict | None = None) -> QuantModel:
         """Return a candidate as a `QuantModel`."""
-        layers = tuple(QuantLayer(*weights[i : i + 3]) for i in range(0, len(weights), 3))
+        arrays = iter(weights)
+        layers = tuple(
+            QuantLayer(*itertools.islice(arrays, len(quant_parts(layer)))) for layer in self.start.network.convs
+        )
         return QuantModel(self.start.network, self.start.upscale, layers, meta or {})
 
     def infer(self, weights: list[np.ndarray], low: np.ndarray) -> np.ndarray:
@@ -94,6 +99,13 @@ class IntegerTraining(Training):
             key: value for key, value in self.start.meta.items() if key != "command"
         }  # that alone would not make this file
         return self.quant_model(self.best["weights"], quantised | {"command": command, "fine_tuning": tuned})
+
+
+def _arrays(model):
+    """Return every array of the layers, in the order of `QuantLayer`."""
+    return [
+        getattr(q, part) for layer, q in zip(model.network.convs, model.layers) for part in quant_parts(layer)
+    ]
 
 
 @click.command()
@@ -128,7 +140,7 @@ def main(run_name: str, restart: bool, out: str, source: str, **config: object) 
     start = quantise(float_model, pictures)[0]
     start = QuantModel(start.network, start.upscale, start.layers, provenance(config, source, files, seed=0))
     config["start_sha256"] = hashlib.sha256(
-        b"".join(np.ascontiguousarray(array).tobytes() for q in start.layers for array in (q.weight, q.bias, q.shift))
+        b"".join(np.ascontiguousarray(array).tobytes() for array in _arrays(start))
     ).hexdigest()
     folder = run_folder(config, run_name, "finetune_")
     if restart:

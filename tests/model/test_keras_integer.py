@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from model.base.errors import UserError
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
-from model.graph.kinds import Conv
+from model.graph.kinds import Add, Conv
 from model.graph.network import Network
-from model.graph.weights import QuantLayer, QuantModel
-from model.integer import golden
+from model.graph.weights import QuantLayer, QuantModel, quant_parts
+from model.integer import examples, golden
+from tests.model.test_kinds import random_graph
 from tests.random_models import random_model
 
 lib = pytest.importorskip("model.train.keras_integer", reason="fine-tuning needs keras and tensorflow")
@@ -73,18 +74,20 @@ def keras_of(model):
 
 
 def assert_every_layer_is_golden(keras_model, model, x):
-    outputs = [keras_model.get_layer(layer.name).output for layer in model.network.layers]
-    pixels = x[None, :, :, None].astype(np.float32) * np.float32(
-        1 / 255
-    )  # as training makes them, wrongly rounded in the last place
-    stored = x[:, :, None]
-    for layer, q, out in zip(model.network.layers, model.layers, keras.Model(keras_model.input, outputs)(pixels)):
-        stored = golden.layer_output(q, stored)
+    names = [layer.name for layer in model.network.layers]
+    outputs = [
+        keras_model.get_layer(f"{layer.name}_saturated" if isinstance(layer, Add) else layer.name).output
+        for layer in model.network.layers
+    ]
+    # as training makes them, wrongly rounded in the last place
+    pixels = x.reshape(1, *x.shape[:2], -1).astype(np.float32) * np.float32(1 / 255)
+    stored = golden.tensors(model, x)
+    for name, out in zip(names, keras.Model(keras_model.input, outputs)(pixels)):
         out = keras.ops.convert_to_numpy(out)[0]
-        different = np.argwhere(out != stored)
+        different = np.argwhere(out != stored[name])
         assert not len(different), (
-            f"{layer.name}: {len(different)} differ, first at {different[0]}: {out[tuple(different[0])]}, not "
-            f"{stored[tuple(different[0])]}"
+            f"{name}: {len(different)} differ, first at {different[0]}: {out[tuple(different[0])]}, not "
+            f"{stored[name][tuple(different[0])]}"
         )
     assert np.array_equal(lib.infer_valid(keras_model, x[None])[0], golden.infer_valid(model, x, workers=1))
 
@@ -109,8 +112,27 @@ def test_forward_is_golden_between_whole_numbers(seed):
         kernel = kernel + rng.choice([-0.5, 0.5, rng.normal()], kernel.shape) + rng.normal(0, 0.1, kernel.shape)
         layer.kernel.assign(np.clip(kernel, -128, 127))  # where training keeps it
         layer.offset.assign(offset * rng.normal(1, 0.1, offset.shape) + rng.normal(0, 1, offset.shape))
-    model = lib.to_quant_model(keras_model, SMALL, 3)
+    model = lib.to_quant_model(keras_model, 3)
     assert_every_layer_is_golden(keras_model, model, levels((17, 21), seed))
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_forward_is_golden_for_every_kind(seed):
+    """Random graphs, as quantised and, kernels and offsets moved, in the middle of a training."""
+    rng = np.random.default_rng(seed)
+    network = random_graph(rng)
+    model = examples.random_model(network, rng)
+    x = examples.random_input(network, rng, *(2 * network.halo + rng.integers(3, 14, 2)))
+    keras_model = keras_of(model)
+    assert_every_layer_is_golden(keras_model, model, x)
+    for layer in network.convs:
+        layer = keras_model.get_layer(layer.name)
+        kernel, offset = layer.kernel.numpy(), layer.offset.numpy()
+        layer.kernel.assign(np.clip(kernel + rng.normal(0, 9, kernel.shape), -128, 127))
+        layer.offset.assign(offset + rng.normal(0, 9, offset.shape))
+    moved = lib.to_quant_model(keras_model, 3 if network.upscale is None else network.upscale)
+    assert_every_layer_is_golden(keras_model, moved, x)
 
 
 @pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
@@ -133,20 +155,31 @@ def test_sums_beyond_float32_are_refused():
 
 def test_there_and_back_keeps_every_integer():
     model = random_model("srcnn915")
-    back = lib.to_quant_model(keras_of(model), model.network, 3, {"a": 1})
-    for q, p in zip(model.layers, back.layers):
-        assert all(
-            np.array_equal(getattr(q, part), getattr(p, part)) and getattr(q, part).dtype == getattr(p, part).dtype
-            for part in ("weight", "bias", "shift")
-        )
+    back = lib.to_quant_model(keras_of(model), 3, {"a": 1})
+    assert_same_integers(model, back)
     assert back.meta == {"a": 1}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_there_and_back_keeps_every_integer_of_every_kind(seed):
+    rng = np.random.default_rng(seed)
+    network = random_graph(rng)
+    model = examples.random_model(network, rng)
+    assert_same_integers(model, lib.to_quant_model(keras_of(model), model.upscale))
+
+
+def assert_same_integers(model, back):
+    for layer, q, p in zip(model.network.convs, model.layers, back.layers, strict=True):
+        for part in quant_parts(layer):
+            there, here = getattr(q, part), getattr(p, part)
+            assert np.array_equal(there, here) and there.dtype == here.dtype, (layer.name, part)
 
 
 def test_not_a_number_is_refused():
     keras_model = keras_of(wild_model(1))
     keras_model.get_layer("conv2").offset.assign(np.full(6, np.nan, np.float32))
     with pytest.raises(UserError, match="layer conv2 are no longer numbers"):
-        lib.to_quant_model(keras_model, SMALL, 3)
+        lib.to_quant_model(keras_model, 3)
 
 
 def test_gradients_pass_rounding_and_stop_at_saturation():
