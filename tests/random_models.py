@@ -26,11 +26,17 @@ def random_rgb_model(upscale=2, seed=3):
 
 
 def random_float_model(network, seed, spread=0.4):
-    """Return a `FloatModel` for x3 of a `Network`, its weights normal with standard deviation `spread`."""
+    """Return a `FloatModel` of a `Network`, for x3 unless it is for one factor, its weights normal with standard
+    deviation `spread`.
+    """
     rng = np.random.default_rng(seed)
     return FloatModel(
         network,
         network.upscale or 3,
         tuple(rng.normal(0, spread, layer.weight_shape).astype(np.float32) for layer in network.convs),
         tuple(rng.normal(0, 0.1, layer.out_ch).astype(np.float32) for layer in network.convs),
+        slopes=tuple(
+            rng.uniform(0, 1, layer.out_ch).astype(np.float32) if layer.activation == "prelu" else None
+            for layer in network.convs
+        ),
     )

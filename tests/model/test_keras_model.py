@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from model.base.errors import UserError
 from model.graph.description import load_network
-from model.graph.kinds import Conv
+from model.graph.kinds import Add, Conv, DepthToSpace
 from model.graph.network import Network
 from model.graph.weights import FloatModel
+from model.integer.examples import random_input
+from tests.model.test_kinds import random_graph
 from tests.random_models import random_float_model
 
 keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
@@ -18,14 +22,45 @@ SMALL = Network(
 )
 
 
-def plain(model, y):
-    """Valid convolutions of the replicate-padded picture, by the definition, in float64."""
-    x = np.pad(y, model.network.halo, mode="edge")[:, :, None] / 255
-    for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
-        windows = np.lib.stride_tricks.sliding_window_view(x, (layer.k, layer.k), axis=(0, 1))
-        x = np.einsum("hwikl,okli->hwo", windows, weight.astype(np.float64)) + bias
-        x = np.maximum(x, 0) if layer.relu else x
-    return 255 * x[:, :, 0]
+def plain(model, picture):
+    """The replicate-padded picture's way through the graph, by the definitions, in float64."""
+    network, halo = model.network, model.network.halo
+    picture = picture.reshape(*picture.shape[:2], -1)
+    known = {"input": np.pad(picture, ((halo, halo), (halo, halo), (0, 0)), mode="edge") / 255}
+    parameters = dict(zip((c.name for c in network.convs), zip(model.weights, model.biases, model.slopes)))
+    for layer in network.layers:
+        x, *others = (known[name] for name in layer.inputs)
+        if isinstance(layer, Add):
+            crop = (others[0].shape[0] - x.shape[0]) // 2
+            earlier = others[0][crop : crop + x.shape[0], crop : crop + x.shape[1]]
+            x = np.stack([x[..., o] + earlier[..., o % earlier.shape[2]] for o in range(x.shape[2])], axis=2)
+            if network.readers(layer.name) != network.layers[-1:] and layer is not network.layers[-1]:
+                x = np.maximum(x, 0) if signless(network, layer) else x
+        elif isinstance(layer, DepthToSpace):
+            s, channels = layer.factor, x.shape[2] // layer.factor**2
+            big = np.empty((x.shape[0] * s, x.shape[1] * s, channels))
+            for i, j, c in np.ndindex(s, s, channels):
+                big[i::s, j::s, c] = x[:, :, (i * s + j) * channels + c]
+            x = big
+        else:
+            weight, bias, slope = parameters[layer.name]
+            windows = np.lib.stride_tricks.sliding_window_view(x, (layer.k, layer.k), axis=(0, 1))
+            x = np.einsum("hwikl,okli->hwo", windows, weight.astype(np.float64)) + bias
+            x = {
+                "none": lambda x, _: x,
+                "relu": lambda x, _: np.maximum(x, 0),
+                "clip": lambda x, _, cap=layer.cap: np.minimum(np.maximum(x, 0), cap),
+                "prelu": lambda x, slope: np.where(x < 0, x * slope, x),
+            }[layer.activation](x, slope)
+        known[layer.name] = x
+    out = 255 * known[network.layers[-1].name]
+    return out[:, :, 0] if out.shape[2] == 1 else out
+
+
+def signless(network, layer):
+    """Whether an addition's earlier tensor is stored from 0 on."""
+    earlier = {other.name: other for other in network.layers}.get(layer.inputs[1])
+    return getattr(earlier, "activation", "none") != "prelu"
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (7, 2), (23, 31)])
@@ -35,6 +70,26 @@ def test_infer_is_the_definition(shape):
     out = keras_model.infer_float(model, y)
     assert out.shape == shape and out.dtype == np.float32
     np.testing.assert_allclose(out, plain(model, y), atol=1e-3)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_every_kind_is_the_definition(seed):
+    rng = np.random.default_rng(seed)
+    network = random_graph(rng)
+    model = random_float_model(network, seed % 1000)
+    picture = random_input(network, rng, *rng.integers(1, 12, 2))
+    out, expected = keras_model.infer_float(model, picture), plain(model, picture)
+    assert out.shape == expected.shape
+    np.testing.assert_allclose(out, expected, atol=1e-5 * np.abs(expected).max() + 1e-3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_round_trip_of_every_kind_keeps_every_bit(seed):
+    model = random_float_model(random_graph(np.random.default_rng(seed)), seed)
+    back = keras_model.to_float_model(keras_model.from_float_model(model), model.upscale)
+    for there, here in zip(model.weights + model.biases + model.slopes, back.weights + back.biases + back.slopes):
+        assert (there is None and here is None) or np.array_equal(there, here)
 
 
 def test_large_pictures_go_through_in_bands(monkeypatch):
@@ -104,6 +159,41 @@ def test_the_trainable_form_collapses_into_the_plain_network(padding):
     np.testing.assert_allclose(
         to_numpy(trainable(pixels))[:, inner, inner], to_numpy(collapsed(pixels))[:, inner, inner], atol=1e-4
     )
+
+
+@pytest.mark.parametrize("expand", [0, 40])
+@pytest.mark.parametrize("seed", range(6))
+def test_every_kind_collapses_into_the_plain_network(seed, expand):
+    """Whitened and expanded; the network learns with more than it keeps."""
+    network = random_graph(np.random.default_rng(seed))
+    model = random_float_model(network, seed)
+    trainable = keras_trainable.build_trainable(network, "valid", expand)
+    first, side = network.convs[0], 2 * network.halo + 6
+    walks = smooth_patches(seed, 20, side)[..., None].repeat(network.in_ch, 3)
+    pixels = walks + np.random.default_rng(seed).normal(0, 0.1, walks.shape).astype(np.float32)
+    whitening = keras_trainable.whitening_of(pixels, first.k)
+    assert whitening.shape == (first.taps, first.taps)
+    keras_trainable.start_from(trainable, model.weights, model.biases, whitening, model.slopes, seed)
+    if expand:
+        assert trainable.get_layer(first.name).kernel.shape == (first.k, first.k, first.in_ch, expand)
+    weights, biases, slopes = keras_trainable.collapse(trainable)
+    for there, back in zip(model.weights + model.biases, weights + biases):
+        np.testing.assert_allclose(back, there, atol=1e-3)
+    assert all((a is None and b is None) or np.array_equal(a, b) for a, b in zip(slopes, model.slopes))
+    collapsed = keras_model.build(network)
+    keras_model.set_weights(collapsed, weights, biases, slopes)
+    to_numpy = keras_model.keras.ops.convert_to_numpy
+    there, here = to_numpy(trainable(pixels[:2])), to_numpy(collapsed(pixels[:2]))
+    np.testing.assert_allclose(there, here, atol=1e-4 * np.abs(here).max())
+
+
+@pytest.mark.parametrize("name, upscale", [("abpn8m2", 2), ("abpn8m5", 3), ("abpn12m4", 4)])
+def test_training_of_the_family_starts_near_the_repeated_pixels(name, upscale):
+    network = load_network(name, upscale)
+    weights, biases, _ = keras_trainable.initial_weights(network, 1)
+    y = (255 * smooth_patches(2, 1, 40)[0]).astype(np.uint8)
+    out = keras_model.infer_float(FloatModel(network, upscale, weights, biases), y)
+    assert 0 < np.abs(out - y.repeat(upscale, 0).repeat(upscale, 1)).mean() < 5
 
 
 @pytest.mark.parametrize("whitening", [None, keras_trainable.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"])
