@@ -60,6 +60,28 @@ def test_patches_are_squares_of_the_pictures(seed, step, order, augment, border)
                 assert len(np.unique(step_of)) == 1 and step_of.ravel()[0] != 0
 
 
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["y", "rgb"])
+@settings(deadline=None, max_examples=20, derandomize=True)
+@given(seed=st.integers(0, 2**31), augment=st.booleans(), border=st.integers(0, 2))
+def test_patches_of_two_sizes_show_the_same_place(scale, colours, seed, augment, border):
+    """The low picture is every scale-th pixel of the true one, whichever way a patch is turned."""
+    rng = np.random.default_rng(seed)
+    highs = [rng.integers(0, 256, (h * scale, w * scale, *colours)).astype(np.uint8) for h, w in ((9, 12), (7, 8))]
+    # replicated edges, so that the border outside the picture obeys the same rule
+    pairs = Pairs.of(((high[::scale, ::scale], high) for high in highs), scale)
+    for (low, high), true in zip(pairs.pictures(), highs, strict=True):
+        assert np.array_equal(high, true) and np.array_equal(low, true[::scale, ::scale])
+    low, high = Patches(pairs, 6, border, "random", batch=9, seed=seed, augment=augment)(seed % 50)
+    channels = 3 if colours else 1
+    assert low.shape == (9, 6, 6, channels) and high.shape == (9, *[(6 - 2 * border) * scale] * 2, channels)
+    inner = low[:, border : 6 - border, border : 6 - border]
+    for one, true in zip(inner, high):
+        corners = [true[i::scale, j::scale] for i in (0, scale - 1) for j in (0, scale - 1)]
+        found = [np.array_equal(one, corner) for corner in corners]
+        assert any(found) and (augment or found[0])  # a flip brings the sampled pixel to another corner
+
+
 @settings(deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from(["random", "ordered"]))
 def test_a_batch_depends_on_seed_and_step_alone(seed, order):
@@ -124,6 +146,29 @@ def test_degrade(upscale, degradation):
         )
         back = cv2.resize(small, shape[::-1], interpolation=cv2.INTER_CUBIC)
         assert np.array_equal(low, cv2.cvtColor(back, cv2.COLOR_RGB2YCrCb)[:, :, 0])
+
+
+@pytest.mark.parametrize("upscale", [2, 3, 4])
+def test_degrade_for_networks_at_low_resolution(upscale):
+    """What they see is what `Case.small` is: rounded once, not brought up again."""
+    picture = np.random.default_rng(upscale).integers(0, 256, (61, 58, 3), np.uint8)
+    low, high = degrade(picture, upscale, kind="y")
+    assert np.array_equal(high, rgb_to_y(picture)[: 61 // upscale * upscale, : 58 // upscale * upscale])
+    assert np.array_equal(low, to_uint8(imresize(high.astype(float), 1 / upscale)))
+    low, high = degrade(picture, upscale, kind="rgb")
+    assert np.array_equal(high, picture[: 61 // upscale * upscale, : 58 // upscale * upscale])
+    for channel in range(3):
+        assert np.array_equal(low[..., channel], to_uint8(imresize(high[..., channel].astype(float), 1 / upscale)))
+    assert degrade(picture[..., 0], upscale, kind="rgb")[0].shape == low.shape  # grey pictures count as colour, too
+    assert degrade(picture, upscale, "opencv", "y")[0].shape == low.shape[:2]
+
+
+def test_pairs_of_every_kind_are_cached_apart(folder):
+    files = picture_files(folder)
+    for kind, scale, shape in (("upscaled", 1, ()), ("y", 3, ()), ("rgb", 3, (3,)), ("y", 3, ())):
+        pairs = load_pairs(files, 3, kind=kind)
+        assert pairs.scale == scale and pairs.low.shape[1:] == pairs.high.shape[1:] == shape
+        assert len(pairs.high) == scale**2 * len(pairs.low)
 
 
 def test_pairs_are_cached_by_contents_and_parameters(folder, tmp_path):
