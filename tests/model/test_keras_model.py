@@ -147,7 +147,9 @@ def test_whitening_evens_out_the_window():
 def test_the_trainable_form_collapses_into_the_plain_network(padding):
     model = random_float_model(SMALL, 9)
     trainable = keras_trainable.build_trainable(SMALL, padding)
-    keras_trainable.start_from(trainable, model.weights, model.biases, keras_trainable.whitening_of(smooth_patches(8), 5))
+    keras_trainable.start_from(
+        trainable, model.weights, model.biases, keras_trainable.whitening_of(smooth_patches(8), 5)
+    )
     weights, biases, _ = keras_trainable.collapse(trainable)
     for there, back in zip(model.weights + model.biases, weights + biases):
         np.testing.assert_allclose(back, there, atol=1e-4)
@@ -196,7 +198,9 @@ def test_training_of_the_family_starts_near_the_repeated_pixels(name, upscale):
     assert 0 < np.abs(out - y.repeat(upscale, 0).repeat(upscale, 1)).mean() < 5
 
 
-@pytest.mark.parametrize("whitening", [None, keras_trainable.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"])
+@pytest.mark.parametrize(
+    "whitening", [None, keras_trainable.whitening_of(smooth_patches(8), 9)], ids=["plain", "whitened"]
+)
 def test_training_starts_near_the_bicubic_picture(whitening):
     network = load_network("srcnn915")
     weights, biases, _ = keras_trainable.initial_weights(network, 1, whitening)

@@ -32,10 +32,50 @@ relu = false
 """
 
 
+# Every kind of layer, and a network at low resolution.
+LOW = """name = "{name}"
+input = "{kind}"
+[[layers]]
+name = "conv1"
+k = 3
+out_ch = 4
+activation = "prelu"
+[[layers]]
+name = "mid1"
+k = 3
+out_ch = 4
+activation = "clip"
+cap = 1.0
+[[layers]]
+name = "back"
+k = 1
+out_ch = 4
+activation = "none"
+[[layers]]
+name = "sum"
+kind = "add"
+inputs = ["back", "conv1"]
+[[layers]]
+name = "residual"
+k = 1
+out_ch = "{out_ch}"
+activation = "none"
+[[layers]]
+name = "anchor"
+kind = "add"
+inputs = ["residual", "input"]
+[[layers]]
+name = "pixels"
+kind = "depth_to_space"
+"""
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("train")
     (folder / "tiny.toml").write_text(TINY)
+    (folder / "low.toml").write_text(LOW.format(name="low", kind="y", out_ch="upscale^2"))
+    (folder / "colour.toml").write_text(LOW.format(name="colour", kind="rgb", out_ch="3*upscale^2"))
     (folder / "pictures").mkdir()
     print("picture seed 7")
     rng = np.random.default_rng(7)
@@ -146,6 +186,43 @@ def test_killed_and_resumed_gives_the_same_bits(place, finished):
     assert whole.keys() == killed.keys() and all(np.array_equal(whole[name], killed[name]) for name in whole)
     last, other = (arrays(place / f"build/train/{name}/checkpoint.npz")[0] for name in ("whole", "killed"))
     assert all(np.array_equal(last[name], other[name]) for name in last)  # optimizer state and moving average, too
+
+
+@pytest.mark.parametrize("name", ["low", "colour"])
+def test_networks_at_low_resolution_learn(place, name):
+    """Every kind of layer, expanded and with absolute errors; what is exported is what was validated."""
+    from model.graph.weights import load_float
+    from model.imaging.color import rgb_to_y
+    from model.train.keras_model import infer_float
+    from model.train.loop import prepare_data
+
+    options = (
+        "--network",
+        place / f"{name}.toml",
+        "--upscale",
+        "2",
+        "--expand",
+        "16",
+        "--metric",
+        "l1",
+        "--ema",
+        "0.9",
+    )
+    done = run(place, *options, "--run", name, "--out", place / f"{name}.npz", steps=120)
+    assert done.returncode == 0, done.stderr
+    model = load_float(place / f"{name}.npz")
+    assert model.network.label == f"{name}_x2" and model.slopes[0].shape == (4,) and model.slopes[1] is None
+    assert model.meta["history"][0]["psnr"] < model.meta["validation_psnr"]
+    validation = prepare_data(model.meta["config"] | {"network": str(place / f"{name}.toml")})[1]
+    values = {"network": [], "repeated": []}
+    for low, high in validation.pictures():
+        outs = {"network": infer_float(model, low), "repeated": low.repeat(2, 0).repeat(2, 1)}
+        for way, out in outs.items():
+            out = np.clip(np.round(out), 0, 255).astype(np.uint8)
+            error = [(rgb_to_y(x) if x.ndim == 3 else x)[2:-2, 2:-2].astype(float) for x in (out, high)]
+            values[way].append(10 * np.log10(255**2 / np.mean((error[0] - error[1]) ** 2)))
+    assert abs(np.mean(values["network"]) - model.meta["validation_psnr"]) < 1e-3
+    assert np.mean(values["network"]) > np.mean(values["repeated"]) + 0.5
 
 
 def test_interrupted_in_the_background_it_stops(place):
