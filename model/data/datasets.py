@@ -18,11 +18,12 @@ import cv2
 import numpy as np
 
 from model.base.errors import UserError
-from model.base.paths import BUILD, atomic_write
+from model.base.paths import BUILD, atomic_write, data_dir, dataset_files
 from model.imaging.color import rgb_to_y, rgb_to_ycrcb_full
 from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8
 
 PICTURE_SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
+JPEG_SUFFIXES = (".jpg", ".jpeg")
 RESCALES = (1.0, 0.9, 0.8, 0.7, 0.6)
 HOLDOUT = 11  # every 11th picture of the training set is for validation
 _CACHE_VERSION = 1  # raise when the pairs of the same parameters change
@@ -97,6 +98,23 @@ def picture_files(folder: pathlib.Path) -> list[pathlib.Path]:
     return files
 
 
+def training_sets(data: str) -> list[list[pathlib.Path]]:
+    """Return the pictures of each set that `--data` names: "" is T91; sets are joined by +, as in T91+BSDS399.
+
+    A set is a folder, or the name of one beside T91.
+    """
+    sets = []
+    for name in data.split("+") if data else ["T91"]:
+        root, folder = data_dir(), pathlib.Path(name)
+        if name == "T91":
+            sets.append(dataset_files(name))
+        elif root is not None and not folder.is_dir() and folder.name == name and (root / name).is_dir():
+            sets.append(picture_files(root / name))
+        else:
+            sets.append(picture_files(folder))
+    return sets
+
+
 def degrade(
     picture: np.ndarray, upscale: int, degradation: str = "standard", kind: str = "upscaled"
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -135,6 +153,12 @@ def degrade(
     return rgb_to_ycrcb_full(low)[:, :, 0], rgb_to_ycrcb_full(picture)[:, :, 0]
 
 
+def split_sets(sets: list[list[pathlib.Path]]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    """Return the pictures of all sets, split: what is held out of one is the same whatever others stand beside it."""
+    trains, validations = zip(*map(split, sets))
+    return sum(trains, []), sum(validations, [])
+
+
 def split(files: list[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """Drop pictures that occur twice (T91 has such) and take every `HOLDOUT`th for validation: (train, validation)."""
     unique = {hashlib.sha256(path.read_bytes()).digest(): path for path in reversed(files)}
@@ -159,7 +183,8 @@ def load_pairs(
     upscale, degradation
         See `degrade`.
     rescales : tuple of float
-        Factors in (0, 1]; each gives a smaller copy of every picture (too small ones are left out).
+        Factors in (0, 1]; each gives a smaller copy of every picture (too small ones are left out). A JPEG at its own
+        size would teach its artefacts, so it is left out where there are smaller copies.
     kind : str
         See `degrade`.
 
@@ -181,6 +206,8 @@ def load_pairs(
     for path in files:
         picture = read_picture(path)
         for factor in rescales:
+            if factor == 1 and path.suffix.lower() in JPEG_SUFFIXES and min(rescales) < 1:
+                continue
             copy = picture if factor == 1 else to_uint8(imresize(picture, factor))
             if min(copy.shape[:2]) >= upscale:
                 made.append(degrade(copy, upscale, degradation, kind))

@@ -2,7 +2,8 @@
 
 Both are `.npz` archives in `model/weights/`, with weights in the project's order O, Kh, Kw, I:
 `<network>_x<upscale>.npz` (float32) and `<network>_x<upscale>_int8.npz`. Weights trained for another
-degradation than the standard one carry its name: `<network>_x<upscale>_<degradation>.npz`.
+degradation than the standard one carry its name: `<network>_x<upscale>_<degradation>.npz`; those trained with other
+pictures than T91 say with which: `<network>_x<upscale>_t91bsds399.npz`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,11 +133,31 @@ class QuantModel:
 
 
 def weight_path(
-    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False
+    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False, data: str = ""
 ) -> pathlib.Path:
-    """Return where the committed weights of a network lie."""
+    """Return where the committed weights of a network lie.
+
+    Parameters
+    ----------
+    network : path-like
+    upscale : int
+    degradation : str
+    quantised : bool
+    data : str
+        What they are trained with, other than T91: T91+BSDS399.
+
+    Returns
+    -------
+    pathlib.Path
+    """
     suffix = "" if degradation == "standard" else f"_{degradation}"
+    suffix += f"_{data_suffix(data)}" if data else ""
     return WEIGHTS / f"{pathlib.Path(network).stem}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
+
+
+def data_suffix(data: str) -> str:
+    """Return what names of weight files say of training pictures: t91bsds399 for T91+BSDS399, a folder's last part."""
+    return "".join(re.sub("[^a-z0-9]", "", pathlib.Path(part).name.lower()) for part in data.split("+"))
 
 
 def save_float(model: FloatModel, path: str | os.PathLike) -> None:

@@ -68,7 +68,8 @@ def main(
     config["rescales"] = _parse_rescales(rescales)
     if plain:
         config["plain"] = True
-    out = pathlib.Path(out or weight_path(config["network"], config["upscale"], config["degradation"]))
+    named = config["network"], config["upscale"], config["degradation"]
+    out = pathlib.Path(out or weight_path(*named, data=config["data"]))
     if out.is_dir() or out.suffix != ".npz":
         raise UserError(f"--out {out} has to be a file name that ends in .npz; choose another")
     if config["init"]:

@@ -121,10 +121,10 @@ def main(run_name: str, restart: bool, out: str, source: str, **config: object) 
         "augment": True,
     }
     named = config["network"], config["upscale"], config["degradation"]
-    out = pathlib.Path(out or weight_path(*named, quantised=True))
+    out = pathlib.Path(out or weight_path(*named, quantised=True, data=config["data"]))
     if out.is_dir() or out.suffix != ".npz":
         raise UserError(f"--out {out} has to be a file name that ends in .npz; choose another")
-    source = pathlib.Path(source or weight_path(*named))
+    source = pathlib.Path(source or weight_path(*named, data=config["data"]))
     float_model = load_float(source, config["network"])
     if float_model.upscale != config["upscale"]:
         raise UserError(

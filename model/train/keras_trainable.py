@@ -99,7 +99,7 @@ def start_from(
         Of what an expanded convolution has more than its plain weights say.
     """
     network, rng = trainable.network, np.random.default_rng([seed, 2])
-    for i, (layer, weight, bias) in enumerate(zip(network.convs, weights, biases, strict=True)):
+    for layer, weight, bias in zip(network.convs, weights, biases, strict=True):
         block = trainable.get_layer(layer.name)
         matrix = transpose_kernel(weight, "tensorflow").astype(np.float64).reshape(layer.taps, -1)
         bias = bias.astype(np.float64)

@@ -24,10 +24,11 @@ from tqdm import tqdm
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
-from model.data.datasets import Pairs, Patches, load_pairs, picture_files, split
+from model.data.datasets import Pairs, Patches, load_pairs, split_sets, training_sets
 from model.graph.description import load_network
 from model.graph.kinds import Conv
 from model.graph.network import require_picture
+from model.graph.weights import data_suffix
 from model.imaging.color import rgb_to_y
 from model.quality.metrics import MOST_PSNR, psnr
 
@@ -284,7 +285,8 @@ def seed_everything(seed: int) -> None:
 def run_folder(config: dict, run_name: str, prefix: str = "") -> pathlib.Path:
     """Return the folder of a run, named after what it trains unless it has a name of its own."""
     name = pathlib.Path(config["network"]).stem
-    return BUILD / "train" / (run_name or f"{prefix}{name}_x{config['upscale']}_{config['degradation']}")
+    data = f"_{data_suffix(config['data'])}" if config["data"] else ""
+    return BUILD / "train" / (run_name or f"{prefix}{name}_x{config['upscale']}_{config['degradation']}{data}")
 
 
 def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
@@ -292,8 +294,7 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
 
     What a resumption has to find unchanged beside the options is written into `config`: layers and pictures.
     """
-    files = picture_files(pathlib.Path(config["data"])) if config["data"] else dataset_files("T91")
-    train, validation = split(files)
+    train, validation = split_sets(training_sets(config["data"]))
     network = load_network(config["network"], config["upscale"])
     if network.input != "rgb":
         require_picture(network)

@@ -99,12 +99,16 @@ def options(command: Callable) -> Callable:
             help="Steps between validations, each with a checkpoint.",
         ),
         click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True),
-        click.option("--data", type=click.Path(), default="", help="Folder of training pictures  [default: T91]."),
+        click.option(
+            "--data",
+            default="",
+            help="Training pictures: folders or data sets, joined by +: T91+BSDS399  [default: T91].",
+        ),
         click.option(
             "--run",
             "run_name",
             default="",
-            help="Folder under build/train  [default: after network, upscale, degradation].",
+            help="Folder under build/train  [default: after network, upscale, degradation, data].",
         ),
         click.option("--restart", is_flag=True, help="Forget the run's checkpoint."),
         click.option("--out", type=click.Path(), default="", help="Weight file  [default: model/weights/...]."),

@@ -15,7 +15,7 @@ from tests.model.test_kinds import random_graph
 from tests.random_models import random_float_model
 
 keras_model = pytest.importorskip("model.train.keras_model", reason="the float reference needs keras and tensorflow")
-from model.train import keras_trainable  # noqa: E402
+from model.train import keras_trainable
 
 SMALL = Network(
     "small", (Conv("conv1", 5, 1, 3, "relu"), Conv("conv2", 1, 3, 4, "relu"), Conv("conv3", 3, 4, 1, "none"))
