@@ -146,6 +146,7 @@ def training(pair: Pair) -> str:
         rows.append(["started from", f"`{shortened(config['init'])}`"])
     if config:
         inner = config["size"] - (2 * network.halo if config["padding"] == "valid" else 0)
+        inner *= network.scale
         seen = meta["steps"] * config["batch"]
         rows += [
             [
@@ -358,7 +359,9 @@ def card(pair: Pair, results: Results) -> str:
         upscale=pair.real.upscale,
         count=count_of(pair).capitalize(),
         sets=" and ".join(results.datasets()),
-        metric={"mse": "squared error", "psnr": "PSNR"}[pair.real.meta.get("config", {}).get("metric", "mse")],
+        metric={"mse": "squared error", "l1": "absolute error", "psnr": "PSNR"}[
+            pair.real.meta.get("config", {}).get("metric", "mse")
+        ],
     )
     return f"""# {pair.name}
 

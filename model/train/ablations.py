@@ -32,6 +32,7 @@ BASE = {
     "patches": "random",
     "stride": 14,
     "metric": "mse",
+    "expand": 0,
     "steps": 1200,
     "batch": 16,
     "size": 33,

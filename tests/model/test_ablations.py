@@ -256,7 +256,7 @@ def test_the_plain_training_has_no_whitening(tmp_path, monkeypatch):
 
 def test_rows_are_measured_from_weight_files(tmp_path, monkeypatch):
     from model.graph.description import load_network
-    from model.train.keras_model import initial_weights
+    from model.train.keras_trainable import initial_weights
 
     monkeypatch.setattr(ablations, "BUILD", tmp_path)
     monkeypatch.setattr(ablation_results, "dataset_files", lambda name: [tmp_path / "p.png"])
@@ -266,7 +266,7 @@ def test_rows_are_measured_from_weight_files(tmp_path, monkeypatch):
     )
     run, network = ablations.Run("same", "convolutions", "same", {"padding": "same"}), load_network("srcnn915")
     meta = {"seconds": 5, "best_step": 7, "validation_psnr": 30.0}
-    save_float(FloatModel(network, 3, *initial_weights(network, 0), meta), run.weights)
+    save_float(FloatModel(network, 3, *initial_weights(network, 0)[:2], meta), run.weights)
     rows = ablation_results.measure([run])
     assert [row["inference"] for row in rows] == ["product", "as trained"] and rows[0]["best_step"] == 7
     assert rows[0]["set5"] == rows[0]["set14"] and rows[0]["set5_border"] != rows[1]["set5_border"]

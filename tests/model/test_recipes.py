@@ -11,7 +11,7 @@ from model.base.paths import ROOT, WEIGHTS, dataset_files
 from model.data.datasets import RESCALES, split
 from model.graph.description import list_networks
 from model.graph.network import UPSCALES
-from model.graph.weights import DEGRADATIONS
+from model.graph.weights import DEGRADATIONS, weight_path
 from model.quantise import search
 from model.train import recipes
 
@@ -98,27 +98,28 @@ def committed():
         with np.load(path) as archive:
             meta = json.loads(str(archive["header"]))["meta"]
         if "fine_tuning" in meta:
-            yield pytest.param("finetune", meta["fine_tuning"], id=path.stem)
+            yield pytest.param("finetune", meta["fine_tuning"], path.name, id=path.stem)
         elif not path.stem.endswith("_int8"):  # quantised alone: tests/model/test_quantise.py
-            yield pytest.param("train", meta, id=path.stem)
+            yield pytest.param("train", meta, path.name, id=path.stem)
 
 
-@pytest.mark.parametrize("kind, meta", list(committed()))
-def test_committed_weights_were_made_by_their_recipe(kind, meta):
+@pytest.mark.parametrize("kind, meta, name", list(committed()))
+def test_committed_weights_were_made_by_their_recipe(kind, meta, name):
     """`make train` and `make finetune` do what made them, on the training pictures alone."""
     config = meta["config"]
     recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
     usual = {
         "padding": "valid",
         "patches": "random",
-        "metric": "mse",
         "augment": True,
         "seed": 1,
-        "data": "",
         "rescales": list(RESCALES) if kind == "train" else [1.0],
     }
-    assert {key: config.get(key, 1 if key == "cycles" else None) for key in recipe | usual} == recipe | usual
-    assert meta["data"] == "T91" and meta["steps"] == config["steps"]
+    before = {"cycles": 1, "expand": 0, "metric": "mse"}  # there were none of these options
+    assert {key: config.get(key, before.get(key)) for key in recipe | usual} == recipe | usual
+    assert meta["data"] == (config["data"] or "T91") and meta["steps"] == config["steps"]
+    named = config["network"], config["upscale"], config["degradation"]
+    assert weight_path(*named, quantised=kind == "finetune", data=config["data"]).name == name, "the name says the data"
     if config.get("init"):
         assert config["init_sha256"] == hashlib.sha256((ROOT / config["init"]).read_bytes()).hexdigest(), (
             "train again: it started from other weights"
@@ -137,5 +138,9 @@ def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
     }
     assert len(set(digests.values())) == len(digests)
     assert calibration == train and not set(train) & set(validation)
-    recorded = [set(meta["validation_pictures"]) for _, meta in (param.values for param in committed())]
-    assert recorded and all(names == {path.name for path in validation} for names in recorded)
+    recorded = [
+        (meta["config"]["data"], set(meta["validation_pictures"]))
+        for _, meta, _ in (param.values for param in committed())
+    ]
+    names = {path.name for path in validation}  # other pictures beside T91 have their own held out too
+    assert recorded and all(found == names if not data else found > names for data, found in recorded)
