@@ -98,7 +98,7 @@ def options(command: Callable) -> Callable:
             **recipe,
             help="Steps between validations, each with a checkpoint.",
         ),
-        click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True),
+        click.option("--seed", type=click.IntRange(0, 2**32 - 1), **recipe),
         click.option(
             "--data",
             default="",
