@@ -1,5 +1,9 @@
 """The float network in numpy: what quantisation approximates, and what shows a picture's way through it where there is
 no TensorFlow.
+
+A convolution rounds its inputs and weights to grids (`ACT_GRID` bits for a picture's largest value, as many as float32
+has; for a filter what is left of float64's 53), so that every product and every sum is exact: the same numbers on every
+processor, see `model.integer.exact`.
 """
 
 from __future__ import annotations
@@ -8,38 +12,77 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from model.graph.kinds import Add, Conv
+from model.graph.network import INPUT
+from model.integer import golden
+from model.integer.exact import largest, product, to_grid
+
 if TYPE_CHECKING:
+    from model.graph.network import Network
     from model.graph.weights import FloatModel
 
-MOST_WINDOWS = 4096  # multiplied at once: 13 MB where a layer has 800 taps
+WHITE = 255
+ACT_GRID = 24
+MOST_WINDOWS = 4096  # multiplied at once: 26 MB where a layer has 800 taps
 
 
-def float_layers(model: FloatModel, pictures: np.ndarray) -> list[np.ndarray]:
+def float_tensors(model: FloatModel, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """Run the network on pictures of one size that are padded already.
 
     Parameters
     ----------
     model : FloatModel
-    pictures : ndarray of uint8, shape (N, H, W)
+    pictures : ndarray of uint8, shape (N, H, W), or (N, H, W, 3) for an RGB network
 
     Returns
     -------
-    list of ndarray of float32, shape (N, H', W', O)
-        Per layer its output before ReLU, pixels in [0, 1].
+    dict of str to ndarray
+        By name, the input first: float32 (N, H', W', C), pixels in [0, 1]; of a convolution what it gives before its
+        activation.
     """
-    act, outputs = pictures[..., None].astype(np.float32) / 255, []
-    for layer, weight, bias in zip(model.network.layers, model.weights, model.biases):
-        matrix = weight.reshape(layer.out_ch, -1).T.astype(np.float32)
-        height, width = (side - layer.k + 1 for side in act.shape[1:3])
-        rows = max(1, MOST_WINDOWS // width)
-        z = np.empty((len(act), height, width, layer.out_ch), np.float32)
-        for source, out in zip(act, z):
-            for top in range(0, height, rows):
-                band = out[top : top + rows]
-                band[:] = (windows(source[top : top + rows + layer.k - 1], layer.k) @ matrix).reshape(band.shape) + bias
-        outputs.append(z)
-        act = np.maximum(z, 0) if layer.relu else z
-    return outputs
+    network, values, acts = model.network, {}, {}
+    values[INPUT] = acts[INPUT] = pictures.reshape(*pictures.shape[:3], -1).astype(np.float32) / np.float32(WHITE)
+    parameters = dict(zip((layer.name for layer in network.convs), zip(model.weights, model.biases, model.slopes)))
+    for layer in network.layers:
+        given = [acts[name] for name in layer.inputs]
+        if isinstance(layer, Conv):
+            weight, bias, slope = parameters[layer.name]
+            z = values[layer.name] = _convolution(*given, weight, bias, white=layer.inputs[0] == INPUT)
+            acts[layer.name] = activate(layer, z, slope)
+        elif isinstance(layer, Add):
+            sums = np.stack([add(*pair) for pair in zip(*given)])
+            values[layer.name] = acts[layer.name] = sums if keeps_sign(network, layer.name) else np.maximum(sums, 0)
+        else:
+            values[layer.name] = acts[layer.name] = np.stack([golden.depth_to_space(x, layer.factor) for x in given[0]])
+    return values
+
+
+def activate(layer: Conv, z: np.ndarray, slope: np.ndarray | None = None) -> np.ndarray:
+    """Return what a convolution passes on of `z`, channels last."""
+    if layer.activation == "prelu":
+        return np.where(z > 0, z, z * slope)
+    if layer.activation == "none":
+        return z
+    return np.clip(z, 0, layer.cap)
+
+
+def keeps_sign(network: Network, name: str) -> bool:
+    """Return whether a tensor between layers may be negative: a PReLU's, and what is made of it.
+
+    All others are stored from 0 on, so that an addition to one of them is a ReLU as well.
+    """
+    layer = {layer.name: layer for layer in network.layers}.get(name)
+    if layer is None:  # the input
+        return False
+    return layer.activation == "prelu" if isinstance(layer, Conv) else keeps_sign(network, layer.inputs[-1])
+
+
+def add(residual: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    """Return residual (H, W, n * C) + earlier (H + 2 crop, W + 2 crop, C), as `golden.add` without saturation."""
+    height, width, channels = residual.shape
+    crop = (earlier.shape[0] - height) // 2
+    inside = earlier[crop : crop + height, crop : crop + width]
+    return residual + np.tile(inside, channels // earlier.shape[2])
 
 
 def infer(model: FloatModel, padded: np.ndarray) -> np.ndarray:
@@ -48,17 +91,47 @@ def infer(model: FloatModel, padded: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     model : FloatModel
-    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo), or (..., 3) for an RGB network
 
     Returns
     -------
-    ndarray of float32, shape (H, W)
-        In units of 0..255, neither rounded nor clipped.
+    ndarray of float32, shape (H * scale, W * scale), or (..., C) if the network gives C > 1 channels
+        In units of 0..255, neither rounded nor clipped to 255.
     """
-    return float_layers(model, padded[None])[-1][0, :, :, 0] * np.float32(255)
+    y = float_tensors(model, padded[None])[model.network.layers[-1].name][0] * np.float32(WHITE)
+    return y[:, :, 0] if model.network.out_ch == 1 else y
 
 
-def windows(x: np.ndarray, k: int) -> np.ndarray:
-    """(H, W, I) -> float32 (pixels, k * k * I), taps in weight order."""
-    view = np.lib.stride_tricks.sliding_window_view(x.astype(np.float32), (k, k), axis=(0, 1))
+def windows(x: np.ndarray, k: int, dtype: type = np.float32) -> np.ndarray:
+    """(H, W, I) -> (pixels, k * k * I) of `dtype`, taps in weight order."""
+    view = np.lib.stride_tricks.sliding_window_view(x.astype(dtype), (k, k), axis=(0, 1))
     return view.transpose(0, 1, 3, 4, 2).reshape(-1, k * k * x.shape[2])
+
+
+def _convolution(act, weight, bias, white):
+    """Return the convolution of (N, H, W, I) before its activation; `white`: of pixels, whole numbers of 1/255."""
+    out_ch, k = weight.shape[:2]
+    matrix, unit, most = _weight_grid(weight.reshape(out_ch, -1).T)
+    height, width = (side - k + 1 for side in act.shape[1:3])
+    rows = max(1, MOST_WINDOWS // width)
+    z = np.empty((len(act), height, width, out_ch), np.float32)
+    for source, out in zip(act, z):
+        whole, act_unit = (np.rint(source * np.float32(WHITE)), 1 / WHITE) if white else to_grid(source, ACT_GRID)
+        worst = largest(whole) * most
+        for top in range(0, height, rows):
+            band = out[top : top + rows]
+            sums = product(windows(whole[top : top + rows + k - 1], k, np.float64), matrix, worst)
+            band[:] = (sums * (unit * act_unit) + bias).reshape(band.shape)
+    return z
+
+
+def _weight_grid(matrix):
+    """Round (K, O) to whole numbers of one unit per column, as fine as sums over activations allow.
+
+    Returns whole numbers, units (O,), and the largest sum of magnitudes in a column.
+    """
+    rough, unit = to_grid(np.abs(matrix.astype(np.float64)), 40 - matrix.shape[0].bit_length())
+    sums = rough.sum(0) * unit  # of whole numbers
+    units = np.ldexp(1.0, np.frexp(sums)[1] - (52 - ACT_GRID))  # half the room is for what rounding adds
+    whole = np.rint(matrix / units)
+    return whole, units, float(np.abs(whole).sum(0).max())

@@ -1,20 +1,25 @@
-"""Float weights -> integer weights, from a calibration set: numpy only, the same result on every run.
+"""Float weights -> integer weights, from a calibration set: numpy only, the same result on every run and processor.
 
 An activation of real value v (pixels in [0, 1]) is stored as v / step, with one real step per channel that is folded
-into the weights on both sides (ReLU allows it: relu(s v) = s relu(v)); the last layer's step is 1/255. So a layer's
-filter in stored units is W * step_in / step_out, and its integer filter that times 2^shift. Layer by layer:
+into the weights on both sides (ReLU allows it: relu(s v) = s relu(v)); what ties steps together is in
+`model.quantise.storage`. So a layer's filter in stored units is W * step_in / step_out, and its integer filter that
+times 2^shift. Layer by layer:
 
 1. decide what its channels hold (`model.quantise.channels`: strong ones are split over unused places);
 2. run the integer layers so far on calibration crops, beside the float network, and find by least squares the real
-   filters that best make the float outputs from the integer inputs: errors so far are undone as far as filters can;
-3. per channel, try steps and shifts: activation rounding against weight rounding, least sum wins;
-4. round with error feedback, polish (`model.quantise.layer`); the bias takes up the mean error last.
+   filters that best make the float outputs from the integer inputs: errors so far are undone as far as filters can. A
+   residual has to undo those of the tensor that it is added to as well;
+3. per channel, try steps and shifts: activation rounding against weight rounding, least sum wins
+   (`model.quantise.convolution`);
+4. round with error feedback, polish (`model.quantise.layer`); the bias takes up the mean error last, and with it what
+   the inputs' zero points add, by the rounded weights.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -22,21 +27,24 @@ from threadpoolctl import threadpool_limits
 from model.base.errors import UserError
 from model.base.paths import dataset_files
 from model.data.datasets import degrade, picture_files, read_picture, split
-from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
-from model.graph.weights import FloatModel, QuantLayer, QuantModel
+from model.graph.formats import ACT_BITS, BIAS_BITS, WEIGHT_BITS
+from model.graph.kinds import Add, Conv
+from model.graph.network import INPUT
+from model.graph.weights import FloatModel, QuantModel
 from model.integer import golden
-from model.integer.floating import float_layers
-from model.quantise.channels import noise_gains, plan_parts, whole_channels
-from model.quantise.data import covariance, cut_crops, gather_fits
-from model.quantise.layer import WEIGHT_MAX, WEIGHT_MIN, error, polish, round_with_feedback
+from model.integer.exact import total
+from model.integer.floating import activate, add, float_tensors
+from model.quantise.channels import SMOOTHNESS, losses_without_channel, noise_gains, plan_parts, whole_channels
+from model.quantise.convolution import Goal, quantise_convolution, snap_slopes
+from model.quantise.data import covariance, cut_crops
+from model.quantise.layer import WEIGHT_MAX, WEIGHT_MIN
+from model.quantise.storage import ACT_MAX, Storage, addition_of, movable
 
-ACT_MAX = 2**ACT_BITS - 1
+if TYPE_CHECKING:
+    from model.graph.network import Network
+
 CALIBRATION_SET = "T91"
 PLAN_STRIDE = 4  # every 4th crop is enough to see which channels can be spared
-# Tried steps, relative to the one that just holds the largest activation. Smaller ones, which clip, have a lower mean
-# error per channel, but clipped values are large errors in neighbouring pixels at once: the output gets worse.
-STEP_FACTORS = np.geomspace(1.0, 1.9, 48)
-WEIGHT_CLIPPING = 1.2  # a filter may be tried whose largest weight is this much too large
 
 
 @threadpool_limits.wrap(
@@ -48,8 +56,8 @@ def quantise(float_model: FloatModel, pictures: list[np.ndarray], seed: int = 0)
     Parameters
     ----------
     float_model : FloatModel
-    pictures : list of ndarray of uint8, shape (H, W)
-        Calibration: network inputs, that is Y of pictures degraded and upscaled. Never test pictures.
+    pictures : list of ndarray of uint8, shape (H, W), or (H, W, 3) for an RGB network
+        Calibration: network inputs, that is pictures degraded as the network takes them. Never test pictures.
     seed : int
         Of the choice of crops.
 
@@ -57,108 +65,132 @@ def quantise(float_model: FloatModel, pictures: list[np.ndarray], seed: int = 0)
     -------
     model : QuantModel
     rows : list of dict
-        Per layer: formats, ranges, steps, saturation counts, worst accumulator, errors.
+        Per convolution: formats, ranges, steps, saturation counts, worst accumulator, errors.
 
     Raises
     ------
     UserError
-        No pictures; a layer before the last without ReLU.
+        No pictures; a convolution without activation whose output is neither added nor shown; a clip that is tied to
+        another step.
     """
-    network = float_model.network
     if not pictures:
         raise UserError("quantisation needs at least one calibration picture; name a data set that has some")
-    for layer in network.layers[:-1]:
-        if not layer.relu:
-            raise UserError(
-                f"layer {layer.name} has no ReLU, but activations are stored unsigned; only the last layer may go "
-                f"without"
-            )
-    crops = cut_crops(pictures, network.halo, seed)
-    outputs = float_layers(float_model, crops)
-    gains = noise_gains(float_model, outputs)
-    stored = crops[..., None]  # what the integer network has computed so far
-    inputs, step_in = np.zeros(1, int), np.full(1, 1 / ACT_MAX)  # which float channels, in which steps
-    layers, rows = [], []
-    for index, layer in enumerate(network.layers):
-        last = index == len(network.layers) - 1
-        weight, z = float_model.weights[index], outputs[index]
-        parts = whole_channels(layer)
-        if not last:
-            following = network.layers[index + 1]
-            spread = covariance(np.maximum(z[::PLAN_STRIDE], 0), following.k)
-            parts = plan_parts(z.max((0, 1, 2)), gains[index], spread, float_model.weights[index + 1], gains[index + 1])
+    _check_activations(float_model.network)
+    return _Walk(float_model, cut_crops(pictures, float_model.network.halo, seed)).run()
+
+
+class _Walk:
+    """One way through a network, layer by layer: what is stored so far, in which channels and steps."""
+
+    def __init__(self, model, crops):
+        self.model, self.network = model, model.network
+        self.values = float_tensors(model, crops)
+        self.gains = noise_gains(model, self.values)
+        self.storage = Storage(model, self.values)
+        self.stored = {INPUT: crops.reshape(*crops.shape[:3], -1)}  # what the integer network has computed
+        self.source = {name: np.arange(t.channels) for name, t in self.network.tensors.items()}  # the float channel
+        self.parameters = dict(
+            zip((layer.name for layer in self.network.convs), zip(model.weights, model.biases, model.slopes))
+        )
+
+    def run(self):
+        layers, rows = [], []
+        for layer in self.network.layers:
+            given = [self.stored[name] for name in layer.inputs]
+            if isinstance(layer, Conv):
+                q, row = self.convolution(layer)
+                layers.append(q)
+                rows.append(row)
+            elif isinstance(layer, Add):
+                self.stored[layer.name] = np.stack([golden.add(*pair) for pair in zip(*given)])
+            else:
+                self.stored[layer.name] = np.stack([golden.depth_to_space(x, layer.factor) for x in given[0]])
+        return QuantModel(self.network, self.model.upscale, tuple(layers)), rows
+
+    def convolution(self, layer):
+        """Return a layer's integers and its row of the report; what it stores is in `stored` then."""
+        before, name = layer.inputs[0], layer.name
+        weight, _, slope = self.parameters[name]
+        parts = self.parts(layer)
         source, low, cap = (np.array(column) for column in zip(*parts))
-        target = z[..., source] - low.astype(np.float32)
-        q, step = _quantise_layer(layer, weight[source][..., inputs] * step_in, stored, target, cap, last)
-        stored = np.stack([golden.layer_output(q, x) for x in stored])
-        rows.append(_report_row(layer, q, parts, stored, np.clip(target, 0, 1 if last else cap), step))
-        layers.append(q)
-        inputs, step_in = source, step
-    return QuantModel(network, float_model.upscale, tuple(layers)), rows
+        self.source[name] = source
+        goal = self.goal(layer, source, low, cap, slope)
+        step_in = self.storage.fixed_steps(before)
+        weight = weight[source][..., self.source[before]] * step_in
+        q, step, zero = quantise_convolution(layer, weight, self.stored[before], goal)
+        self.storage.decide(name, step, zero)
+        self.stored[name] = np.stack([golden.layer_output(q, x, layer.signed) for x in self.stored[before]])
+        return q, _report_row(layer, q, parts, self.stored[name], goal, step, zero)
+
+    def parts(self, layer):
+        """Decide what the channels of a layer hold."""
+        if layer.activation != "relu" or not movable(self.network, layer):
+            return whole_channels(layer)
+        act = activate(layer, self.values[layer.name][::PLAN_STRIDE])
+        loss = np.zeros(layer.out_ch)
+        for reader in self.network.readers(layer.name):
+            behind = any(isinstance(other, Conv) for other in self.network.readers(reader.name))
+            weight = self.gains[reader.name] * (SMOOTHNESS if behind else 1)
+            loss += losses_without_channel(covariance(act, reader.k), self.parameters[reader.name][0], weight)
+        return plan_parts(self.values[layer.name].max((0, 1, 2)), self.gains[layer.name], loss)
+
+    def goal(self, layer, source, low, cap, slope):
+        """Return what the layer's channels, as planned, should give, and how that may be stored."""
+        name, storage = layer.name, self.storage
+        target = self.values[name][..., source] - low.astype(np.float32)
+        step, zero = storage.fixed_steps(name), storage.zero[storage.tie[name]]
+        least, most = storage.ranges(name)
+        if layer.signed:
+            target = target + self.shortfall(layer)
+            step = np.where(np.isnan(step), (most - least) / ACT_MAX, step)
+        elif movable(self.network, layer) and slope is None:
+            step = np.where(np.isinf(cap), step, cap / ACT_MAX)
+            least, most = np.zeros(layer.out_ch), np.maximum(target.max((0, 1, 2)), 0)
+        if slope is not None:
+            slope = snap_slopes(slope)
+        return Goal(target, cap, step, zero, least, most, slope)
+
+    def shortfall(self, layer):
+        """Return what the tensor that a residual is added to lacks in integers, as the residual sees it."""
+        earlier = addition_of(self.network, layer).inputs[1]
+        if earlier not in self.stored:
+            return np.float32(0)
+        act = self.values[earlier]
+        for conv in self.network.convs:
+            if conv.name == earlier:
+                act = activate(conv, act, self.parameters[earlier][2])
+        lacking = (act - self.storage.real(earlier, self.stored[earlier])).astype(np.float32)
+        nothing = np.zeros((len(lacking), *self.values[layer.name].shape[1:]), np.float32)
+        return np.stack([add(*pair) for pair in zip(nothing, lacking)])
 
 
-def _quantise_layer(layer, weight, stored, target, cap, last):
-    """Return the layer's `QuantLayer` and its output steps (O,); `weight` makes real outputs from stored inputs."""
-    original = weight.reshape(layer.out_ch, -1).astype(np.float64)
-    integer = np.zeros(original.shape)
-    bias, shift = np.zeros(layer.out_ch), np.zeros(layer.out_ch, np.int64)
-    steps = np.full(layer.out_ch, 1 / ACT_MAX)
-    for channel, fit in enumerate(gather_fits(layer, stored, target, cap)):
-        values = target[..., channel].ravel() if last else np.clip(target[..., channel].ravel(), 0, cap[channel])
-        if not last and values.max() <= 0:
-            continue  # dead: zero weights and bias store 0 for ever
-        filter_ = fit.solve(original[channel])
-        candidates = _candidates(filter_, values, cap[channel], last)
-        units = np.array([step * 0.5**s for step, s in candidates])  # real value of one accumulator unit
-        scaled = filter_ / units[:, None]
-        rounded = round_with_feedback(scaled, fit.inputs)
-        total = error(rounded, scaled, fit.inputs) * units**2
-        if not last:
-            total = total * np.mean(values > 0) + [_storing_error(values, step) for step, _ in candidates]
-        best = int(np.argmin(total))
-        steps[channel], shift[channel] = candidates[best]
-        integer[channel] = polish(rounded[best : best + 1], scaled[best : best + 1], fit.inputs)[0]
-        bias[channel] = fit.bias(integer[channel] * units[best]) / units[best]
-    limit = 2 ** (BIAS_BITS - 1) - 1
-    q = QuantLayer(
-        integer.reshape(layer.weight_shape).astype(np.int8),
-        np.clip(np.rint(bias), -limit, limit).astype(np.int32),
-        shift.astype(np.uint8),
-    )
-    return q, steps
+def _check_activations(network: Network):
+    """Raise `UserError` if a convolution's output may be negative but is stored from 0 on."""
+    shown, name = set(), network.layers[-1].name
+    layers = {layer.name: layer for layer in network.layers}
+    while name in layers and name not in shown:
+        shown.add(name)
+        name = INPUT if isinstance(layers[name], Conv) else layers[name].inputs[-1]
+    for layer in network.convs:
+        if not (layer.relu or layer.signed or layer.name in shown):
+            raise UserError(
+                f"layer {layer.name} has no ReLU, but activations are stored unsigned; only a layer that is added, or "
+                f"the last one, may go without"
+            )
 
 
-def _candidates(filter_, values, cap, last):
-    """Return (step, shift) pairs to try. Fixed steps: the last layer's, and that of a channel that has to saturate at
-    `cap`.
-    """
-    if last:
-        steps = [1 / ACT_MAX]
-    else:
-        steps = values.max() / ACT_MAX * STEP_FACTORS if np.isinf(cap) else [cap / ACT_MAX]
-    largest = max(np.abs(filter_).max(), 1e-30)
-    pairs = []
-    for step in steps:
-        fits = int(np.clip(np.floor(np.log2(WEIGHT_MAX * step / largest)), 0, MAX_SHIFT))
-        pairs.append((step, fits))
-        if fits < MAX_SHIFT and largest / step * 2.0 ** (fits + 1) <= WEIGHT_MAX * WEIGHT_CLIPPING:
-            pairs.append((step, fits + 1))
-    return pairs
-
-
-def _storing_error(values, step):
-    """Mean squared error of storing values with this step: rounding and clipping."""
-    sample = values[::7]
-    return float(np.mean((np.minimum(np.rint(sample / step), ACT_MAX) * step - sample) ** 2))
-
-
-def _report_row(layer, q, parts, stored, exact, step):
-    difference = stored * step - exact
+def _report_row(layer, q, parts, stored, goal, step, zero):
     whole = [part.source for part in parts if part.cap > 0]
+    least, most = (-ACT_MAX - 1, ACT_MAX) if layer.signed else (0, ACT_MAX)
+    value_max, squares = 0.0, 0.0
+    for channel in range(layer.out_ch):
+        exact = np.minimum(goal.values(layer, channel), (ACT_MAX - zero[channel]) * step[channel])
+        real = (stored[..., channel].ravel().astype(np.float64) - zero[channel]) * step[channel]
+        value_max, squares = max(value_max, float(exact.max())), squares + float(total((real - exact) ** 2))
     return {
         "layer": layer.name,
         "weights": f"int{WEIGHT_BITS}",
-        "activations": f"uint{ACT_BITS}",
+        "activations": f"int{ACT_BITS + 1}" if layer.signed else f"uint{ACT_BITS}",
         "bias_bits": BIAS_BITS,
         "shift_min": int(q.shift.min()),
         "shift_max": int(q.shift.max()),
@@ -168,13 +200,13 @@ def _report_row(layer, q, parts, stored, exact, step):
         "bias_largest": int(np.abs(q.bias).max()),
         "step_min": float(step.min()),
         "step_max": float(step.max()),
-        "value_max": float(exact.max()),
+        "value_max": value_max,
         "split": len(whole) - len(set(whole)),
         "dropped": len(parts) - len(set(whole)),
         "unused": int((~q.weight.any((1, 2, 3))).sum()),
         "values": int(stored.size),
-        "saturated": int((stored == ACT_MAX).sum()),
-        "rms_error": float(np.sqrt(np.mean(difference.astype(np.float64) ** 2))),
+        "saturated": int(((stored == most) | ((stored == least) & (least < 0))).sum()),
+        "rms_error": float(np.sqrt(squares / stored.size)),
         "worst_accumulator": q.worst_accumulator,
         "acc_limit": 2 ** (layer.acc_bits - 1) - 1,
         "acc_bits": layer.acc_bits,
