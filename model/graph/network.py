@@ -9,7 +9,7 @@ import dataclasses
 import functools
 
 from model.base.errors import UserError
-from model.graph.kinds import READS, Conv, Tensor, mark_residuals
+from model.graph.kinds import READS, Conv, DepthToSpace, Tensor, mark_residuals
 
 INPUT = "input"  # the name of the network's input tensor
 # What a network's input is -> its channels. "upscaled": Y, brought to the output's size by bicubic interpolation
@@ -67,6 +67,20 @@ class Network:
     def readers(self, tensor: str) -> tuple:
         """Return the layers that read a tensor."""
         return tuple(layer for layer in self.layers if tensor in layer.inputs)
+
+    def keeps_sign(self, tensor: str) -> bool:
+        """Return whether an activation may be negative: a PReLU's, and what is made of it. All others are stored from 0
+        on.
+        """
+        layer = next((layer for layer in self.layers if layer.name == tensor), None)
+        if layer is None:  # the input
+            return False
+        return layer.activation == "prelu" if isinstance(layer, Conv) else self.keeps_sign(layer.inputs[-1])
+
+    def shows(self, tensor: str) -> bool:
+        """Return whether a tensor is the picture, but for depth-to-space: no layer computes with it."""
+        readers = self.readers(tensor)
+        return all(isinstance(reader, DepthToSpace) and self.shows(reader.name) for reader in readers)
 
     @property
     def label(self) -> str:

@@ -18,7 +18,6 @@ from model.integer import golden
 from model.integer.exact import largest, product, to_grid
 
 if TYPE_CHECKING:
-    from model.graph.network import Network
     from model.graph.weights import FloatModel
 
 WHITE = 255
@@ -51,7 +50,9 @@ def float_tensors(model: FloatModel, pictures: np.ndarray) -> dict[str, np.ndarr
             acts[layer.name] = activate(layer, z, slope)
         elif isinstance(layer, Add):
             sums = np.stack([add(*pair) for pair in zip(*given)])
-            values[layer.name] = acts[layer.name] = sums if keeps_sign(network, layer.name) else np.maximum(sums, 0)
+            # What is stored from 0 on makes an addition a ReLU as well. Not so the picture: it is cut at its end.
+            free = network.keeps_sign(layer.name) or network.shows(layer.name)
+            values[layer.name] = acts[layer.name] = sums if free else np.maximum(sums, 0)
         else:
             values[layer.name] = acts[layer.name] = np.stack([golden.depth_to_space(x, layer.factor) for x in given[0]])
     return values
@@ -64,17 +65,6 @@ def activate(layer: Conv, z: np.ndarray, slope: np.ndarray | None = None) -> np.
     if layer.activation == "none":
         return z
     return np.clip(z, 0, layer.cap)
-
-
-def keeps_sign(network: Network, name: str) -> bool:
-    """Return whether a tensor between layers may be negative: a PReLU's, and what is made of it.
-
-    All others are stored from 0 on, so that an addition to one of them is a ReLU as well.
-    """
-    layer = {layer.name: layer for layer in network.layers}.get(name)
-    if layer is None:  # the input
-        return False
-    return layer.activation == "prelu" if isinstance(layer, Conv) else keeps_sign(network, layer.inputs[-1])
 
 
 def add(residual: np.ndarray, earlier: np.ndarray) -> np.ndarray:
@@ -96,7 +86,7 @@ def infer(model: FloatModel, padded: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (H * scale, W * scale), or (..., C) if the network gives C > 1 channels
-        In units of 0..255, neither rounded nor clipped to 255.
+        In units of 0..255, neither rounded nor clipped.
     """
     y = float_tensors(model, padded[None])[model.network.layers[-1].name][0] * np.float32(WHITE)
     return y[:, :, 0] if model.network.out_ch == 1 else y

@@ -31,7 +31,7 @@ def main(network: str, upscale: int, degradation: str, source: str, output: str,
             f"{source} was trained for x{float_model.upscale}, not for x{upscale}; name the matching --upscale"
         )
     started = time.perf_counter()
-    pictures, files = calibration_pictures(upscale, degradation)
+    pictures, files = calibration_pictures(upscale, degradation, kind=float_model.network.input)
     model, rows = quantise(float_model, pictures, seed)
     config = {"network": network, "upscale": upscale, "degradation": degradation}
     meta = provenance(config, source, files, seed)

@@ -166,13 +166,8 @@ class _Walk:
 
 def _check_activations(network: Network):
     """Raise `UserError` if a convolution's output may be negative but is stored from 0 on."""
-    shown, name = set(), network.layers[-1].name
-    layers = {layer.name: layer for layer in network.layers}
-    while name in layers and name not in shown:
-        shown.add(name)
-        name = INPUT if isinstance(layers[name], Conv) else layers[name].inputs[-1]
     for layer in network.convs:
-        if not (layer.relu or layer.signed or layer.name in shown):
+        if not (layer.relu or layer.signed or network.shows(layer.name)):
             raise UserError(
                 f"layer {layer.name} has no ReLU, but activations are stored unsigned; only a layer that is added, or "
                 f"the last one, may go without"
@@ -214,13 +209,15 @@ def _report_row(layer, q, parts, stored, goal, step, zero):
 
 
 def calibration_pictures(
-    upscale: int, degradation: str = "standard", data: str = ""
+    upscale: int, degradation: str = "standard", data: str = "", kind: str = "upscaled"
 ) -> tuple[list[np.ndarray], list[pathlib.Path]]:
-    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder),
-    degraded.
+    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder), degraded
+    as a network takes it whose `Network.input` is `kind`. Pictures too small for the factor are left out.
     """
     files = split(picture_files(pathlib.Path(data)) if data else dataset_files(CALIBRATION_SET))[0]
-    return [degrade(read_picture(path), upscale, degradation)[0] for path in files], files
+    pictures = {path: read_picture(path) for path in files}
+    files = [path for path in files if min(pictures[path].shape[:2]) >= upscale]
+    return [degrade(pictures[path], upscale, degradation, kind)[0] for path in files], files
 
 
 def provenance(config: dict, source: str | pathlib.Path, files: list[pathlib.Path], seed: int) -> dict:

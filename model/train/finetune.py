@@ -133,7 +133,8 @@ def main(run_name: str, restart: bool, out: str, source: str, **config: object) 
         )
     config["float_sha256"] = hashlib.sha256(source.read_bytes()).hexdigest()
     data = prepare_data(config)
-    pictures, files = calibration_pictures(config["upscale"], config["degradation"], config["data"])
+    kind = float_model.network.input
+    pictures, files = calibration_pictures(config["upscale"], config["degradation"], config["data"], kind)
     print(f"quantising {source}", flush=True)
     start = quantise(float_model, pictures)[0]
     start = QuantModel(start.network, start.upscale, start.layers, provenance(config, source, files, seed=0))

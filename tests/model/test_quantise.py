@@ -232,7 +232,7 @@ def test_bad_input(few_crops):
 def command(few_crops, monkeypatch, tmp_path):
     monkeypatch.setattr(report, "BUILD", tmp_path)
     monkeypatch.setattr(
-        command_line, "calibration_pictures", lambda *_: ([picture(0), picture(1)], [tmp_path / "a.png"])
+        command_line, "calibration_pictures", lambda *_, **__: ([picture(0), picture(1)], [tmp_path / "a.png"])
     )
     return lambda *arguments: CliRunner().invoke(command_line.main, [str(a) for a in arguments])
 

@@ -15,10 +15,11 @@ from numpy._core import _multiarray_umath as numpy_core
 
 from model.base.paths import ROOT, data_dir
 from model.graph.weights import save_float
-from tests.model.test_quantise import SMALL, float_model, picture
+from tests.model.test_quantise import SMALL, float_model
+from tests.model.test_quantise import picture as make_picture
+from tests.model.test_quantise_graphs import BLOCK, float_graph
 
-BLAS_KERNELS = {  # of OpenBLAS, and what they ask of the processor
-    "Prescott": (),
+KERNELS = {  # of OpenBLAS, and what they ask of the processor
     "Nehalem": ("SSE42",),
     "Sandybridge": ("AVX",),
     "Haswell": ("AVX2", "FMA3"),
@@ -26,26 +27,28 @@ BLAS_KERNELS = {  # of OpenBLAS, and what they ask of the processor
     "SkylakeX": ("AVX512F",),
 }
 CHILD = """
-import sys, numpy as np
+import pathlib, sys, numpy as np
 from model.graph.weights import load_float, save_quant
 from model.quantise import data, search
 data.CROPS, data.CROP = 12, 32
-source, pictures, out = sys.argv[1:]
-save_quant(search.quantise(load_float(source), list(np.load(pictures)))[0], out)
+pictures = list(np.load(sys.argv[1]))
+for source in sys.argv[3:]:
+    save_quant(search.quantise(load_float(source), pictures)[0], sys.argv[2] + pathlib.Path(source).name)
 """
 
 
-def environments():
+def environments(kernels=tuple(KERNELS)):
     """Yield (name, environment) of processors that this one can stand in for."""
     here = numpy_core.__cpu_features__
-    yield "as it is, three threads", {"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "3"}
-    for kernel, needed in BLAS_KERNELS.items():
-        if all(here.get(feature) for feature in needed):
-            yield kernel, {"OPENBLAS_CORETYPE": kernel}
     optional = [feature for feature in numpy_core.__cpu_dispatch__ if here.get(feature)]
-    if optional:
-        yield "numpy's plain loops", {"NPY_DISABLE_CPU_FEATURES": " ".join(optional), "OPENBLAS_CORETYPE": "Prescott"}
-        yield "numpy without its widest", {"NPY_DISABLE_CPU_FEATURES": " ".join(optional[len(optional) // 2 :])}
+    plain = {"NPY_DISABLE_CPU_FEATURES": " ".join(optional)} if optional else {}
+    yield "Prescott, plain loops", plain | {"OPENBLAS_CORETYPE": "Prescott"}
+    yield "as it is, three threads", {"OPENBLAS_NUM_THREADS": "3", "OMP_NUM_THREADS": "3"}
+    if len(optional) > 1:
+        yield "without the widest loops", {"NPY_DISABLE_CPU_FEATURES": " ".join(optional[len(optional) // 2 :])}
+    for kernel in kernels:
+        if all(here.get(feature) for feature in KERNELS[kernel]):
+            yield kernel, {"OPENBLAS_CORETYPE": kernel}
 
 
 def run(command, environment):
@@ -55,7 +58,6 @@ def run(command, environment):
         [sys.executable, *map(str, command)], cwd=ROOT, env=clean | environment, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    return result.stdout
 
 
 def differences(one, other):
@@ -66,25 +68,38 @@ def differences(one, other):
     return {name: count for name, count in counts.items() if count}
 
 
-def compare(command, tmp_path):
-    """Run `command(output)` under every environment; return the differences to the first one, by environment."""
-    named = list(environments())
-    outputs = [tmp_path / f"{i}_int8.npz" for i in range(len(named))]
+def compare(named, command, folder, files):
+    """Run `command(prefix)` under every environment; return the differences to the first one, by environment."""
+    prefixes = [f"{folder}/{i}_" for i in range(len(named))]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda job: run(command(job[0]), job[1][1]), zip(outputs, named)))
-    return {name: found for (name, _), path in zip(named, outputs) if (found := differences(outputs[0], path))}
+        list(pool.map(lambda job: run(command(job[0]), job[1][1]), zip(prefixes, named)))
+    found = {
+        f"{name}: {file}": differences(prefixes[0] + file, prefix + file)
+        for (name, _), prefix in zip(named, prefixes)
+        for file in files
+    }
+    return {name: counts for name, counts in found.items() if counts}
 
 
-def test_a_small_network(tmp_path):
-    save_float(float_model(SMALL), tmp_path / "float.npz")
-    np.save(tmp_path / "pictures.npy", np.stack([picture(0), picture(1)]))
-    given = ["-c", CHILD, tmp_path / "float.npz", tmp_path / "pictures.npy"]
-    assert compare(lambda output: [*given, output], tmp_path) == {}
+def test_small_networks(tmp_path):
+    models = {"chain.npz": float_model(SMALL), "graph.npz": float_graph(BLOCK)}
+    for file, model in models.items():
+        save_float(model, tmp_path / file)
+    np.save(tmp_path / "pictures.npy", np.stack([make_picture(0), make_picture(1)]))
+    sources = [tmp_path / file for file in models]
+    named = list(environments())
+    found = compare(
+        named, lambda prefix: ["-c", CHILD, tmp_path / "pictures.npy", prefix, *sources], tmp_path, list(models)
+    )
+    assert len(named) >= 2 and found == {}
 
 
 @pytest.mark.data
-def test_the_committed_network_from_the_pictures_on(tmp_path, monkeypatch):
+@pytest.mark.slow
+@pytest.mark.parametrize("network, upscale", [("srcnn915", 3)])
+def test_a_committed_network_from_the_pictures_on(network, upscale, tmp_path, monkeypatch):
     monkeypatch.setenv("SRCNN_DATA", str(data_dir()))
     monkeypatch.setenv("SRCNN_BUILD", str(tmp_path))  # reports are written there
-    given = ["-m", "model.quantise", "--network", "srcnn915", "-o"]
-    assert compare(lambda output: [*given, output], tmp_path) == {}
+    given = ["-m", "model.quantise", "--network", network, "--upscale", upscale, "-o"]
+    named = list(environments(("Haswell", "SkylakeX")))
+    assert compare(named, lambda prefix: [*given, f"{prefix}q.npz"], tmp_path, ["q.npz"]) == {}
