@@ -57,6 +57,13 @@ class Goal:
     high: np.ndarray
     slope: np.ndarray | None = None
 
+    def usual_storage(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the steps and zero points that are given, or else just hold the range."""
+        span = np.where(self.high > self.low, self.high - self.low, 1.0)
+        free = np.isnan(self.step)
+        step = np.where(free, span / ACT_MAX, self.step)
+        return step, np.where(free, np.rint(-self.low / step), self.zero).astype(int)
+
     def values(self, layer: Conv, channel: int) -> np.ndarray:
         """Return what a channel should hold behind the activation, float32, flat."""
         z = self.target[..., channel].ravel()
@@ -92,8 +99,7 @@ def quantise_convolution(layer: Conv, weight: np.ndarray, stored: np.ndarray, go
     original = weight.reshape(layer.out_ch, -1).astype(np.float64)
     integer = np.zeros(original.shape)
     bias, shift = np.zeros(layer.out_ch), np.zeros(layer.out_ch, np.int64)
-    steps = np.where(np.isnan(goal.step), 1 / ACT_MAX, goal.step)
-    zeros = np.array(goal.zero)
+    steps, zeros = goal.usual_storage()
     for fit in gather_fits(layer, stored, goal.target, goal.cap, _outside_weights(layer, goal)):
         tried = []  # (channel, its filter, candidate, what storing with its step costs, share of errors that counts)
         for channel, filter_ in zip(fit.channels, fit.solve(original[fit.channels])):

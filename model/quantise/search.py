@@ -142,13 +142,15 @@ class _Walk:
         least, most = storage.ranges(name)
         if layer.signed:
             target = target + self.shortfall(layer)
-            step = np.where(np.isnan(step), (most - least) / ACT_MAX, step)
         elif movable(self.network, layer) and slope is None:
             step = np.where(np.isinf(cap), step, cap / ACT_MAX)
             least, most = np.zeros(layer.out_ch), np.maximum(target.max((0, 1, 2)), 0)
         if slope is not None:
             slope = snap_slopes(slope)
-        return Goal(target, cap, step, zero, least, most, slope)
+        goal = Goal(target, cap, step, zero, least, most, slope)
+        if layer.signed:  # nothing to choose: it is not this layer that rounds to the step
+            goal.step, goal.zero = goal.usual_storage()
+        return goal
 
     def shortfall(self, layer):
         """Return what the tensor that a residual is added to lacks in integers, as the residual sees it."""
@@ -177,9 +179,11 @@ def _check_activations(network: Network):
 def _report_row(layer, q, parts, stored, goal, step, zero):
     whole = [part.source for part in parts if part.cap > 0]
     least, most = (-ACT_MAX - 1, ACT_MAX) if layer.signed else (0, ACT_MAX)
+    zero = zero * (not layer.signed)  # the tensor that a residual is added to has it
     value_max, squares = 0.0, 0.0
     for channel in range(layer.out_ch):
-        exact = np.minimum(goal.values(layer, channel), (ACT_MAX - zero[channel]) * step[channel])
+        limits = ((end - zero[channel]) * step[channel] for end in (least, most))
+        exact = np.clip(goal.values(layer, channel), *limits)
         real = (stored[..., channel].ravel().astype(np.float64) - zero[channel]) * step[channel]
         value_max, squares = max(value_max, float(exact.max())), squares + float(total((real - exact) ** 2))
     return {

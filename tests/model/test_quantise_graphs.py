@@ -115,6 +115,7 @@ def test_integers_follow_the_float_network(name):
     assert np.ptp(golden.infer(quantised, x, 1).astype(int)) > 100
     assert rms_error(model, quantised, x) < 0.75  # rounding the output alone makes 0.29
     assert [row["layer"] for row in rows] == [layer.name for layer in network.convs]
+    assert all(row["rms_error"] < 0.005 for row in rows)
 
 
 def reference_tensors(model, x):
@@ -249,18 +250,29 @@ def test_a_slope_that_is_no_power_of_two_is_made_up_for_by_the_next_layer():
     assert rms_error(model, quantised, pictures(BLOCK, [99])[0]) < 3
 
 
-def test_a_residual_may_stand_before_what_it_is_added_to():
+@pytest.mark.parametrize("activation", ["relu", "prelu"])
+def test_a_residual_may_stand_before_what_it_is_added_to(activation):
     layers = (
         conv("first", 3, 1, 4),
         conv("back", 3, 4, 6, "none", ("first",)),
-        conv("side", 1, 4, 6, "relu", ("first",)),
+        conv("side", 1, 4, 6, activation, ("first",)),
         Add("sum", ("back", "side")),
         conv("last", 1, 6, 1, "none", ("sum",)),
     )
     network = Network("swapped", layers)
     model = float_graph(network)
-    quantised, _ = search.quantise(model, pictures(network, range(6)))
+    quantised, rows = search.quantise(model, pictures(network, range(6)))
     assert rms_error(model, quantised, pictures(network, [99])[0]) < 0.75
+    assert all(row["rms_error"] < 0.02 for row in rows)
+
+
+def test_a_dead_channel_that_something_is_added_to():
+    """Its step has to hold the sum."""
+    model = float_graph(INNER)
+    model.weights[0][1], model.biases[0][1] = 0, -1
+    model.biases[1][1] = 2
+    quantised, _ = search.quantise(model, pictures(INNER, range(6)))
+    assert rms_error(model, quantised, pictures(INNER, [99])[0]) < 0.75
 
 
 def test_refusals():
