@@ -16,6 +16,7 @@ def pytest_addoption(parser):
         "--rtl", choices=["open", "vitis"], default="open", help="Verilog of the open route, or exported by Vitis HLS"
     )
     group.addoption("--network", default="srcnn915")
+    group.addoption("--upscale", type=int, default=3, help="factor of a network that is for one")
     group.addoption("--board", default="pynq_z2")
     group.addoption("--seed", type=int, default=1, help="of pictures, weights, gaps and backpressure")
 
@@ -32,15 +33,16 @@ def hardware(request):
     """The hls.design.config.Config that is simulated."""
     from hls.design.load import load_config
 
-    return load_config(request.config.getoption("--network"), request.config.getoption("--board"))
+    chosen = (request.config.getoption(f"--{name}") for name in ("network", "board", "upscale"))
+    return load_config(*chosen)
 
 
 @pytest.fixture(scope="session")
 def options(request):
-    """network, board, seed and rtl as given; descriptions by absolute path, since simulations run in folders of their
-    own.
+    """network, board, upscale, seed and rtl as given; descriptions by absolute path, since simulations run in folders
+    of their own.
     """
-    values = {name: request.config.getoption(f"--{name}") for name in ("network", "board", "seed", "rtl")}
+    values = {name: request.config.getoption(f"--{name}") for name in ("network", "board", "upscale", "seed", "rtl")}
     return {name: os.path.abspath(value) if str(value).endswith(".toml") else value for name, value in values.items()}
 
 

@@ -115,7 +115,8 @@ class _Lowering:
         self.joined, self.streams = [], []
         self.sources = {}  # (tensor, reader) -> _Source
         self.last_reader = network.layers[-1].name
-        self.crowded = skips.crowds(network, width)
+        convs = {stage.layer.name: stage.processes for stage in stages}
+        self.crowded = skips.crowds(network, width, convs)
 
     def dataflow(self):
         parser = ParserProcess(self.network.in_ch)
@@ -206,10 +207,10 @@ class _Lowering:
 
     def depth(self, tensor, reader, words):
         """Return the words of the FIFO between a tensor and a reader."""
-        positions = self.crowded.get((reader.name, tensor), 0)
+        waiting = self.crowded.get((reader.name, tensor), 1)
         if isinstance(reader, Add) and tensor == reader.inputs[1]:
-            return skips.depth(positions, words, len(self.network.layers))
-        return max(FIFO_POSITIONS, positions) * words
+            return waiting + skips.SLACK * len(self.network.layers) * words
+        return max(FIFO_POSITIONS * words, waiting)
 
     def with_sizes(self):
         """Return what is joined, with the change of a tile's size on its way to the next process."""

@@ -103,6 +103,13 @@ class Process(abc.ABC):
         return True
 
     @property
+    def needs(self) -> list[tuple[int, int]]:
+        """For each word of a position of the output, what of the input has to be there when it leaves, if the filter
+        ends at this position: how many positions later, and which word of that one.
+        """
+        return [(0, 0)]
+
+    @property
     def param_beats(self) -> int:
         """64-bit words that it keeps of a load packet."""
         return 0

@@ -23,7 +23,7 @@ def random_model(network: Network, rng: np.random.Generator, extreme: bool = Fal
     extreme : bool
         Only -128 and 127 as weights; some channels with the largest biases and the extreme shifts.
     upscale : int
-        What the model says that it is for; a network of one factor says so itself.
+        What the model says that it is for, if the network takes an upscaled picture; others say so themselves.
     """
     layers = []
     for layer in network.convs:
@@ -50,7 +50,8 @@ def random_model(network: Network, rng: np.random.Generator, extreme: bool = Fal
             slope = np.minimum(rng.integers(0, MAX_SLOPE + 1, layer.out_ch), MAX_SHIFT - shift.astype(int))
             prelu = {"slope": slope.astype(np.uint8), "zero": rng.integers(0, 256, layer.out_ch).astype(np.uint8)}
         layers.append(QuantLayer(weight, bias, shift, **prelu))
-    return QuantModel(network, network.upscale or upscale, tuple(layers))
+    factor = upscale if network.input == "upscaled" else network.scale
+    return QuantModel(network, network.upscale or factor, tuple(layers))
 
 
 def random_input(network: Network, rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KERNEL = os.environ["SIM_KERNEL"]
 STREAMS = json.loads(os.environ["SIM_STREAMS"])
 SEED = int(os.environ["SIM_SEED"])
-CONFIG = load_config(os.environ["SIM_NETWORK"], os.environ["SIM_BOARD"])
+CONFIG = load_config(os.environ["SIM_NETWORK"], os.environ["SIM_BOARD"], int(os.environ["SIM_UPSCALE"]))
 PERIOD_NS = 10
 LIMIT = 400_000  # cycles: several times what the longest case takes
 IDLE_CYCLES = 300  # after the last expected word, nothing more may come

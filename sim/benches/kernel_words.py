@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hls.csim.vectors import PacketModel, stage_vectors
+from hls.csim.vectors import PacketModel, process_vectors
+from hls.design.kinds.add import AddProcess, ForkProcess
 from hls.packets.packets import COMMANDS, ERRORS, identify_packet, tile_packet
 from hls.packets.parameters import load_packet
 from model.integer import golden
-from model.integer.examples import random_model, random_picture
+from model.integer.examples import random_input, random_model
 
 if TYPE_CHECKING:
     from hls.design.config import Config
-    from hls.design.process import Process
-    from hls.design.stage import Stage
+    from hls.design.dataflow import Joined
 
 FULL_BEAT = 0xFF << 64  # TKEEP of a beat as it lies in a stream: data, keep, last from bit 0
 LAST = 1 << 72
@@ -53,35 +53,45 @@ def beats(words: Sequence[int] | np.ndarray) -> list[int]:
     return [int(w) | FULL_BEAT | (LAST if i + 1 == len(words) else 0) for i, w in enumerate(words)]
 
 
-def inner_words(
-    config: Config, stage: Stage, process: Process, rng: np.random.Generator, extreme: bool
-) -> dict[str, list[int]]:
-    """Streams of a process between parser and packer."""
-    layer = random_model(config.network, rng, extreme).layers[config.stages.index(stage)]
-    k = stage.layer.k
-    shapes = [(k + 2, k + 5), (k, k), (k + 4, k + 1)]  # odd sizes, one single output, back to back
-    arrays = stage_vectors(rng, stage, layer, shapes)
+def inner_words(config: Config, joined: Joined, rng: np.random.Generator, extreme: bool) -> dict[str, list[int]]:
+    """Streams of a process between parser and packer that takes commands."""
+    process = joined.process
+    arrays = process_vectors(config, joined, random_model(config.network, rng, extreme), rng)
     others = [int(word) for word in rng.integers(0, 1 << 63, 5)]  # parameters of stages behind it
     words = {
-        "ctrl": load_message([*arrays[f"{process.name}_params"], *others]),
+        "ctrl": load_message([*arrays.get(f"{process.name}_params", []), *others]),
         "next": load_message(others),
         "in": [],
         "out": [],
     }
-    for tile in range(len(shapes)):
-        given, made = (np.asarray(arrays[f"{process.name}_{what}{tile}"]) for what in ("input", "expected"))
-        for stream, array in (("ctrl", given), ("next", made)):
-            words[stream].append(tile_message(array.shape[1], array.shape[0]))
-        for stream, array, word in (("in", given, process.in_word), ("out", made, process.out_word)):
-            words[stream] += pack(array, word.values, word.bits)
+    streams = [("in", "input", process.in_word), ("out", "expected", process.out_word)]
+    if isinstance(process, AddProcess):
+        words["skip"] = []
+        streams.append(("skip", "skip", process.skip_word))
+    tile = 0
+    while f"{process.name}_input{tile}" in arrays:
+        given = arrays[f"{process.name}_input{tile}"]
+        words["ctrl"].append(tile_message(given.shape[1], given.shape[0]))
+        words["next"].append(tile_message(*(int(side) for side in arrays[f"{process.name}_next{tile}"])))
+        for stream, what, word in streams:
+            words[stream] += pack(arrays[f"{process.name}_{what}{tile}"], word.values, word.bits)
+        tile += 1
     return words
+
+
+def fork_words(process: ForkProcess, rng: np.random.Generator) -> dict[str, list[int]]:
+    """Streams of a fork: any words, twice."""
+    words = [int(word) for word in rng.integers(0, 1 << min(process.word.values * process.word.bits, 63), 300)]
+    return {"in": words, "first": words, "second": words}
 
 
 def parser_words(config: Config, rng: np.random.Generator) -> dict[str, list[int]]:
     """Streams of the parser: load, two tiles and identify in one transfer, then a tile with a wrong config id."""
     model = random_model(config.network, rng)
     halo = config.network.halo
-    tiles = [random_picture(rng, 2 * halo + 2, 2 * halo + 5), random_picture(rng, 2 * halo + 1, 2 * halo + 1)]
+    tiles = [
+        random_input(config.network, rng, 2 * halo + height, 2 * halo + width) for height, width in ((2, 5), (1, 1))
+    ]
     wrong = tile_packet(config, tiles[0], 9)
     wrong[0] ^= np.uint64(1 << 40)
     transfer = np.concatenate(
@@ -93,7 +103,7 @@ def parser_words(config: Config, rng: np.random.Generator) -> dict[str, list[int
     )
     expected = {
         "in": beats(transfer) + beats(wrong),
-        "pixel_out": [int(p) for t in tiles for p in t.ravel()],
+        "pixel_out": [word for t in tiles for word in pack(t, config.network.in_ch, 8)],
         "answers": [answer("load", tag=1)],
     }
     for i in range(len(tiles)):
@@ -107,20 +117,20 @@ def parser_words(config: Config, rng: np.random.Generator) -> dict[str, list[int
 
 def packer_words(config: Config, rng: np.random.Generator) -> dict[str, list[int]]:
     """Streams of the packer: every kind of answer, a tile that ended well and one that did not."""
-    halo, top = config.network.halo, PacketModel(config)
+    halo, scale, top = config.network.halo, config.network.scale, PacketModel(config)
     model = random_model(config.network, rng)
     given = {"answers": [answer("load", tag=1), answer("identify", last=1, tag=2)], "ctrl": [], "in": [], "out": []}
     identity = [*top.header("identify", 0, 2), config.max_width | config.max_height << 16, config.param_beats]
     given["out"] += beats([*top.header("load", 0, 1), *identity])
     for tag, (height, width) in enumerate([(1, 1), (3, 7), (2, 8), (5, 5)], 3):
-        tile = random_picture(rng, height + 2 * halo, width + 2 * halo)
+        tile = random_input(config.network, rng, height + 2 * halo, width + 2 * halo)
         error = tag == 5
-        given["ctrl"].append(tile_message(width, height))
+        given["ctrl"].append(tile_message(width * scale, height * scale))
         given["answers"] += [
             answer("tile", tag=tag),
             answer("tile_end", last=1, error=ERRORS["truncated"] if error else 0, tag=tag),
         ]
-        given["in"] += pack(golden.infer_valid(model, tile), config.processes[-1].word, 8)
+        given["in"] += pack(golden.infer_valid(model, tile), config.processes[-1].word, 8)  # rows of whole words
         given["out"] += beats([*top.tile_answer(model, tile, tag), *(top.error("truncated", tag) if error else [])])
     given["answers"].append(answer("error", last=1, error=ERRORS["bad_magic"]))
     given["out"] += beats(top.error("bad_magic"))
@@ -134,8 +144,10 @@ def kernel_words(config: Config, kernel: str, seed: int, extreme: bool = False) 
         return parser_words(config, rng)
     if kernel == "packer":
         return packer_words(config, rng)
-    stage, process = next((s, p) for s in config.stages for p in s.processes if p.name == kernel)
-    return inner_words(config, stage, process, rng, extreme)
+    joined = next(joined for joined in config.dataflow.joined if joined.process.name == kernel)
+    if isinstance(joined.process, ForkProcess):
+        return fork_words(joined.process, rng)
+    return inner_words(config, joined, rng, extreme)
 
 
 assert set(COMMANDS) <= set(KINDS)

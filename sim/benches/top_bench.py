@@ -1,7 +1,7 @@
 """Testbench of `srcnn_top`: cocotb tests that compare its answers with the golden model, beat for beat.
 
 Started by `pytest sim/` (test_srcnn_top.py), which passes the configuration through the environment:
-SIM_NETWORK, SIM_BOARD, SIM_SEED.
+SIM_NETWORK, SIM_BOARD, SIM_UPSCALE, SIM_SEED.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hls.design.load import load_config
 from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from model.integer import golden
-from model.integer.examples import random_model, random_picture
+from model.integer.examples import random_input, random_model
 
 if TYPE_CHECKING:
     from cocotb.handle import HierarchyObject
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PERIOD_NS = 10
 IDLE_CYCLES = 2000  # after the last answer, nothing more may come
 RESET_CYCLES = 20  # long enough for every FIFO and pipeline of the design
-CONFIG = load_config(os.environ["SIM_NETWORK"], os.environ["SIM_BOARD"])
+CONFIG = load_config(os.environ["SIM_NETWORK"], os.environ["SIM_BOARD"], int(os.environ["SIM_UPSCALE"]))
 SEED = int(os.environ["SIM_SEED"])
 RERUN = f"again: {os.environ['SIM_AGAIN']}; WAVES=1 leaves a waveform"
 
@@ -141,7 +141,7 @@ async def tiles_of_odd_sizes(dut: HierarchyObject) -> None:
     halo = CONFIG.network.halo
     for extreme, sizes in ((False, [(1, 1), (1, 11), (7, 2)]), (True, [(2, 3), (5, 13)])):
         model = random_model(CONFIG.network, bench.rng, extreme)
-        tiles = [random_picture(bench.rng, h + 2 * halo, w + 2 * halo) for h, w in sizes]
+        tiles = [random_input(CONFIG.network, bench.rng, h + 2 * halo, w + 2 * halo) for h, w in sizes]
         words = np.concatenate([load_packet(CONFIG, model), *(tile_packet(CONFIG, t, i) for i, t in enumerate(tiles))])
         answers = parse_answers(await bench.transfer(words), CONFIG.network.out_ch)
         assert [a.command for a in answers] == ["load"] + ["tile"] * len(tiles)
@@ -159,7 +159,7 @@ async def reset_in_the_middle(dut: HierarchyObject) -> None:
     await bench.reset()
     halo = CONFIG.network.halo
     model = random_model(CONFIG.network, bench.rng)
-    tile = random_picture(bench.rng, 3 + 2 * halo, 5 + 2 * halo)
+    tile = random_input(CONFIG.network, bench.rng, 3 + 2 * halo, 5 + 2 * halo)
     load, words = load_packet(CONFIG, model), tile_packet(CONFIG, tile)
     tile_time = tile_cycles(CONFIG, 3, 5)
     for cycles in (1, 5, len(load) // 2, len(load) + 12, len(load) + tile_time // 2, len(load) + tile_time):
@@ -181,7 +181,7 @@ async def cycles_of_queued_tiles(dut: HierarchyObject) -> None:
     halo = CONFIG.network.halo
     height, width = 24, 24
     model = random_model(CONFIG.network, bench.rng)
-    tile = random_picture(bench.rng, height + 2 * halo, width + 2 * halo)
+    tile = random_input(CONFIG.network, bench.rng, height + 2 * halo, width + 2 * halo)
     await bench.transfer(load_packet(CONFIG, model))
     packet = tile_packet(CONFIG, tile)
     spent = {}
@@ -189,7 +189,7 @@ async def cycles_of_queued_tiles(dut: HierarchyObject) -> None:
         start = get_sim_time("ns")
         words = await bench.transfer(np.concatenate([packet] * count))
         spent[count] = (get_sim_time("ns") - start) / PERIOD_NS
-        assert len(words) == count * answer_words(CONFIG, *tile.shape)
+        assert len(words) == count * answer_words(CONFIG, *tile.shape[:2])
         for answer in parse_answers(words, CONFIG.network.out_ch):
             compare_pixels(answer.pixels, golden.infer_valid(model, tile), "queued tile")
     per_tile, expected = (spent[3] - spent[1]) / 2, tile_cycles(CONFIG, height, width)

@@ -89,7 +89,7 @@ def run(
     ----------
     config : Config
     options : dict
-        network, board (as given: a bench loads the same description), seed, rtl.
+        network, board (as given: a bench loads the same description), upscale, seed, rtl.
     files : sequence of pathlib.Path
     top, bench, test : str
         Verilog module, Python module, test function.
@@ -119,6 +119,7 @@ def run(
         variables = {
             "SIM_NETWORK": options["network"],
             "SIM_BOARD": options["board"],
+            "SIM_UPSCALE": str(options["upscale"]),
             "SIM_SEED": str(seed),
             "SIM_AGAIN": again,
             "COCOTB_RANDOM_SEED": str(seed),

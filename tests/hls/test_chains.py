@@ -13,8 +13,8 @@ from hls.design.cycles import tile_cycles
 from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from model.integer import golden
-from model.integer.examples import random_model, random_picture
-from tests.chains import chains
+from model.integer.examples import random_input, random_model
+from tests.chains import chains, graphs
 
 pytest.importorskip("ziglang", reason="the native build of the kernels needs the package ziglang (make setup)")
 
@@ -33,6 +33,16 @@ def drawn(count):
 @drawn(32)
 @given(config=chains(), seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_chains(config, seed, data):
+    give_the_golden_bits(config, seed, data)
+
+
+@drawn(12)
+@given(config=graphs(), seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_graphs(config, seed, data):
+    give_the_golden_bits(config, seed, data)
+
+
+def give_the_golden_bits(config, seed, data):
     """Tiles of several sizes in one transfer, stage by stage, then clock by clock with bounded FIFOs."""
     rng, network = np.random.default_rng(seed), config.network
     top, halo = CsimTop(config), network.halo
@@ -41,12 +51,12 @@ def test_chains(config, seed, data):
     ]
     for extreme in (False, True):
         model = random_model(network, rng, extreme)
-        tiles = [random_picture(rng, height + 2 * halo, width + 2 * halo) for height, width in sizes]
+        tiles = [random_input(network, rng, height + 2 * halo, width + 2 * halo) for height, width in sizes]
         expected = [golden.infer_valid(model, tile) for tile in tiles]
         packets = [tile_packet(config, tile, tag) for tag, tile in enumerate(tiles)]
         for clocked in (False, True):
             words = top.transfer(np.concatenate([load_packet(config, model), *packets]), clocked=clocked)
-            assert len(words) == 2 + sum(answer_words(config, *tile.shape) for tile in tiles)
+            assert len(words) == 2 + sum(answer_words(config, *tile.shape[:2]) for tile in tiles)
             answers = parse_answers(words, network.out_ch)
             assert [answer.tag for answer in answers[1:]] == [0, 1, 2]
             for answer, right in zip(answers[1:], expected, strict=True):
@@ -61,6 +71,12 @@ def test_every_packet_and_every_error(config, seed):
     assert np.array_equal(beats, expected[:, 0]) and np.array_equal(last, expected[:, 2])
 
 
+@drawn(4)
+@given(config=graphs(sides=st.integers(9, 12)), seed=st.integers(0, 2**32 - 1))
+def test_every_packet_and_every_error_of_graphs(config, seed):
+    test_every_packet_and_every_error.hypothesis.inner_test(config, seed)
+
+
 @drawn(8)
 @given(config=chains(sides=st.integers(24, 40)), seed=st.integers(0, 2**32 - 1))
 def test_cycles_of_queued_tiles(config, seed):
@@ -71,7 +87,7 @@ def test_cycles_of_queued_tiles(config, seed):
     height, width = config.tile_height, config.tile_width
     top, model = CsimTop(config), random_model(config.network, rng)
     top.transfer(load_packet(config, model))
-    packet = tile_packet(config, random_picture(rng, height + 2 * halo, width + 2 * halo))
+    packet = tile_packet(config, random_input(config.network, rng, height + 2 * halo, width + 2 * halo))
     cycles = []
     for count in (1, 3):
         top.transfer(np.concatenate([packet] * count), clocked=True)

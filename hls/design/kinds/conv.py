@@ -99,6 +99,22 @@ class ConvProcess(Process):
         return (rows - edge) * row + edge * columns * waits, max(before, self.stage.fold, words)
 
     @property
+    def needs(self) -> list[tuple[int, int]]:
+        """A step waits for the input that it fetches (`wants_input` of the kernel): the one in which a position enters
+        an idle array, and the last steps of a position, or all if there are as many words, fetch the next one.
+        """
+        words, fold, each = self.stage.layer.in_ch // self.stage.in_word, self.stage.fold, self.stage.tap_fold
+        found = []
+        for step in range(each - 1, fold, each):
+            if words < fold:
+                fetched = min(words, 1 + max(0, step - (fold - 1 - words) + 1))  # of the next position
+            else:
+                fetched = step + 2
+            later, word = divmod(words + fetched - 1, words)
+            found.append((later, word))
+        return found
+
+    @property
     def rams(self) -> list[Ram]:
         return mac_rams(self.stage)
 

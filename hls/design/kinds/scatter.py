@@ -69,6 +69,11 @@ class SumProcess(Process):
         return bias_words(layer)
 
     @property
+    def needs(self) -> list[tuple[int, int]]:
+        """The step that adds a position fetches a word of the next one."""
+        return [(1, 0)]
+
+    @property
     def steady(self) -> int:
         return self.stage.out_fold
 
