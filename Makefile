@@ -75,8 +75,8 @@ csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and na
 rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
 	$(PY) -m hls.generate.verilog --network $(NETWORK) --board $(BOARD)
 
-hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
-	$(PY) -m hls.vendor.vitis --network $(NETWORK) --board $(BOARD)
+hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= UPSCALE= BOARD=
+	$(PY) -m hls.vendor.vitis --network $(NETWORK) --upscale $(UPSCALE) --board $(BOARD)
 
 bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= UPSCALE= BOARD= RTL=vitis or open
 	$(PY) -m bitstreams.build --network $(NETWORK) --upscale $(UPSCALE) --board $(BOARD) --rtl $(RTL)
@@ -128,14 +128,14 @@ pages: $(READY)  ## every generated table of README.md and docs/, nothing measur
 ablations: $(READY)  ## what each choice of the training is worth, interruptible: ARGS=--update-docs
 	$(PY) -m model.train.ablations $(ARGS)
 
-compare: $(READY)  ## every method on your pictures: IMG=file or folder
-	$(PY) -m host.measure.compare $(IMG) --upscale $(UPSCALE)
+compare: $(READY)  ## every method on your pictures: IMG=file or folder NETWORK= UPSCALE=
+	$(PY) -m host.measure.compare $(IMG) --network $(NETWORK) --upscale $(UPSCALE)
 
-bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate
-	$(PY) -m host.measure.bench
+bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate: NETWORK= UPSCALE=
+	$(PY) -m host.measure.bench --network $(NETWORK) --upscale $(UPSCALE)
 
-bench-host: $(READY)  ## time of every step from file to file, and of packing tiles
-	$(PY) -m host.measure.bench_host --upscale $(UPSCALE)
+bench-host: $(READY)  ## time of every step from file to file, and of packing tiles: NETWORK= UPSCALE=
+	$(PY) -m host.measure.bench_host --network $(NETWORK) --upscale $(UPSCALE)
 
 bench-dask: $(READY)  ## throughput with two local Dask workers against one
 	$(PY) -m host.measure.bench_dask

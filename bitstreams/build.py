@@ -348,8 +348,8 @@ def main(network: str, upscale: int | None, board: str, rtl: str, jobs: int) -> 
     """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/<network>/."""
     config = load_config(load_network(network, upscale), board)
     folder, timing = build_bitstream(config, rtl, jobs=jobs, progress=True)
-    rows = [{"board": config.board, "network": network, "rtl": rtl, **timing}]
-    print(table(rows, ["board", "network", "rtl", "wns_ns", "whs_ns", "wpws_ns"]))
+    rows = [{"board": config.board, "network": network, "upscale": config.network.upscale, "rtl": rtl, **timing}]
+    print(table(rows, ["board", "network", "upscale", "rtl", "wns_ns", "whs_ns", "wpws_ns"]))
     print(f"timing is met; written to {write_report(f'bitstream_{config.board}', rows)}")
     print(f"overlay: {os.path.relpath(folder)}")
 

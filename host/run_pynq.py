@@ -112,7 +112,7 @@ Examples:
     "--compare",
     "figure",
     is_flag=True,
-    help="Draw bicubic and SRCNN with enlarged crops into RESULT_compare.png beside each result.",
+    help="Draw bicubic and the result with enlarged crops into RESULT_compare.png beside each result.",
 )
 @click.option(
     "--truth",
@@ -167,7 +167,7 @@ def command(
     quiet: bool,
 ) -> int:
     """Upscale each IMAGE (bmp, png, jpg or tif; any size, grey or colour), video (mp4, mov, mkv, webm, avi) or folder
-    of both with SRCNN.
+    of both with SRCNN, or another network.
 
     Y goes through the network, Cb and Cr (and transparency) are upscaled bicubically. A folder is taken with its
     sub-folders, which the output folder mirrors; a second run does what is new or has changed.
@@ -285,7 +285,8 @@ def _run_picture(image, output, model, open_backend, options, truth, say, verbos
     for note in notes:
         say(f"note: {note}")
     if options.compare:
-        say(f"wrote {before_after.draw(picture, result, before_after.figure_path(output), original)}")
+        figure, name = before_after.figure_path(output), before_after.method_name(model.network)
+        say(f"wrote {before_after.draw(picture, result, figure, original, name)}")
     total = sum(clock.seconds.values())
     say(f"{clock.line()}; {total:.2f} s in all, {out_width * out_height / 1e6 / total:.2f} Mpixel/s")
     return 0

@@ -11,9 +11,9 @@ from hls.design.folding import remedy
 from hls.design.keywords import KEYWORDS
 from hls.design.stage import legal_simd
 from model.base.errors import UserError
-from model.graph.description import load_network
+from model.graph.description import depends_on_upscale, list_networks, load_network
 from model.graph.formats import WEIGHT_BITS
-from model.graph.network import Network
+from model.graph.network import UPSCALES, Network
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -91,6 +91,19 @@ def load_config(
     _check_names(config)
     _check_budget(config, described)
     return config
+
+
+def list_configs(board: str) -> list[Config]:
+    """Return the configurations of all described networks that a board file folds: those that serve every factor, then
+    those for one, factor by factor.
+    """
+    found, folded = [], read_board(board)["folding"]
+    for name in list_networks():
+        for factor in UPSCALES if depends_on_upscale(name) else (None,):
+            network = load_network(name, factor)
+            if network.label in folded:
+                found.append(load_config(network, board))
+    return sorted(found, key=lambda config: (config.network.upscale or 0, config.network.name))
 
 
 def _check_names(config):

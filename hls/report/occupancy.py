@@ -15,11 +15,10 @@ import click
 
 from hls.design.boards import list_boards
 from hls.design.cycles import steady_cycles_per_pixel
-from hls.design.load import load_config
+from hls.design.load import list_configs
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
 from model.base.report import table, write_report
-from model.graph.description import list_networks
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -32,25 +31,25 @@ COLOURS = ("#4878a8", "#5a9e6f", "#c9803a", "#8f6bb3", "#b04a5a", "#6b8f9e")  # 
 def occupancy_rows(config: Config) -> list[dict]:
     """Return one row per stage and one for unused DSPs, then their sum.
 
-    Keys: board, network, stage, pe, simd, dsp, cycles (of the stage, per pixel), and for each of `SHARES` the product
-    slots per pixel in the steady state.
+    Keys: board, network, upscale, stage, pe, simd, dsp, cycles (of the stage, per pixel of the network's input), and
+    for each of `SHARES` the product slots per pixel in the steady state.
     """
     steady, per_dsp = steady_cycles_per_pixel(config), 2 if config.stages[0].pack else 1
     rows = []
     for stage in config.stages:
-        slots = per_dsp * stage.dsp
-        products, computed = stage.layer.macs_per_pixel, stage.fold * stage.pe * stage.simd
+        slots, positions, cycles = per_dsp * stage.dsp, *_positions(config, stage)
+        products, computed = positions * stage.layer.macs_per_pixel, cycles * stage.pe * stage.simd
         rows.append(
             {
                 "stage": stage.layer.name,
                 "pe": stage.pe,
                 "simd": stage.simd,
                 "dsp": stage.dsp,
-                "cycles": stage.fold,
+                "cycles": cycles,
                 "products": products,
                 "padding": computed - products,
-                "odd_channel": slots * stage.fold - computed,
-                "waiting": slots * (steady - stage.fold),
+                "odd_channel": slots * cycles - computed,
+                "waiting": slots * (steady - cycles),
                 "unused": 0,
             }
         )
@@ -60,7 +59,14 @@ def occupancy_rows(config: Config) -> list[dict]:
     whole = {key: sum(row[key] for row in rows) for key in ("dsp", *SHARES)}
     rows.append(none | {"stage": "total", "cycles": steady} | whole)
     order = ("stage", "pe", "simd", "dsp", "cycles", *SHARES)
-    return [{"board": config.board, "network": config.network.name} | {key: row[key] for key in order} for row in rows]
+    what = {"board": config.board, "network": config.network.name, "upscale": config.network.upscale}
+    return [what | {key: row[key] for key in order} for row in rows]
+
+
+def _positions(config, stage):
+    """Return positions of a layer, and its cycles, per pixel of the network's input."""
+    positions = config.network.tensors[stage.layer.name].scale ** 2
+    return positions, positions * stage.fold
 
 
 def draw(configs: list[list[Config]], path: str | pathlib.Path) -> None:
@@ -69,7 +75,7 @@ def draw(configs: list[list[Config]], path: str | pathlib.Path) -> None:
     Parameters
     ----------
     configs : list of list of Config
-        Rows of panels.
+        Rows of panels, none longer than the first.
     path : path-like
         Its ending decides the format.
     """
@@ -81,8 +87,11 @@ def draw(configs: list[list[Config]], path: str | pathlib.Path) -> None:
         figure = Figure(figsize=(3.6 * len(configs[0]), 3.1 * len(configs)), layout="constrained")
         FigureCanvasAgg(figure)
         panels = figure.subplots(len(configs), len(configs[0]), squeeze=False)
-        for axes, config in zip(panels.flat, (config for row in configs for config in row), strict=True):
-            _panel(axes, config)
+        for line, row in zip(panels, configs, strict=True):
+            for axes, config in zip(line, row):
+                _panel(axes, config)
+            for axes in line[len(row) :]:
+                axes.remove()
         with atomic_write(path) as temporary:
             figure.savefig(temporary, metadata={"Date": None})
 
@@ -93,8 +102,9 @@ def _panel(axes, config):
         colour = COLOURS[index % len(COLOURS)]
         # Of the stage's DSPs in its busy cycles, so many would do if no slot were lost to padding and odd channels.
         useful = stage.layer.macs_per_pixel / (2 if stage.pack else 1) / stage.fold
-        axes.barh(base, stage.fold, useful, align="edge", color=colour, linewidth=0)
-        axes.barh(base + useful, stage.fold, stage.dsp - useful, align="edge", color=colour, alpha=0.35, linewidth=0)
+        _, cycles = _positions(config, stage)
+        axes.barh(base, cycles, useful, align="edge", color=colour, linewidth=0)
+        axes.barh(base + useful, cycles, stage.dsp - useful, align="edge", color=colour, alpha=0.35, linewidth=0)
         axes.barh(base, steady, stage.dsp, align="edge", fill=False, edgecolor=colour, linewidth=0.8)
         label = f"{stage.layer.name}  {stage.pe} x {stage.simd}"
         if stage.dsp > config.budget["dsp"] / 15:
@@ -103,10 +113,10 @@ def _panel(axes, config):
             axes.text(steady * 1.02, base + stage.dsp / 2, label, va="center", color=colour, fontsize=8)
         base += stage.dsp
     axes.set(
-        title=f"{config.network.name} on {config.board}",
+        title=f"{config.network.label} on {config.board}",
         xlim=(0, steady),
         ylim=(0, config.budget["dsp"]),
-        xlabel="cycles of a pixel",
+        xlabel="cycles of a pixel" if config.network.scale == 1 else "cycles of a pixel of the input",
         ylabel="DSPs",
     )
     axes.title.set_fontsize(9)
@@ -117,7 +127,12 @@ def _panel(axes, config):
 @report_user_errors
 def main(output: str) -> None:
     """Show where the product slots of all DSPs go, per stage, and draw it."""
-    configs = [[load_config(network, board) for network in list_networks("upscaled")] for board in list_boards()]
+    configs = [
+        [config for config in list_configs(board) if (config.network.upscale is None) == general]
+        for general in (True, False)
+        for board in list_boards()
+    ]
+    configs = sorted(filter(None, configs), key=len, reverse=True)
     rows = [row for line in configs for config in line for row in occupancy_rows(config)]
     print(table([row | {share: f"{row[share]:,}" for share in SHARES} for row in rows]))
     try:

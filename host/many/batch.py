@@ -118,6 +118,7 @@ class _Run:
         self.clock = pipeline.Clock()
         self.failed = list(work.refused)
         self.done = self.before = self.pixels = 0
+        self.method = before_after.method_name(backend.model.network)
 
     def run(self):
         """Return the exit code."""
@@ -186,7 +187,8 @@ class _Run:
                     notes = picture_files.write_picture(job.output, result)
                     files = [job.output]
                     if self.options.compare:
-                        files.append(before_after.draw(picture, result, before_after.figure_path(job.output)))
+                        figure, name = before_after.figure_path(job.output), self.method
+                        files.append(before_after.draw(picture, result, figure, name=name))
             except ComputeError as error:
                 raise _Stop(str(error)) from error
             except UserError as error:

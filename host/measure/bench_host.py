@@ -56,14 +56,17 @@ SEED = 0
 
 
 class NoNetwork(Backend):
-    """Gives every tile back without its halo: what remains are the host's steps."""
+    """Gives every tile back without its halo, each pixel as often as the network would make some of it: what remains
+    are the host's steps.
+    """
 
     name = "host"
 
     def infer(self, tiles: Iterable[np.ndarray], clock: Callable | None = None) -> Iterator[np.ndarray]:
-        halo = self.model.network.halo
+        halo, scale = self.model.network.halo, self.model.network.scale
         for tile in tiles:
-            yield tile[halo:-halo, halo:-halo]
+            inside = tile[halo : len(tile) - halo, halo : tile.shape[1] - halo]
+            yield inside.repeat(scale, 0).repeat(scale, 1) if scale > 1 else inside
 
 
 class BothClocks(pipeline.Clock):

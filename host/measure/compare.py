@@ -15,11 +15,12 @@ from tqdm import tqdm
 from host.measure import figures
 from host.measure.evaluate import mean_rows
 from host.measure.methods import METHODS, Methods, parse_methods
+from host.show.before_after import method_name
 from model.base import report
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD
 from model.data.datasets import picture_files
-from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks, load_network
 from model.graph.network import UPSCALES
 from model.imaging.files import read_picture
 from model.quality.protocols import PROTOCOLS, measure, prepare
@@ -146,7 +147,7 @@ def main(
     files = find_pictures(paths)
     protocols = (protocol,) if protocol else PROTOCOLS
     pictures = [(path.stem, read_picture(path).pixels) for path in files]
-    drawn = []
+    drawn, name = [], method_name(load_network(network, upscale))
     with tqdm(total=len(files) * len(protocols), unit="picture", disable=None) as bar:
 
         def on_case(image, picture, case, results):
@@ -155,7 +156,7 @@ def main(
             chosen = {name: y for name, y in results.items() if name in figures.SHOWN}
             if with_figures and case.protocol == protocols[0] and chosen:
                 drawn.append(BUILD / "figures" / f"{image}_x{upscale}.png")
-                figures.draw(picture, case, chosen, drawn[-1], title=f"{image}, x{upscale}")
+                figures.draw(picture, case, chosen, drawn[-1], title=f"{image}, x{upscale}", network=name)
 
         rows = compare(pictures, network, upscale, names, protocols, on_case)
     print_rows(rows)

@@ -1,4 +1,4 @@
-"""The comparison figure: ground truth, bicubic, SRCNN in float and in fixed point, each with an enlarged crop."""
+"""The comparison figure: ground truth, bicubic, a network in float and in fixed point, each with an enlarged crop."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import cv2
 import numpy as np
 
 from host.measure.methods import Methods
+from host.show.before_after import method_name
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, atomic_write
-from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.description import DEFAULT_NETWORK, list_networks, load_network
 from model.graph.network import UPSCALES
 from model.graph.weights import weight_path
 from model.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from model.imaging.resize import imresize, modcrop, to_uint8
 from model.quality import charts
 from model.quality.pages import COMPARED
-from model.quality.protocols import Case, finish, measure, prepare
+from model.quality.protocols import Case, finish, luma, measure, prepare
 
-TITLES = {
+TITLES = {  # {} is the network
     "truth": "ground truth",
     "bilinear": "bilinear",
     "bicubic": "bicubic",
-    "float": "SRCNN, TensorFlow float",
-    "golden": "SRCNN, 8-bit fixed point",
-    "csim": "SRCNN, C++ kernels",
+    "float": "{}, TensorFlow float",
+    "golden": "{}, 8-bit fixed point",
+    "csim": "{}, C++ kernels",
 }
 SHOWN = ("bicubic", "float", "golden")
 CROP_SHARE = 5  # the crop's side is the picture's shorter side over this
@@ -46,6 +47,7 @@ def draw(
     crop: tuple[int, int, int, int] | None = None,
     title: str | None = None,
     comment: str | None = None,
+    network: str = "SRCNN",
 ) -> tuple[int, int, int, int]:
     """Draw the figure.
 
@@ -64,6 +66,8 @@ def draw(
     title : str, optional
     comment : str, optional
         Written into a .jpg, where nobody sees it.
+    network : str
+        What learned methods are called by; see `host.show.before_after.method_name`.
 
     Returns
     -------
@@ -82,6 +86,7 @@ def draw(
     from matplotlib.patches import Rectangle
 
     height, width = case.truth.shape
+    results = {name: luma(case, y) for name, y in results.items()}
     crop = crop or choose_crop(case, results)
     left, top, crop_width, crop_height = crop
     if (
@@ -134,7 +139,7 @@ def draw(
             change = "" if name == "bicubic" else f" ({row['psnr'] - reference:+.2f})"
             caption, colour = f"{row['psnr']:.2f} dB{change}   {row['ssim']:.4f}", "0.15"
         styles = {"fontsize": 12.5, "fontweight": "bold"}, {"fontsize": 11.5, "color": colour}
-        for text, below, style in zip((TITLES[name], caption), (9, 29), styles):
+        for text, below, style in zip((TITLES[name].format(network), caption), (9, 29), styles):
             part.annotate(
                 text,
                 (0.5, 0),
@@ -237,7 +242,9 @@ def draw_comparisons(folder: pathlib.Path) -> list[pathlib.Path]:
 @click.option("-o", "--output", type=click.Path(path_type=pathlib.Path), help="[default: build/figures/PICTURE_xN.png]")
 @report_user_errors
 def main(picture: pathlib.Path, upscale: str, network: str, crop: str | None, output: pathlib.Path | None) -> None:
-    """Draw ground truth, bicubic, SRCNN float and fixed point of PICTURE, degraded on the standard protocol."""
+    """Draw ground truth, bicubic, the network in float and fixed point of PICTURE, degraded on the standard
+    protocol.
+    """
     from model.imaging.files import read_picture
 
     upscale, crop = int(upscale), parse_crop(crop)
@@ -245,7 +252,8 @@ def main(picture: pathlib.Path, upscale: str, network: str, crop: str | None, ou
     case = prepare(pixels, upscale)
     results = Methods(network, upscale, SHOWN).run_all(case)
     output = output or BUILD / "figures" / f"{picture.stem}_x{upscale}.png"
-    shown = draw(pixels, case, results, output, crop, f"{picture.stem}, x{upscale}")
+    name = method_name(load_network(network, upscale))
+    shown = draw(pixels, case, results, output, crop, f"{picture.stem}, x{upscale}", network=name)
     print(f"wrote {output} (crop {','.join(map(str, shown))})")
 
 

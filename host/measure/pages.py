@@ -14,13 +14,13 @@ import click
 
 from hls.design.boards import list_boards
 from hls.design.cycles import limit_cycles_per_pixel
-from hls.design.load import load_config
+from hls.design.load import list_configs, load_config
 from hls.report.cost_fit import compare, recorded
 from hls.report.occupancy import occupancy_rows
-from hls.report.spec import TILE, halo_rows, spec_rows
+from hls.report.spec import TILE, WIDTHS, halo_rows, spec_rows
 from model.base.errors import report_user_errors
 from model.base.paths import ROOT
-from model.graph.description import DEFAULT_NETWORK, list_networks
+from model.graph.description import DEFAULT_NETWORK
 from model.quality import cards, pages
 from model.quality import results as committed
 from model.quality.pages import markdown, replace_region, title
@@ -48,13 +48,19 @@ def called(board: str) -> str:
 
 
 def configs(network: str | None = None) -> list[Config]:
-    """Return the configurations of all boards, smallest first, with one network or with all."""
-    found = [
-        load_config(name, board)
-        for board in list_boards()
-        for name in ([network] if network else list_networks("upscaled"))
-    ]
-    return sorted(found, key=lambda config: (config.budget["dsp"], config.board, config.network.name))
+    """Return the configurations of all boards, smallest first, with one network or with all that the board folds."""
+    found = []
+    for board in list_boards():
+        found += [load_config(network, board)] if network else list_configs(board)
+    return sorted(
+        found, key=lambda config: (config.budget["dsp"], config.board, config.network.upscale or 0, config.network.name)
+    )
+
+
+def called_both(config: Config) -> str:
+    """Return a configuration's name for readers: the board and the network, with its factor if it is for one."""
+    factor = f" x{config.network.upscale}" if config.network.upscale else ""
+    return f"{called(config.board)}, {title(config.network.name)}{factor}"
 
 
 def synthesised() -> dict[str, dict]:
@@ -97,8 +103,8 @@ def rates() -> str:
         (spec,) = spec_rows([config])
         rows.append(
             [
-                f"{called(config.board)}, {title(config.network.name)}",
-                f"{config.network.macs_per_pixel:,}",
+                called_both(config),
+                f"{config.network.macs_per_pixel:,.0f}",
                 f"{limit_cycles_per_pixel(config):.2f}",
                 spec["cycles_per_pixel"],
                 f"{spec['efficiency']:.0%}",
@@ -106,15 +112,15 @@ def rates() -> str:
                 f"{spec['dsp']:,} of {config.budget['dsp']:,}",
                 f"{spec['products_per_dsp_cycle']:.2f}",
                 f"{config.clock_mhz:g}",
-                *[f"{spec[key]:.3g}" for key in ("mpixel_per_s", "fps_720p", "fps_1080p")],
+                *[f"{spec[key]:.3g}" for key in ("mpixel_per_s", "fps_720p", "fps_1080p", "fps_2160p")],
             ]
         )
     return markdown(
         [
             "modelled: `make spec`",
-            "products per pixel",
-            "limit, cycles per pixel",
-            "cycles per pixel, steady state",
+            "products per output pixel",
+            "limit, cycles per input pixel",
+            "cycles per input pixel, steady state",
             "share of the limit",
             f"over a {TILE}x{TILE} tile, edges included",
             "DSPs",
@@ -123,6 +129,7 @@ def rates() -> str:
             "Mpixel/s",
             "720p fps",
             "1080p fps",
+            "2160p fps",
         ],
         rows,
     )
@@ -175,21 +182,21 @@ def idle() -> str:
 
 def edges() -> str:
     """Return the cycles that edges cost, by tile width."""
-    rows, widths = [], []
+    rows = []
     for config in configs():
-        found = halo_rows([config])
-        widths = [row["tile_width"] for row in found[:-1]]
+        *narrower, widest = halo_rows([config])
+        shares = {row["tile_width"]: f"{row['strip_1080']:.2%}" for row in narrower}
         rows.append(
             [
-                f"{called(config.board)}, {title(config.network.name)}",
-                *[f"{row['strip_1080']:.2%}" for row in found[:-1]],
-                f"{found[-1]['strip_1080']:.2%} at {found[-1]['tile_width']}",
+                called_both(config),
+                *[shares.get(width) for width in WIDTHS[:-1]],
+                f"{widest['strip_1080']:.2%} at {widest['tile_width']}",
             ]
         )
     return markdown(
         [
-            "cycles beyond the steady state, strips of 1080 rows (modelled: `make spec`)",
-            *[f"{width} wide" for width in widths],
+            "cycles beyond the steady state, strips of 1080 rows of the result (modelled: `make spec`)",
+            *[f"{width} wide" for width in WIDTHS[:-1]],
             "widest",
         ],
         rows,

@@ -1,5 +1,5 @@
-"""The before/after figure of `--compare`: bicubic and SRCNN, and the original if there is one, each with an enlarged
-crop.
+"""The before/after figure of `--compare`: bicubic and what the network made, and the original if there is one, each
+with an enlarged crop.
 
 Drawn with Pillow and OpenCV, which are on a board; figures for papers come from `host/measure/figures.py`.
 """
@@ -7,6 +7,7 @@ Drawn with Pillow and OpenCV, which are on a board; figures for papers come from
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from model.imaging.files import Picture, write_picture
 from model.imaging.resize import upscale_bicubic
 from model.quality.metrics import psnr
 
+if TYPE_CHECKING:
+    from model.graph.network import Network
+
 CROP_SHARE = 5  # the crop's side is the picture's shorter side over this
 LEAST_CROP = 24  # pixels
 PANEL = 640  # pixels; a picture and its crop fit into squares of this side
@@ -25,7 +29,13 @@ _MARGIN, _LINE, _FONT = 12, 30, 22
 _FRAME = (255, 90, 54)
 
 
-def draw(picture: Picture, result: Picture, path: str | pathlib.Path, truth: Picture | None = None) -> pathlib.Path:
+def draw(
+    picture: Picture,
+    result: Picture,
+    path: str | pathlib.Path,
+    truth: Picture | None = None,
+    name: str = "SRCNN",
+) -> pathlib.Path:
     """Draw the figure.
 
     Parameters
@@ -38,6 +48,8 @@ def draw(picture: Picture, result: Picture, path: str | pathlib.Path, truth: Pic
         .png, .jpg, .bmp or .tif
     truth : model.imaging.files.Picture, optional
         The original that the input is a smaller version of; see `fit_truth`. Adds a panel, and Y-PSNR to the others.
+    name : str
+        What the result is called; see `method_name`.
 
     Returns
     -------
@@ -50,20 +62,25 @@ def draw(picture: Picture, result: Picture, path: str | pathlib.Path, truth: Pic
         The truth has another size; the figure cannot be written.
     """
     upscale = result.size[0] // picture.size[0]
-    panels = {"bicubic": _bicubic(picture.pixels, upscale), "SRCNN": result.pixels}
-    y = {name: color.rgb_to_y(pixels) for name, pixels in panels.items()}
-    captions = {name: name for name in panels}
+    panels = {"bicubic": _bicubic(picture.pixels, upscale), name: result.pixels}
+    y = {what: color.rgb_to_y(pixels) for what, pixels in panels.items()}
+    captions = {what: what for what in panels}
     if truth is not None:
         pixels = fit_truth(truth, picture.size, upscale)
         true_y = color.rgb_to_y(pixels)
-        captions = {name: f"{name}  {_psnr(true_y, y[name], upscale):.2f} dB" for name in panels}
+        captions = {what: f"{what}  {_psnr(true_y, y[what], upscale):.2f} dB" for what in panels}
         panels["original"], captions["original"] = pixels, "original"
-    left, top, side = choose_crop(y["bicubic"], y["SRCNN"])
-    columns = [_column(pixels, captions[name], left, top, side) for name, pixels in panels.items()]
+    left, top, side = choose_crop(y["bicubic"], y[name])
+    columns = [_column(pixels, captions[what], left, top, side) for what, pixels in panels.items()]
     gap = np.full((columns[0].shape[0], _MARGIN, 3), 255, np.uint8)
     figure = np.hstack([part for column in columns for part in (gap, column)] + [gap])
     write_picture(path, Picture(figure))
     return pathlib.Path(path)
+
+
+def method_name(network: Network) -> str:
+    """Return what figures call a network's results: SRCNN, whatever its filters, or the network's own name."""
+    return "SRCNN" if network.name.startswith("srcnn") else network.name
 
 
 def figure_path(output: pathlib.Path) -> pathlib.Path:

@@ -61,28 +61,28 @@ def draw_picture(side: int = 384) -> np.ndarray:
     return picture
 
 
-def feature_maps(model: QuantModel, padded: np.ndarray) -> list[np.ndarray]:
+def feature_maps(model: QuantModel, padded: np.ndarray) -> dict[str, np.ndarray]:
     """Run the golden model layer by layer and keep everything.
 
     Parameters
     ----------
     model : QuantModel
-    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo)
+    padded : ndarray of uint8, shape (H + 2 halo, W + 2 halo), or (..., 3) for an RGB network
 
     Returns
     -------
-    list of ndarray of uint8
-        Per layer (H', W', C), each k - 1 pixels smaller than the one before; the last is the output, (H, W, 1).
+    dict of str to ndarray
+        Per layer, by its name, (H', W', C), uint8, or int16 of a residual; the last is the output, (H * scale, W *
+        scale, 1).
     """
-    maps = [padded[:, :, None]]
-    for layer in model.layers:
-        maps.append(golden.layer_output(layer, maps[-1]))
-    return maps[1:]
+    known = golden.tensors(model, padded)
+    return {layer.name: known[layer.name] for layer in model.network.layers}
 
 
 def brighten(maps: np.ndarray) -> np.ndarray:
-    """Scale each channel of (H, W, C) so that its largest value is 255; uint8 in and out."""
-    return (maps.astype(np.uint16) * 255 // np.maximum(1, maps.max(axis=(0, 1)).astype(np.uint16))).astype(np.uint8)
+    """Return each channel of (H, W, C) scaled so that its largest magnitude is 255, as uint8."""
+    sizes = np.abs(maps.astype(np.int32))
+    return (sizes * 255 // np.maximum(1, sizes.max(axis=(0, 1)))).astype(np.uint8)
 
 
 def mosaic(maps: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:

@@ -110,9 +110,7 @@ def finish(case: Case, y: np.ndarray) -> np.ndarray:
     -------
     ndarray of uint8, shape (H, W)
     """
-    if y.ndim == 3:
-        colours = to_uint8(y)
-        y = rgb_to_y(colours) if case.protocol == "standard" else rgb_to_ycrcb_full(colours)[:, :, 0]
+    y = luma(case, y)
     if case.protocol == "standard":
         return to_uint8(y)
     y = np.clip(y, 0, 255).astype(np.uint8)  # truncates
@@ -120,6 +118,14 @@ def finish(case: Case, y: np.ndarray) -> np.ndarray:
     _, stored = cv2.imencode(".jpg", rgb[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     read = cv2.imdecode(stored, cv2.IMREAD_COLOR)
     return rgb_to_ycrcb_full(read[:, :, ::-1])[:, :, 0]
+
+
+def luma(case: Case, y: np.ndarray) -> np.ndarray:
+    """Return Y of a result, (H, W), by the protocol's formula if the network gave colours, (H, W, 3)."""
+    if y.ndim == 2:
+        return y
+    colours = to_uint8(y)
+    return rgb_to_y(colours) if case.protocol == "standard" else rgb_to_ycrcb_full(colours)[:, :, 0]
 
 
 def measure(case: Case, y: np.ndarray) -> dict[str, float]:

@@ -19,7 +19,9 @@ from host.board.driver import Driver
 from host.board.overlay import board_name, read_manifest
 from model.base.errors import UserError
 from model.integer import golden
+from model.integer.examples import random_input
 from sim.board import handoff
+from tests.random_models import random_model, random_rgb_model
 from tests.stand_ins.pynq import real_pynq
 from tests.stand_ins.pynq.fake_pynq import FakePynq
 
@@ -68,11 +70,12 @@ def open_driver(tmp_path, models):
     """
     boards, drivers = [], []
 
-    def open_on(fault=None, config=CONFIG, batch_bytes=1000, until_download=True, hardware=None, **changes):
-        boards.append(Pynq(config, models["srcnn915"], fault))
+    def open_on(fault=None, config=CONFIG, batch_bytes=1000, until_download=True, hardware=None, model=None, **changes):
+        model = model or models["srcnn915"]
+        boards.append(Pynq(config, model, fault))
         boards[-1].fault_until_download = until_download
         folder = handoff.write_overlay(tmp_path / f"{config.board}-{len(boards)}", config, hardware=hardware, **changes)
-        drivers.append(Driver(folder, models["srcnn915"], pynq=boards[-1], batch_bytes=batch_bytes))
+        drivers.append(Driver(folder, model, pynq=boards[-1], batch_bytes=batch_bytes))
         return boards[-1], drivers[-1]
 
     yield open_on
@@ -103,6 +106,47 @@ def test_bits_order_and_buffers(open_driver, models, name):
     assert board.allocations == allocations and board.transfers == 2 * transfers - 1
     driver.close()
     assert board.live_buffers == 0
+
+
+VIDEO = [("abpn8m2", 2, "pynq_z2"), ("abpn8m5", 3, "pynq_z2"), ("abpn18m6", 4, "kv260"), ("colours", 2, "pynq_z2")]
+
+
+@pytest.mark.parametrize("name, upscale, board", VIDEO)
+def test_networks_at_low_resolution(open_driver, monkeypatch, name, upscale, board):
+    """Tiles of Y or of colours, answers scale times as large, on an overlay of their own."""
+    if name == "colours":  # in no description: its overlay's manifest could not be read back
+        model = random_rgb_model(upscale)
+        config = load_config(model.network, board, folding={"conv1": (2, 9), "residual": (3, 12)})
+        monkeypatch.setattr(overlay, "_described", lambda found: config)
+    else:
+        model = random_model(name, upscale)
+        config = load_config(model.network, board)
+    board, driver = open_driver(config=config, model=model, batch_bytes=300 * upscale**2)
+    network, rng = model.network, np.random.default_rng(4)
+    tiles = [
+        random_input(network, rng, height + 2 * network.halo, width + 2 * network.halo) for height, width in SHAPES
+    ]
+    check(driver, model, tiles * 2)
+    assert 2 < board.transfers < 1 + 2 * len(SHAPES)
+    assert driver.largest_tile[1] == config.tile_width and 1000 < driver.largest_tile[0] <= config.tile_height
+    board.fault = "wrong size"
+    with pytest.raises(UserError, match="out of step"):
+        list(driver.infer(tiles))
+    check(driver, model, tiles)
+
+
+def test_the_larger_answer_limits_a_transfer(open_driver):
+    """The length register counts what comes back as well: scale * scale bytes for one."""
+    model = random_model("abpn8m2", 2)
+    config = load_config(model.network, "pynq_z2")
+    _, driver = open_driver(config=config, model=model, hardware={"c_sg_length_width": 16}, batch_bytes=1 << 20)
+    rows, columns = driver.largest_tile
+    assert columns == config.tile_width and (rows + 1) * columns * 4 > 65535 - 16 - 8 >= rows * columns * 4
+    halo = config.network.halo
+    fits, over = (np.zeros((height + 2 * halo, columns + 2 * halo), np.uint8) for height in (rows, rows + 1))
+    check(driver, model, [fits])
+    with pytest.raises(UserError, match=r"takes 69136 bytes, one DMA transfer at most 65528; choose a smaller --tile"):
+        list(driver.infer([over]))
 
 
 def test_one_transfer_for_all_that_fits(open_driver, models):

@@ -18,7 +18,7 @@ from hls.design.config import make_config
 from hls.design.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Ram, adder_bits, total
 from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
 from hls.design.folding import candidates, fewest_dsps, fits, search
-from hls.design.load import load_config
+from hls.design.load import list_configs, load_config
 from hls.design.stage import Stage, legal_simd
 from hls.generate.verilog import KERNELS, OPEN
 from hls.report import cost_fit
@@ -146,12 +146,13 @@ def test_one_cycle_less_would_take_more_dsps_than_the_boards_have(cycles, dsps):
 
 def test_every_product_slot_is_accounted_for(tmp_path):
     for board in list_boards():
-        for network in list_networks("upscaled"):
-            config = load_config(network, board)
-            rows = occupancy_rows(config)
+        for config in list_configs(board):
+            rows, network = occupancy_rows(config), config.network
             assert all(row[share] >= 0 for row in rows for share in SHARES)
+            assert {row["upscale"] for row in rows} == {network.upscale}
             whole = rows[-1]
-            assert whole["dsp"] == config.budget["dsp"] and whole["products"] == config.network.macs_per_pixel
+            assert whole["dsp"] == config.budget["dsp"]
+            assert whole["products"] == pytest.approx(network.macs_per_pixel * network.scale**2)
             assert sum(whole[share] for share in SHARES) == 2 * config.budget["dsp"] * steady_cycles_per_pixel(config)
     draw([[config]], tmp_path / "one.svg")
     assert f"{config.stages[1].pe} x {config.stages[1].simd}" in (tmp_path / "one.svg").read_text()

@@ -236,7 +236,7 @@ class SoftBoard:
 
     def _kernel(self, words):
         """One transfer of packets in, one transfer of answers out."""
-        halo, answers, at = self.config.network.halo, [], 0
+        network, answers, at = self.config.network, [], 0
         while at < len(words):
             first, second = int(words[at]), int(words[at + 1])
             command, low, tag = first >> 16 & 0xFF, second & 0xFFFFFFFF, second >> 32
@@ -262,14 +262,16 @@ class SoftBoard:
                 if not self._loaded:
                     return self._header(0xFF, ERRORS["not_loaded"], 0, tag)
                 width, height = low & 0xFFFF, low >> 16
-                count = -(-width * height // 8)
-                tile = words[at : at + count].view(np.uint8)[: width * height].reshape(height, width)
+                shape = (height, width, network.in_ch)[: 2 if network.in_ch == 1 else 3]
+                size = width * height * network.in_ch
+                count = -(-size // 8)
+                tile = words[at : at + count].view(np.uint8)[:size].reshape(shape)
                 at += count
                 result = golden.infer_valid(self.model, tile, workers=1)
                 payload = np.zeros(-(-result.size // 8) * 8, np.uint8)
                 payload[: result.size] = result.reshape(-1)
                 answers += [
-                    self._header(0x83, 0, width - 2 * halo | height - 2 * halo << 16, tag),
+                    self._header(0x83, 0, result.shape[1] | result.shape[0] << 16, tag),
                     payload.view(np.uint64),
                 ]
         return np.concatenate(answers)
