@@ -83,6 +83,13 @@ def load_model(network: str | None, upscale: int | None, weights: pathlib.Path |
         No such file, or weights of another network or upscale.
     """
     path = weights or weight_path(network, upscale, quantised=True)
+    if weights is None and not path.is_file():
+        factors = [f"x{known}" for known in UPSCALES if weight_path(network, known, quantised=True).is_file()]
+        raise UserError(
+            f"there are no weights of {network} for x{upscale} ({path.name} is missing); "
+            + (f"choose {' or '.join(factors)}, or " if factors else "choose another network, or ")
+            + f"make them with `make train` and `make quantise` (NETWORK={network} UPSCALE={upscale})"
+        )
     model = load_quant(path, network)
     if model.upscale not in UPSCALES:
         raise UserError(f"{path} holds weights for x{model.upscale}; known are {', '.join(f'x{s}' for s in UPSCALES)}")

@@ -16,7 +16,9 @@ from host.picture import tiling
 from host.picture.backends import Backend, CsimBackend, GoldenBackend, PynqBackend, open_backend
 from model.base.errors import UserError
 from model.integer import golden
+from sim.board import handoff
 from tests.boards.test_driver import write_overlay
+from tests.random_models import random_model
 from tests.stand_ins.pynq.fake_pynq import FakePynq
 
 LIMIT = st.one_of(st.just(math.inf), st.integers(1, 5000))
@@ -56,15 +58,16 @@ def test_too_large_tile():
 
 
 def board_with_overlay(monkeypatch, tmp_path, model, **changes):
-    """Make this machine look like a PYNQ-Z2 with an overlay."""
-    board = FakePynq(load_config("srcnn915", "pynq_z2"), model)
+    """Make this machine look like a PYNQ-Z2 with the overlay of a model's network."""
+    config = load_config(model.network, "pynq_z2")
+    board = FakePynq(config, model)
     module = types.ModuleType("pynq")
     module.__spec__ = types.SimpleNamespace(name="pynq")
     module.Overlay, module.allocate = board.Overlay, board.allocate
     monkeypatch.setitem(sys.modules, "pynq", module)
     monkeypatch.setenv("BOARD", "Pynq-Z2")
     monkeypatch.setattr(overlay, "OVERLAYS", tmp_path)
-    write_overlay(tmp_path / "pynq_z2" / "srcnn915", **changes)
+    handoff.write_overlay(tmp_path / "pynq_z2" / model.network.label, config, **changes)
     return board
 
 
@@ -119,6 +122,45 @@ def test_auto_says_why_it_takes_the_golden_model(monkeypatch, tmp_path, models, 
         open_backend("pynq", models["srcnn915"])
 
 
+def test_the_overlay_is_chosen_by_network_and_factor(monkeypatch, tmp_path, models):
+    """Of several, each in the folder of its label; SRCNN's serves every factor."""
+    x2, x3 = random_model("abpn8m2", 2), random_model("abpn8m5", 3)
+    board_with_overlay(monkeypatch, tmp_path, models["srcnn915"])
+    for model in (x3, x2):  # the board is the last one's
+        board = board_with_overlay(monkeypatch, tmp_path, model)
+    assert overlay.list_overlays("pynq_z2") == ["abpn8m2_x2", "abpn8m5_x3", "srcnn915"]
+    found = {model.network.label: overlay.find_overlay(model.network).name for model in (x2, x3)}
+    assert found == {label: label for label in found}
+    assert {overlay.find_overlay(random_model("srcnn915", u).network).name for u in (2, 3, 4)} == {"srcnn915"}
+    backend, why = open_backend("auto", x2)
+    with backend:
+        assert isinstance(backend, PynqBackend) and why.endswith("abpn8m2_x2")
+        padded = np.random.default_rng(1).integers(0, 256, (30, 40)).astype(np.uint8)
+        views = list(tiling.views(padded, tiling.cut(20, 30, 7, 11), 5))
+        for view, result in zip(views, backend.infer(views), strict=True):
+            assert result.shape[0] == 2 * (view.shape[0] - 10)
+            np.testing.assert_array_equal(result, golden.infer_valid(x2, view, workers=1))
+    assert board.violations == []
+    with pytest.raises(UserError, match="runs an overlay with config id .*, its manifest says"):
+        open_backend("pynq", x3)  # the hardware says that it is another
+
+
+def test_an_overlay_of_another_factor_is_not_taken(monkeypatch, tmp_path):
+    x2, x3 = random_model("abpn8m2", 2), random_model("abpn8m2", 3)
+    board_with_overlay(monkeypatch, tmp_path, x2)
+    with pytest.raises(
+        UserError,
+        match=r"no overlay of abpn8m2_x3 for pynq_z2 .*there are abpn8m2_x2\); build it on a PC with "
+        r"`make bitstream BOARD=pynq_z2 NETWORK=abpn8m2 UPSCALE=3`",
+    ):
+        open_backend("pynq", x3)
+    (tmp_path / "pynq_z2" / "abpn8m2_x2").rename(tmp_path / "pynq_z2" / "abpn8m2_x3")
+    with pytest.raises(UserError, match="computes abpn8m2_x2, not abpn8m2_x3; build or copy that of abpn8m2_x3"):
+        open_backend("pynq", x3)
+    backend, why = open_backend("auto", x3)
+    assert isinstance(backend, GoldenBackend) and "computes abpn8m2_x2" in why
+
+
 def test_without_the_kernels(monkeypatch, models):
     monkeypatch.setitem(sys.modules, "hls.csim.accelerator", None)
     with pytest.raises(UserError, match="cannot be run here.*use --backend golden"):
@@ -126,9 +168,12 @@ def test_without_the_kernels(monkeypatch, models):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
-def test_csim_gives_the_same_bits(models, network):
-    model, rng = models[network], np.random.default_rng(2)
+@pytest.mark.parametrize(
+    "network, upscale",
+    [("srcnn915", 3), ("srcnn935", 3), ("srcnn955", 3), ("abpn8m2", 2), ("abpn12m4", 4)],
+)
+def test_csim_gives_the_same_bits(network, upscale):
+    model, rng = random_model(network, upscale), np.random.default_rng(2)
     backend = CsimBackend(model)
     halo = model.network.halo
     tiles = [

@@ -1,5 +1,6 @@
 """The list of work of a run over many files, and the record of what is finished."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -270,7 +271,23 @@ def test_digest_knows_weights_and_settings():
             ("srcnn915", 2, 1, 17),
             ("srcnn915", 3, 2, 17),
             ("srcnn915", 3, 1, 0),
+            ("abpn8m2", 2, 1, 17),
+            ("abpn8m2", 3, 1, 17),
         ]
     }
-    assert len(digests) == 5
+    assert len(digests) == 7
     assert settings_digest(random_model(seed=1), crf=17) in digests
+
+
+def test_digest_knows_what_the_network_takes_and_computes():
+    """The same integers in another graph make another picture."""
+    model = random_model("abpn8m2", 2)
+    first, *others = model.network.layers
+    changes = (
+        {},
+        {"input": "upscaled"},
+        {"layers": (dataclasses.replace(first, activation="none"), *others)},
+        {"name": "another"},
+    )
+    networks = [dataclasses.replace(model.network, **change) for change in changes]
+    assert len({settings_digest(dataclasses.replace(model, network=network)) for network in networks}) == 4

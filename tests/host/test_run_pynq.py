@@ -23,7 +23,7 @@ from model.imaging.files import read_picture
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 from tests.host.test_backends import board_with_overlay
-from tests.random_models import random_model
+from tests.random_models import random_model, write_weights
 
 SCRIPT = pathlib.Path(run_pynq.__file__)
 RNG = np.random.default_rng(9)
@@ -103,6 +103,27 @@ def test_weights_of_another_factor_are_refused(folder, run, weight_files):
     assert code == 2 and "holds weights for x2, not x3" in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "network, upscale, says",
+    [
+        ("abpn8m2", 3, "there are no weights of abpn8m2 for x3 .abpn8m2_x3_int8.npz is missing.; choose x2, or make"),
+        ("abpn8m5", 3, "there are no weights of abpn8m5 for x3 .*; choose another network, or make them with"),
+    ],
+)
+def test_weights_that_are_not_there_yet(folder, run, monkeypatch, network, upscale, says):
+    write_weights(folder, monkeypatch, "abpn8m2", 2)
+    code, out, err = run("img.bmp", "--network", network, "--upscale", upscale, weights=None)
+    assert (code, out) == (2, "") and re.search(says, err) and err.count("\n") == 1
+
+
+def test_the_kernels_give_a_video_network_s_file(folder, run, weight_files):
+    weights = weight_files["abpn8m2", 2]
+    assert run("img.bmp", "-o", "golden.png", "--backend", "golden", weights=weights)[0] == 0
+    code, out, err = run("img.bmp", "-o", "csim.png", "--backend", "csim", "--tile", "20x10", weights=weights)
+    assert (code, err) == (0, "") and "abpn8m2 x2 on csim" in out
+    assert pathlib.Path("csim.png").read_bytes() == pathlib.Path("golden.png").read_bytes()
+
+
 def test_grey_goes_through_the_network_as_it_is(folder, run):
     grey = np.ascontiguousarray(COLOUR[:, :, 0])
     cv2.imwrite("grey.png", grey)
@@ -155,6 +176,16 @@ def test_board_gives_the_same_file(folder, run, monkeypatch, models):
     board = board_with_overlay(monkeypatch, folder / "bitstreams", models["srcnn915"])
     code, out, err = run("img.bmp", "-o", "board.png", "--tile", "16x16")
     assert (code, err) == (0, "") and "on pynq (overlay in" in out
+    assert pathlib.Path("board.png").read_bytes() == pathlib.Path("golden.png").read_bytes()
+    assert board.transfers == 2 and board.live_buffers == 0 and board.violations == []
+
+
+def test_a_video_network_s_overlay_gives_the_same_file(folder, run, monkeypatch, weight_files):
+    model, weights = random_model("abpn8m2", 2), weight_files["abpn8m2", 2]
+    assert run("img.bmp", "-o", "golden.png", "--backend", "golden", weights=weights)[0] == 0
+    board = board_with_overlay(monkeypatch, folder / "bitstreams", model)
+    code, out, err = run("img.bmp", "-o", "board.png", "--tile", "16x16", "--network", "abpn8m2", weights=weights)
+    assert (code, err) == (0, "") and "on pynq (overlay in" in out and "abpn8m2_x2)" in out
     assert pathlib.Path("board.png").read_bytes() == pathlib.Path("golden.png").read_bytes()
     assert board.transfers == 2 and board.live_buffers == 0 and board.violations == []
 
