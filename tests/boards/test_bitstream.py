@@ -18,6 +18,7 @@ from hls.vendor.vitis import HlsBuild
 from host.board.overlay import read_manifest
 from model.base.errors import UserError
 from model.base.paths import ROOT
+from model.graph.description import load_network
 from tests.hls.test_vitis import install_tool
 from tests.stand_ins.vivado.build import run_build, write_sources
 from tests.stand_ins.vivado.recorder import COMMANDS, timing_report
@@ -87,6 +88,25 @@ def test_an_overlay_that_the_host_takes(vivado, board, rtl):
         if rtl == "open"
         else {"ap_clk": "clk_wiz_0_clk_out1", "ap_rst_n": "proc_sys_reset_0_peripheral_aresetn"}
     )
+
+
+def test_an_overlay_for_one_factor(vivado):
+    """Its folder and its manifest name the factor; the other networks' overlays stay beside it."""
+    general, _ = build.build_bitstream(load_config("srcnn915", "pynq_z2"), "open")
+    config = load_config(load_network("abpn8m2", 2), "pynq_z2")
+    folder, _ = build.build_bitstream(config, "open")
+    assert folder == general.with_name("abpn8m2_x2") and list_manifests() == ["abpn8m2_x2", "srcnn915"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["network"], manifest["upscale"]) == ("abpn8m2", 2)
+    assert read_manifest(folder)["config"] == config
+    for factor, words in ((3, "no folding for abpn8m2_x3"), (None, "abpn8m2 depend on the upscale")):
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"upscale": factor}))
+        with pytest.raises(UserError, match=words):
+            read_manifest(folder)
+
+
+def list_manifests():
+    return sorted(path.parent.name for path in build.OVERLAYS.glob("pynq_z2/*/manifest.json"))
 
 
 @pytest.mark.parametrize(

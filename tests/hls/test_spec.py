@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from hls.csim.accelerator import CsimTop
-from hls.design.boards import list_boards
+from hls.design.boards import list_boards, read_board
 from hls.design.cycles import frame_rate, limit_cycles_per_pixel, steady_cycles_per_pixel, tile_cycles
-from hls.design.load import load_config
+from hls.design.load import list_configs, load_config
 from hls.packets.packets import parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from hls.report.spec import WIDTHS, halo_rows, spec_rows
@@ -67,13 +67,36 @@ def test_rows_of_the_report():
     config = load_config("srcnn915")
     (row,) = spec_rows([config])
     assert row["cycles_per_pixel"] == steady_cycles_per_pixel(config) == max(s.fold for s in config.stages) == 20
-    assert row["mpixel_per_s"] == pytest.approx(7.5)
+    assert row["mpixel_per_s"] == pytest.approx(7.5) and row["upscale"] is None
     assert row["dsp"] == 212 and row["products_per_dsp_cycle"] == pytest.approx(8032 / (20 * 212))
     assert row["efficiency"] == pytest.approx(8032 / 2 / 220 / 20)
     assert row["cycles_per_pixel_128x128"] * 128**2 == pytest.approx(tile_cycles(config, 128, 128))
     assert 20 < row["cycles_per_pixel_128x128"] <= 22
     # a frame costs at least its own pixels, at most 10 % more where the tile is as wide as the frame
     assert 1 <= row["mpixel_per_s"] * 1e6 / (1080 * 1920) / row["fps_1080p"] < 1.1
+
+
+def test_rows_of_a_network_at_low_resolution():
+    """Cycles and the limit are those of a pixel of its input, rates those of the result."""
+    config = load_config("abpn8m2", "pynq_z2", 2)
+    (row,) = spec_rows([config])
+    assert (row["network"], row["upscale"], row["cycles_per_pixel"]) == ("abpn8m2", 2, 4)
+    assert row["mpixel_per_s"] == pytest.approx(4 * config.clock_mhz / 4)
+    assert row["products_per_dsp_cycle"] == pytest.approx(1640 / (4 * row["dsp"]))
+    assert row["efficiency"] == pytest.approx(1640 / 2 / 220 / 4)
+    cycles = tile_cycles(config, 540, 960)
+    assert row["fps_1080p"] == pytest.approx(config.clock_mhz * 1e6 / cycles)
+    strips = {shares["tile_width"]: shares for shares in halo_rows([config])}
+    assert strips[960]["strip_1080"] == pytest.approx(cycles / (540 * 960 * 4) - 1)
+    assert strips[960]["input_pixels"] == pytest.approx(550 * 970 / (540 * 960) - 1)
+
+
+def test_every_folding_of_a_board_is_a_row():
+    for board in list_boards():
+        folded = read_board(board)["folding"]
+        configs = list_configs(board)
+        assert sorted(config.network.label for config in configs) == sorted(folded) and len(folded) >= 4
+        assert [row["upscale"] for row in spec_rows(configs)] == [config.network.upscale for config in configs]
 
 
 def test_limit_without_packing_is_one_product_per_dsp():

@@ -12,6 +12,7 @@ from host.picture import pipeline
 from host.picture.backends import GoldenBackend
 from host.show import before_after
 from model.base.errors import UserError
+from model.graph.description import load_network
 from model.imaging import color
 from model.imaging.files import Picture, read_picture
 from model.imaging.resize import upscale_bicubic
@@ -60,6 +61,17 @@ def test_crops_are_the_pictures_pixels(tmp_path, grey):
         )  # the crop is marked
     captions = [column[-30:] for column in columns]
     assert all(caption.min() < 100 for caption in captions) and not np.array_equal(captions[0], captions[1])
+
+
+def test_the_result_is_called_by_its_network(tmp_path, monkeypatch):
+    names = [before_after.method_name(load_network(name, 2)) for name in ("srcnn915", "srcnn955", "abpn8m2")]
+    assert names == ["SRCNN", "SRCNN", "abpn8m2"]
+    written = []
+    monkeypatch.setattr(before_after, "_write", lambda pen, place, text: written.append(text))
+    picture = Picture(np.full((20, 20), 99, np.uint8))
+    result, truth = (Picture(upscale_bicubic(picture.pixels + i, 2)) for i in (0, 1))
+    before_after.draw(picture, result, tmp_path / "f.png", truth, names[2])
+    assert [re.sub(r" [\d.]+ dB", "", text) for text in written] == ["bicubic ", "abpn8m2 ", "original"]
 
 
 def test_crop_is_where_they_differ():

@@ -11,7 +11,7 @@ from host.picture import pipeline
 from host.picture.backends import GoldenBackend
 from model.base import report
 from model.imaging import strips
-from tests.random_models import random_model
+from tests.random_models import random_model, random_rgb_model, write_weights
 
 PACKET_STEPS = ("pack", "unpack", "both")
 
@@ -49,6 +49,28 @@ def test_report_has_every_step_of_every_backend(build, capsys):
     assert together["golden: all steps"] >= together["golden: compute"] > 0
     assert "all backends gave the same bits" in capsys.readouterr().out
     assert list(build.glob("bench/*")) == []  # pictures are gone
+
+
+@pytest.mark.parametrize("network, upscale", [("abpn8m2", 2), ("abpn12m4", 4)])
+def test_networks_at_low_resolution(build, monkeypatch, capsys, network, upscale):
+    """Backends, the host's steps and packets of a network whose answers are larger than its tiles."""
+    write_weights(build, monkeypatch, network, upscale)
+    sizes = ["--size", "80", "64", "--runs", "1", "--backend", "golden"]
+    bench_host.main(["--network", network, "--upscale", str(upscale), *sizes], standalone_mode=False)
+    rows = json.loads((build / "reports" / "bench_host.json").read_text())
+    assert {row["size"] for row in rows if row["what"] == "golden: compute"} == {"80x64"}
+    assert [row["what"] for row in rows if "tiles" in row["size"]] == [f"packets: {step}" for step in PACKET_STEPS]
+
+
+@pytest.mark.parametrize("model", [random_model("abpn8m5", 3), random_rgb_model()], ids=["y", "rgb"])
+def test_packets_of_pixels_that_become_more(model):
+    folding = None if model.network.name == "abpn8m5" else {"conv1": (2, 9), "residual": (3, 12)}
+    config = load_config(model.network, folding=folding)
+    side = 4 * model.upscale
+    y = np.random.default_rng(2).integers(0, 256, (6 * model.upscale, 7 * model.upscale)).astype(np.uint8)
+    packing = bench_host.Packing(config, y, side)
+    assert len(packing.places) == 4 and packing.size == f"{side}x{side} tiles"
+    assert set(packing.run()) == set(PACKET_STEPS)
 
 
 class OneBitOff(GoldenBackend):

@@ -22,7 +22,7 @@ from model.base.errors import UserError
 from model.imaging.files import Picture
 from tests.host.test_batch import photos, written  # noqa: F401 (photos is a fixture)
 from tests.host.test_run_pynq import SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
-from tests.random_models import random_model
+from tests.random_models import random_model, random_rgb_model
 
 distributed = pytest.importorskip("distributed")
 RNG = np.random.default_rng(11)
@@ -78,6 +78,16 @@ def test_pictures_in_order(workers, monkeypatch, large, tile):
     for which, compute in results:
         assert_equal(compute(), PICTURES[which % 5])
     assert sum(pixels) == 9 * 2 * sum(picture.size[0] * picture.size[1] for picture in PICTURES)
+
+
+@pytest.mark.parametrize("model", [random_model("abpn8m2", 2), random_rgb_model(3)], ids=["y", "rgb"])
+def test_networks_at_low_resolution(address, monkeypatch, model):
+    """Whole pictures and pictures in tiles, of what the network takes; results are scale times as large."""
+    monkeypatch.setattr(cluster, "LARGE_PIXELS", 2000)
+    with ClusterBackend(model, "golden", address) as backend:
+        for which, compute in backend.upscale_many(enumerate(PICTURES), (30, 50)):
+            expected = pipeline.upscale_picture(PICTURES[which], GoldenBackend(model))
+            np.testing.assert_array_equal(compute().pixels, expected.pixels)
 
 
 def test_both_workers_work(workers):

@@ -11,25 +11,27 @@ from host.show import explain
 from model.graph.weights import load_float, load_quant, weight_path
 from model.imaging.resize import upscale_bicubic
 from model.integer import floating, golden
+from model.integer.examples import random_input
+from tests.random_models import random_model, random_rgb_model
 
 
 @settings(max_examples=20, deadline=None)
 @given(
-    network=st.sampled_from(["srcnn915", "srcnn935", "srcnn955"]),
+    model=st.sampled_from(
+        [random_model("srcnn915"), random_model("srcnn955"), random_model("abpn8m5", 3), random_rgb_model()]
+    ),
     height=st.integers(1, 12),
     width=st.integers(1, 12),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_last_feature_map_is_the_output(models, network, height, width, seed):
-    model = models[network]
-    padded = (
-        np.random.default_rng(seed)
-        .integers(0, 256, (height + 2 * model.network.halo, width + 2 * model.network.halo))
-        .astype(np.uint8)
-    )
+def test_last_feature_map_is_the_output(model, height, width, seed):
+    network = model.network
+    padded = random_input(network, np.random.default_rng(seed), height + 2 * network.halo, width + 2 * network.halo)
     maps = explain.feature_maps(model, padded)
-    assert [layer.shape[2] for layer in maps] == [layer.out_ch for layer in model.network.layers]
-    assert np.array_equal(maps[-1][:, :, 0], golden.infer_valid(model, padded, 1))
+    assert list(maps) == [layer.name for layer in network.layers]
+    assert [maps[name].shape[2] for name in maps] == [network.tensors[name].channels for name in maps]
+    output = golden.infer_valid(model, padded, 1)
+    assert np.array_equal(maps[network.layers[-1].name].reshape(output.shape), output)
 
 
 @pytest.mark.parametrize("network", ["srcnn915", "srcnn935", "srcnn955"])
@@ -73,6 +75,11 @@ def test_brighten():
         0,
         127,
     ]
+
+
+def test_brighten_shows_residuals_by_their_size():
+    residual = np.array([[[-256], [128]], [[0], [255]]], np.int16)
+    assert explain.brighten(residual)[:, :, 0].tolist() == [[255, 127], [0, 254]]
 
 
 def test_mosaic():

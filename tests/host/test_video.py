@@ -133,6 +133,15 @@ def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
         np.testing.assert_array_equal(result, pipeline.upscale_picture(Picture(frame), backend).pixels)
 
 
+def test_frames_of_a_network_for_video(clip, run, weight_files):  # noqa: F811
+    code, out, err = run("clip.mp4", "--crf", "0", "-o", "out.mp4", weights=weight_files["abpn8m2", 2])
+    assert (code, err) == (0, "")
+    assert f"clip.mp4 32x24 -> out.mp4 64x48, {FRAMES} frames: abpn8m2 x2 on golden" in out
+    backend = GoldenBackend(random_model("abpn8m2", 2))
+    for frame, result in zip(rgb("clip.mp4"), rgb("out.mp4"), strict=True):
+        np.testing.assert_array_equal(result, pipeline.upscale_picture(Picture(frame), backend).pixels)
+
+
 def test_what_players_get_is_close(clip, run):  # noqa: F811
     assert run("clip.mp4")[0] == 0
     with av.open("clip_x3.mp4") as container:
