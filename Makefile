@@ -9,6 +9,8 @@ ON_PYNQ := $(BUILD)/pynq-$(PYNQ)/.ready
 
 NETWORK ?= $(or $(NET),srcnn915)
 BOARD   ?= pynq_z2
+# An option of a command, if its variable was given: $(call given,BOARD,--board)
+given = $(if $(findstring command,$(origin $(1))),$(2) $($(1)))
 UPSCALE ?= 3
 RTL     ?= vitis
 N       ?= 3000
@@ -92,6 +94,10 @@ timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
+
+choose: $(READY)  ## networks that keep up with video, and how good they are: BOARD= UPSCALE= SIZE=1080p FPS=60 NETWORK= ARGS=
+	$(PY) -m hls.report.choose $(call given,BOARD,--board) $(call given,UPSCALE,--upscale) \
+		$(call given,SIZE,--size) $(call given,FPS,--fps) $(call given,NETWORK,--network) $(ARGS)
 
 rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png
 	$(PY) -m sim.run.frame $(IMG) --network $(NETWORK) --board $(BOARD)

@@ -53,7 +53,7 @@ def test_the_most_special_table_wins(made_up):
 
 
 def test_the_table_of_the_family_is_below_a_members_own(made_up):
-    family = '[train.abpn]\nsteps = 6\nlr = 5e-3\n[train.abpn.x4]\nsteps = 4\n[train.abpn8m2]\nsteps = 3\n'
+    family = "[train.abpn]\nsteps = 6\nlr = 5e-3\n[train.abpn.x4]\nsteps = 4\n[train.abpn8m2]\nsteps = 3\n"
     (made_up / "recipes.toml").write_text(RECIPES + family)
     assert recipes.load_recipe("train", "abpn12m3", 2) == {"steps": 6, "lr": 5e-3, "init": ""}
     assert recipes.load_recipe("train", "abpn12m3", 4)["steps"] == 4
