@@ -56,12 +56,10 @@ class Storage:
         count = 1 + max(int(numbers.max()) for numbers in self.tie.values())
         self.low, self.high = np.zeros(count), np.zeros(count)
         self.step, self.zero = np.full(count, np.nan), np.zeros(count, int)
-        self.decided = np.zeros(count, bool)
         layers = {layer.name: layer for layer in network.layers}
         slopes = {layer.name: slope for layer, slope in zip(network.convs, model.slopes)}
-        self.fixed = np.zeros(count, bool)
         for name in (INPUT, network.layers[-1].name):
-            self._fix(self.tie[name], 1 / ACT_MAX)
+            self.step[self.tie[name]] = 1 / ACT_MAX
         for layer in network.convs:
             if layer.cap is not None:
                 self._fix_clip(layer)
@@ -74,9 +72,6 @@ class Storage:
             np.minimum.at(self.low, self.tie[name], act.min((0, 1, 2)))
             np.maximum.at(self.high, self.tie[name], act.max((0, 1, 2)))
 
-    def _fix(self, numbers, step):
-        self.step[numbers], self.fixed[numbers] = step, True
-
     def _fix_clip(self, layer):
         step = layer.cap / ACT_MAX
         before = self.step[self.tie[layer.name]]
@@ -85,7 +80,7 @@ class Storage:
                 f"layer {layer.name} clips at {layer.cap:g}, but what it is added to or shown as saturates at "
                 f"{before[0] * ACT_MAX:g}; make the cap that, or take relu"
             )
-        self._fix(self.tie[layer.name], step)
+        self.step[self.tie[layer.name]] = step
 
     def fixed_steps(self, name: str) -> np.ndarray:
         """Return a tensor's steps (C,), NaN where they may still be chosen."""

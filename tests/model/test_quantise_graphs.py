@@ -1,14 +1,18 @@
 """Quantisation of graphs: residuals, additions, depth-to-space, PReLU, clip, inputs at low resolution."""
 
+import cv2
 import numpy as np
 import pytest
 
 from model.base.errors import UserError
+from model.base.paths import WEIGHTS, dataset_files
+from model.data.datasets import degrade, read_picture, split
 from model.graph.family import family_network
 from model.graph.kinds import Add, Conv, DepthToSpace
 from model.graph.network import Network
-from model.graph.weights import FloatModel
+from model.graph.weights import FloatModel, load_float
 from model.integer import floating, golden
+from model.quality import protocols
 from model.quantise import channels, data, search
 from model.quantise.convolution import snap_slopes
 from model.quantise.storage import Storage, ties
@@ -292,3 +296,43 @@ def test_ranges_hold_what_additions_make():
     values = floating.float_tensors(model, x)
     low, high = Storage(model, values).ranges("first")
     assert (low <= values["sum"].min((0, 1, 2))).all() and (high >= values["sum"].max((0, 1, 2))).all()
+
+
+@pytest.mark.parametrize("kind, shape", [("upscaled", (60, 48)), ("y", (20, 16)), ("rgb", (20, 16, 3))])
+def test_calibration_pictures_are_what_a_network_takes(kind, shape, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, sides in {"a.png": (62, 50, 3), "b.png": (62, 50), "tiny.png": (2, 90, 3)}.items():
+        cv2.imwrite(str(tmp_path / name), rng.integers(0, 256, sides).astype(np.uint8))
+    for i in range(9):  # so that none of those above is held out
+        cv2.imwrite(str(tmp_path / f"c{i}.png"), rng.integers(0, 256, (62, 50, 3)).astype(np.uint8))
+    found, files = search.calibration_pictures(3, data=str(tmp_path), kind=kind)
+    assert "tiny.png" not in {path.name for path in files} and len(files) == len(found) == 10
+    assert {picture.shape for picture in found} == {shape}
+    assert np.array_equal(found[0], degrade(read_picture(files[0]), 3, kind=kind)[0])
+
+
+def committed():
+    """Float weights at low resolution, and 9-1-5's."""
+    for path in sorted(WEIGHTS.glob("*.npz")):
+        if not path.stem.endswith("_int8") and path.stem.startswith(("srcnn915_x3", "abpn")):
+            yield pytest.param(path, id=path.stem)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize("path", list(committed()))
+def test_quantisation_alone_costs_at_most_0_05_db(path, monkeypatch):
+    monkeypatch.undo()  # all crops
+    model = load_float(path)
+    degradation = "opencv" if path.stem.endswith("opencv") else "standard"
+    kind = model.network.input
+    quantised, _ = search.quantise(model, search.calibration_pictures(model.upscale, degradation, kind=kind)[0])
+    lost = []
+    for file in split(dataset_files("T91"))[1]:
+        case = protocols.prepare(read_picture(file), model.upscale, degradation)
+        x = case.input(kind)
+        exact = floating.infer(model, golden.pad(x, model.network.halo))
+        lost.append(
+            protocols.measure(case, exact)["psnr"] - protocols.measure(case, golden.infer(quantised, x))["psnr"]
+        )
+    assert np.mean(lost) < 0.05
