@@ -1,16 +1,20 @@
 """host/run_pynq.py, as it is, on `srcnn_top` in Verilator (benches in board/bench.py, the board in board/board.py)."""
 
 import os
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from hls.design.load import load_config
 from model.base.paths import ROOT
-from model.graph.weights import weight_path
+from model.graph.weights import save_quant, weight_path
+from model.integer.examples import random_model
 
-UPSCALE = 3
+VIDEO = {"network": "abpn8m2", "board": "pynq_z2", "upscale": 2}  # simulated beside the chosen network
 # A kernel that takes everything and never answers.
 MUTE_TOP = """\
 module srcnn_top (
@@ -31,26 +35,43 @@ def photo():
     return Image.fromarray(data.astronaut()).crop((170, 60, 298, 188)).resize((96, 96), Image.Resampling.BICUBIC)
 
 
+@pytest.fixture(params=["chosen", "video"])
+def simulated(hardware, options, request):
+    """(Config, options): what the command line chose, and a network whose results are larger than its tiles."""
+    if request.param == "video":
+        if options["rtl"] != "open":
+            pytest.skip("networks for video are not exported by Vitis HLS")
+        return load_config(*VIDEO.values()), options | VIDEO
+    if any(str(options[name]).endswith(".toml") for name in ("network", "board")):
+        pytest.skip("an overlay's manifest names a network of model/networks and a board of hls/boards")
+    return hardware, options
+
+
 @pytest.fixture
-def folder(photo, tmp_path, hardware, request):
-    """A folder with `picture.png`, a part of the photo, and `golden.png`, what the script makes of it by the golden
-    model.
+def folder(photo, tmp_path, simulated, request):
+    """A folder with `picture.png`, a part of the photo, `weights.npz`, the committed ones or random ones, and
+    `golden.png`, what the script makes of the picture by the golden model.
     """
     width, height = getattr(request, "param", (16, 13))
     photo.crop((32, 32, 32 + width, 32 + height)).save(tmp_path / "picture.png")
-    network = hardware.network.name
-    if not weight_path(network, UPSCALE, quantised=True).is_file():
-        pytest.skip(f"there are no weights of {network} x{UPSCALE}")
+    config, options = simulated
+    weights, committed = (
+        tmp_path / "weights.npz",
+        weight_path(config.network.name, options["upscale"], quantised=True),
+    )
+    if committed.is_file():
+        shutil.copy(committed, weights)
+    else:
+        rng = np.random.default_rng(options["seed"])
+        save_quant(random_model(config.network, rng, upscale=options["upscale"]), weights)
     command = [
         sys.executable,
         str(ROOT / "host" / "run_pynq.py"),
         str(tmp_path / "picture.png"),
         "-o",
         str(tmp_path / "golden.png"),
-        "--network",
-        network,
-        "--upscale",
-        str(UPSCALE),
+        "--weights",
+        str(weights),
         "--backend",
         "golden",
         "--quiet",
@@ -61,10 +82,28 @@ def folder(photo, tmp_path, hardware, request):
     return tmp_path
 
 
-@pytest.mark.parametrize("folder", [(32, 32)], indirect=True, ids=["96x96"])
+@pytest.fixture
+def run_bench(simulate, simulated, folder):
+    """Return run(test): one of the bench's tests on what is simulated."""
+    config, options = simulated
+
+    def run(test):
+        if options["network"] != VIDEO["network"]:
+            simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
+            return
+        from sim.run import runner
+
+        environment = {"SIM_HOST": str(folder)}
+        files = runner.open_sources(config)
+        runner.run(config, options, files, "srcnn_top", "sim.board.bench", test, False, environment)
+
+    return run
+
+
+@pytest.mark.parametrize("folder", [(32, 32)], indirect=True, ids=["32x32"])
 @pytest.mark.parametrize("test", ["whole_picture"])
-def test_script(simulate, folder, test):
-    simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
+def test_script(run_bench, test):
+    run_bench(test)
 
 
 @pytest.mark.parametrize(
@@ -78,13 +117,16 @@ def test_script(simulate, folder, test):
         "faults",
     ],
 )
-def test_host(simulate, folder, test):
-    simulate("srcnn_top", "sim.board.bench", test, SIM_HOST=str(folder))
+def test_host(run_bench, test):
+    run_bench(test)
 
 
-def test_kernel_that_never_fires(hardware, folder, options):
+@pytest.mark.parametrize("simulated", ["chosen"], indirect=True)
+def test_kernel_that_never_fires(simulated, folder):
     """The test of the whole picture fails, in bounded time, on a kernel without answers."""
     from sim.run import runner
+
+    hardware, options = simulated
 
     (folder / "srcnn_top.sv").write_text(MUTE_TOP)
     with pytest.raises(

@@ -1,7 +1,7 @@
 """Testbench of the host on `srcnn_top`: cocotb tests that run host/run_pynq.py, and the driver, on a simulated board.
 
-Started by `pytest sim/` (test_host.py), which leaves `picture.png` in the folder SIM_HOST, beside it `golden.png`, what
-the same script makes of it with the golden model.
+Started by `pytest sim/` (test_host.py), which leaves `picture.png` and `weights.npz` in the folder SIM_HOST, beside
+them `golden.png`, what the same script makes of both with the golden model.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import numpy as np
 from cocotb.task import bridge
 
 from hls.design.boards import list_boards
-from hls.design.load import load_config
-from hls.packets.packets import COMMANDS
+from hls.design.load import list_configs
+from hls.packets.packets import COMMANDS, tile_words
 from host.picture import tiling
 from host.picture.backends import GoldenBackend, open_backend
 from host.picture.pipeline import load_model, upscale_picture
 from model.base.errors import UserError
+from model.graph.weights import save_quant
 from model.imaging.files import read_picture
+from model.integer.examples import random_input, random_model
 from sim.benches.top_bench import CONFIG, SEED, compare_pixels
 from sim.board.board import Board, run_script
 from sim.board.dma import FAULTS
@@ -31,10 +33,13 @@ from sim.board.dma import FAULTS
 if TYPE_CHECKING:
     from cocotb.handle import HierarchyObject
 
+    from hls.design.config import Config
+
 FOLDER = pathlib.Path(os.environ.get("SIM_HOST", "."))
-UPSCALE = 3
+NETWORK = CONFIG.network
 PICTURE, GOLDEN, OUTPUT = (FOLDER / f"{name}.png" for name in ("picture", "golden", "output"))
-OPTIONS = (PICTURE, "-o", OUTPUT, "--network", CONFIG.network.name, "--upscale", UPSCALE, "--backend", "pynq")
+WEIGHTS = FOLDER / "weights.npz"
+COMMAND = (PICTURE, "-o", OUTPUT, "--backend", "pynq", "--weights")
 IDENTIFY, TILE = COMMANDS["identify"], COMMANDS["tile"]  # the parameters follow in the transfer that identifies
 
 
@@ -69,7 +74,7 @@ def check_board(board: Board) -> None:
 async def whole_picture(dut: HierarchyObject) -> None:
     """The script upscales a picture in one tile."""
     board = Board(CONFIG, FOLDER / "overlays")
-    check_output(await run_script(*OPTIONS))
+    check_output(await run_script(*COMMAND, WEIGHTS))
     check_board(board)
     assert board.commands() == [IDENTIFY, TILE] and board.downloads == 1
     dut._log.info(f"{board.cycles()} cycles for {PICTURE}")
@@ -81,7 +86,7 @@ def count_tiles(words: np.ndarray) -> int:
     while at < len(words):
         assert int(words[at]) >> 16 & 0xFF == TILE
         width, height = int(words[at + 1]) & 0xFFFF, int(words[at + 1]) >> 16 & 0xFFFF
-        at, count = at + 2 + -(-width * height // 8), count + 1
+        at, count = at + 2 + tile_words((height, width), NETWORK.in_ch), count + 1
     return count
 
 
@@ -89,22 +94,21 @@ def count_tiles(words: np.ndarray) -> int:
 async def picture_in_tiles(dut: HierarchyObject) -> None:
     """Many tiles of uneven sizes in one transfer give the file of the whole picture."""
     board = Board(CONFIG, FOLDER / "overlays")
-    check_output(await run_script(*OPTIONS, "--tile", "13x11"))
+    check_output(await run_script(*COMMAND, WEIGHTS, "--tile", "13x11"))
     check_board(board)
     assert board.commands() == [IDENTIFY, TILE]
-    picture = read_picture(PICTURE).pixels
-    assert (
-        count_tiles(board.dma.sent[1])
-        == len(tiling.cut(picture.shape[0] * UPSCALE, picture.shape[1] * UPSCALE, 11, 13))
-        > 5
-    )
+    rows, columns = (side // NETWORK.scale for side in read_picture(GOLDEN).pixels.shape[:2])
+    cut = tiling.cut(rows, columns, 11 // NETWORK.scale, 13 // NETWORK.scale)
+    assert count_tiles(board.dma.sent[1]) == len(cut) > 5
 
 
 @cocotb.test()
 async def two_pictures(dut: HierarchyObject) -> None:
     """One driver, two pictures in many transfers: parameters are loaded once, buffers are used again."""
-    board = Board(CONFIG, FOLDER / "overlays", batch_bytes=2000)
-    model = load_model(CONFIG.network.name, UPSCALE)
+    tile = 12, 16
+    padded = [side // NETWORK.scale + 2 * NETWORK.halo for side in tile]
+    board = Board(CONFIG, FOLDER / "overlays", batch_bytes=2 * 8 * (2 + tile_words(padded, NETWORK.in_ch)))
+    model = load_model(None, None, WEIGHTS)
     picture = read_picture(PICTURE)
     pictures = [picture, dataclasses.replace(picture, pixels=np.ascontiguousarray(255 - picture.pixels[:, ::-1]))]
 
@@ -113,7 +117,7 @@ async def two_pictures(dut: HierarchyObject) -> None:
         results, allocations = [], []
         with open_backend("pynq", model)[0] as backend:
             for picture in pictures:
-                results.append(upscale_picture(picture, backend, tile=(12, 16)).pixels)
+                results.append(upscale_picture(picture, backend, tile).pixels)
                 allocations.append(board.allocations)
         return results, allocations
 
@@ -132,7 +136,7 @@ async def wrong_config_id(dut: HierarchyObject) -> None:
     """A manifest of another description is refused before anything is loaded."""
     board = Board(CONFIG, FOLDER / "overlays", config_id=f"{CONFIG.config_id ^ 1:#010x}")
     check_refusal(
-        await run_script(*OPTIONS),
+        await run_script(*COMMAND, WEIGHTS),
         f"config id {CONFIG.config_id ^ 1:#010x}, this checkout's .* has {CONFIG.config_id:#010x}",
     )
     assert board.overlay is None and board.dma is None
@@ -141,24 +145,36 @@ async def wrong_config_id(dut: HierarchyObject) -> None:
 @cocotb.test()
 async def overlay_of_another_board(dut: HierarchyObject) -> None:
     """An overlay of another board is not even loaded."""
-    other = next(load_config(CONFIG.network.name, board) for board in list_boards() if board != CONFIG.board)
-    board = Board(CONFIG, FOLDER / "overlays", board=other.board, config_id=f"{other.config_id:#010x}")
-    check_refusal(await run_script(*OPTIONS), f"is for {other.board}, this board is a {CONFIG.board}; build or copy")
+    other = next(list_configs(board)[0] for board in list_boards() if board != CONFIG.board)
+    board = Board(CONFIG, FOLDER / "overlays", **named(other))
+    check_refusal(
+        await run_script(*COMMAND, WEIGHTS), f"is for {other.board}, this board is a {CONFIG.board}; build or copy"
+    )
     assert board.overlay is None
 
 
 @cocotb.test()
 async def overlay_of_another_network(dut: HierarchyObject) -> None:
     """A manifest whose hardware is another: the hardware says so."""
-    other = next(
-        load_config(network, CONFIG.board) for network in ("srcnn935", "srcnn955") if network != CONFIG.network.name
-    )
-    board = Board(CONFIG, FOLDER / "overlays", network=other.network.name, config_id=f"{other.config_id:#010x}")
+    other = next(config for config in list_configs(CONFIG.board) if config.network != NETWORK)
+    weights = FOLDER / "other.npz"
+    save_quant(random_model(other.network, np.random.default_rng(SEED)), weights)
+    board = Board(CONFIG, FOLDER / "overlays", label=other.network.label, **named(other))
     check_refusal(
-        await run_script(*OPTIONS, "--network", other.network.name),
+        await run_script(*COMMAND, weights),
         f"the board runs an overlay with config id {CONFIG.config_id:#010x}, its manifest says {other.config_id:#010x}",
     )
     check_board(board)
+
+
+def named(config: Config) -> dict[str, object]:
+    """Return what a manifest says of a configuration."""
+    return {
+        "board": config.board,
+        "network": config.network.name,
+        "upscale": config.network.upscale,
+        "config_id": f"{config.config_id:#010x}",
+    }
 
 
 # What the driver says of each fault.
@@ -179,11 +195,11 @@ SAYS = {
 async def faults(dut: HierarchyObject) -> None:
     """Each fault ends in one clear error, and the driver's next picture is right."""
     board = Board(CONFIG, FOLDER / "overlays")
-    model = load_model(CONFIG.network.name, UPSCALE)
-    halo, rng = CONFIG.network.halo, np.random.default_rng(SEED)
+    model = load_model(None, None, WEIGHTS)
+    halo, rng = NETWORK.halo, np.random.default_rng(SEED)
 
     def make_tile(height, width):
-        return rng.integers(0, 256, (height + 2 * halo, width + 2 * halo)).astype(np.uint8)
+        return random_input(NETWORK, rng, height + 2 * halo, width + 2 * halo)
 
     def check(backend, tile, what):
         compare_pixels(next(backend.infer([tile])).copy(), next(GoldenBackend(model).infer([tile])), what)

@@ -108,6 +108,8 @@ class Board:
         Where the overlay's folder is written.
     batch_bytes : int, optional
         Of the driver: the size of a transfer.
+    label : str, optional
+        The network whose folder the overlay lies in; its own if None.
     **changes
         What the overlay's manifest says otherwise.
 
@@ -127,6 +129,7 @@ class Board:
         config: Config,
         folder: pathlib.Path,
         batch_bytes: int = host.board.driver.BATCH_BYTES,
+        label: str | None = None,
         **changes: object,
     ) -> None:
         self.config, self.clock_hz = config, config.clock_mhz * 1e6
@@ -139,7 +142,8 @@ class Board:
             None,
         )
         self._next_address = 1 << 24
-        handoff.write_overlay(folder / config.board / config.network.label, config, cocotb.top._name, **changes)
+        label = label or config.network.label
+        handoff.write_overlay(folder / config.board / label, config, cocotb.top._name, **changes)
         module = types.ModuleType("pynq")
         module.__spec__ = importlib.machinery.ModuleSpec("pynq", None)
         module.Overlay, module.allocate = self._open, functools.partial(channels.allocate, self)
