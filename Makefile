@@ -77,8 +77,8 @@ csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and na
 rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
 	$(PY) -m hls.generate.verilog --network $(NETWORK) --board $(BOARD)
 
-hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= UPSCALE= BOARD=
-	$(PY) -m hls.vendor.vitis --network $(NETWORK) --upscale $(UPSCALE) --board $(BOARD)
+hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
+	$(PY) -m hls.vendor.vitis --network $(NETWORK) --board $(BOARD)
 
 bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= UPSCALE= BOARD= RTL=vitis or open
 	$(PY) -m bitstreams.build --network $(NETWORK) --upscale $(UPSCALE) --board $(BOARD) --rtl $(RTL)

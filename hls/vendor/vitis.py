@@ -33,7 +33,7 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
-from model.graph.description import DEFAULT_NETWORK, load_network
+from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -318,13 +318,12 @@ def find_ip(work: pathlib.Path) -> pathlib.Path:
 
 @click.command()
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--upscale", type=click.IntRange(2, 4), help="Of a network for one factor.")
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option("--cosim/--no-cosim", default=True, show_default=True, help="The C/RTL co-simulation takes longest.")
 @report_user_errors
-def main(network: str, upscale: int | None, board: str, cosim: bool) -> None:
+def main(network: str, board: str, cosim: bool) -> None:
     """Run Vitis HLS on the kernels: C simulation, synthesis, co-simulation, IP export."""
-    config = load_config(load_network(network, upscale), board)
+    config = load_config(network, board)
     build = build_hls(config, cosim=cosim, progress=True)
     print(table(build.rows))
     print(f"estimated by Vitis {build.version}; written to {write_report(f'hls_{config.board}', build.rows)}")
