@@ -135,6 +135,17 @@ def committed() -> list[tuple[str, int]]:
     ]
 
 
+def measured_on(network: str, upscale: int, protocol: str) -> bool:
+    """Return whether weights are measured on a protocol: on another than the standard one, SRCNN's, and those trained
+    for its degradation.
+    """
+    return (
+        protocol == "standard"
+        or network in list_networks("upscaled")
+        or weight_path(network, upscale, protocol).is_file()
+    )
+
+
 @click.command()
 @click.option("--network", type=click.Choice(list_networks()), help="All committed ones by default.")
 @click.option("--upscale", type=click.Choice([str(u) for u in UPSCALES]), help="All by default.")
@@ -172,10 +183,7 @@ def main(
         )
     reference = load_current() if check else None
     combinations = [
-        (n, u, p)
-        for p in ([protocol] if protocol else PROTOCOLS)
-        for n, u in pairs
-        if p == "standard" or n in list_networks("upscaled") or weight_path(n, u, p).is_file()
+        (n, u, p) for p in ([protocol] if protocol else PROTOCOLS) for n, u in pairs if measured_on(n, u, p)
     ]
     total = len(combinations) * sum(len(dataset_files(name)) for name in dataset)
     with tqdm(total=total, unit="picture", disable=None) as bar:

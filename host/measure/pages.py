@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from hls.design.boards import list_boards
-from hls.design.cycles import limit_cycles_per_pixel
+from hls.design.cycles import limit_cycles_per_pixel, tile_cycles
 from hls.design.load import list_configs, load_config
 from hls.report.cost_fit import compare, recorded
 from hls.report.occupancy import occupancy_rows
-from hls.report.spec import TILE, WIDTHS, halo_rows, spec_rows
+from hls.report.spec import FRAMES, TILE, WIDTHS, halo_rows, spec_rows
 from model.base.errors import report_user_errors
 from model.base.paths import ROOT
 from model.graph.description import DEFAULT_NETWORK
@@ -93,7 +93,38 @@ def numbers(results: Results) -> str:
         "DSPs (by Yosys: `make synth`)",
         "LUTs (by Yosys)",
     ]
-    return pages.headline(results) + "\n\n" + markdown(header, rows)
+    return "\n\n".join([pages.headline(results), markdown(header, rows), video(results)])
+
+
+def video(results: Results) -> str:
+    """Return README's table of the networks for video: rate and quality on every board and factor."""
+    rows = []
+    for config in (config for config in configs() if config.network.input != "upscaled"):
+        network, frame = config.network, "2160p" if config.budget["dsp"] > 500 else "1080p"
+        (spec,) = spec_rows([config])
+        height, width = (side // network.scale for side in FRAMES[frame])
+        fixed = results.find(network.name, network.scale, "standard", "Set5", "mean", "golden")
+        rows.append(
+            [
+                called_both(config),
+                f"{network.macs_per_pixel:,.0f}",
+                f"{width}x{height} to {frame}",
+                f"{tile_cycles(config, height, width) / (height * width):.2f}",
+                f"{spec[f'fps_{frame}']:.3g}",
+                f"{spec['dsp']:,} of {config.budget['dsp']:,}",
+                pages.number(fixed),
+            ]
+        )
+    header = [
+        "for video",
+        "products per pixel",
+        "frames",
+        "cycles per input pixel, whole frame (modelled; x2 simulated: `make rtlsim-frame`)",
+        "fps (modelled)",
+        "DSPs (modelled)",
+        "Set5, 8-bit fixed point (measured), dB",
+    ]
+    return markdown(header, rows)
 
 
 def rates() -> str:

@@ -19,7 +19,7 @@ def test_tables_are_up_to_date(path):
 
 def test_readme_has_one_small_generated_block():
     regions = re.findall(r"<!-- begin (\w+) [^\n]*-->\n(.*?)<!-- end \1 -->", pages.README.read_text(), re.S)
-    assert [name for name, _ in regions] == ["numbers"] and len(regions[0][1].splitlines()) <= 20
+    assert [name for name, _ in regions] == ["numbers"] and len(regions[0][1].splitlines()) <= 21
 
 
 def test_a_region_names_the_command_that_writes_it():
@@ -52,4 +52,5 @@ def test_a_change_reaches_every_table_and_nothing_else(tmp_path, monkeypatch):
 
 def test_a_board_without_recorded_figures_gets_empty_cells(monkeypatch):
     monkeypatch.setattr(pages, "recorded", list)
-    assert pages.numbers(COMMITTED).splitlines()[-1].endswith("|  |  |") and len(pages.resources().splitlines()) == 2
+    (speed,) = [line for line in pages.numbers(COMMITTED).splitlines() if line.startswith("| KV260, 300 MHz")]
+    assert speed.endswith("|  |  |") and len(pages.resources().splitlines()) == 2

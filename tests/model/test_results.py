@@ -27,6 +27,16 @@ FLOORS = {
     "srcnn955": {2: 36.70, 3: 32.80, 4: 30.40},
 }  # float, mean of Set5, dB
 MOST_LOST = {"srcnn915": 0.02, "srcnn935": 0.03, "srcnn955": 0.03}  # float - fixed point, mean of a set
+# Of networks for video: of a mean, and of a picture (ppt3, drawn edges, loses most).
+MOST_LOST_FOR_VIDEO, MOST_LOST_PICTURE_FOR_VIDEO = 0.03, 0.1
+VIDEO_FLOORS = {
+    ("abpn8m2", 2): 36.50,
+    ("abpn12m3", 2): 36.85,
+    ("abpn8m5", 3): 32.65,
+    ("abpn16m4", 3): 33.05,
+    ("abpn12m4", 4): 30.60,
+    ("abpn18m6", 4): 30.85,
+}  # fixed point, mean of Set5, dB
 MOST_LOST_PICTURE = 0.05
 
 
@@ -47,6 +57,7 @@ def test_every_network_picture_and_method_is_there_once():
         (network, upscale, protocol, dataset, method)
         for protocol in PROTOCOLS
         for network, upscale in evaluate.committed()
+        if evaluate.measured_on(network, upscale, protocol)
         for dataset in evaluate.SETS
         for method in evaluate.MEASURED
     ]
@@ -124,10 +135,17 @@ def test_float_reaches_its_floor(network, upscale):
     assert row["psnr"] >= FLOORS[network][upscale]
 
 
+@pytest.mark.parametrize("network,upscale", VIDEO_FLOORS)
+def test_fixed_point_of_a_network_for_video_reaches_its_floor(network, upscale):
+    row = COMMITTED.find(network, upscale, "standard", "Set5", "mean", "golden")
+    assert row["psnr"] >= VIDEO_FLOORS[network, upscale]
+
+
 @pytest.mark.parametrize("margin", MARGINS, ids=name_of)
 def test_fixed_point_loses_little_and_every_picture_beats_bicubic(margin):
-    assert margin["loss_mean"] <= MOST_LOST[margin["network"]]
-    assert margin["loss_picture"] <= MOST_LOST_PICTURE, margin["loss_image"]
+    assert margin["loss_mean"] <= MOST_LOST.get(margin["network"], MOST_LOST_FOR_VIDEO)
+    most = MOST_LOST_PICTURE if margin["network"] in MOST_LOST else MOST_LOST_PICTURE_FOR_VIDEO
+    assert margin["loss_picture"] <= most, margin["loss_image"]
     assert margin["gain_picture"] > 0, margin["gain_image"]
 
 
