@@ -146,14 +146,20 @@ def bench(
 
 
 def modelled(network: Network, size: int) -> list[dict]:
-    """Return rows for the accelerator on every board, edges of the picture included: `kind` is "modelled", no run was
-    made.
+    """Return rows for the accelerator on every board that folds the network, edges of the picture included: `kind` is
+    "modelled", no run was made.
+
+    Parameters
+    ----------
+    network : Network
+    size : int
+        Side of the result.
     """
     from hls.design.boards import list_boards
     from hls.design.cycles import frame_rate
-    from hls.design.load import load_config
+    from hls.design.load import list_configs
 
-    configs = [load_config(network, board) for board in list_boards()]
+    configs = [config for board in list_boards() for config in list_configs(board) if config.network == network]
     return [
         {
             "what": f"accelerator, {config.board} at {config.clock_mhz:g} MHz",
@@ -189,12 +195,10 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
             "nothing can be measured here; install the project with its extras (`make setup`) "
             "and look for weights in model/weights"
         )
-    try:
-        rates = modelled(described, size)
-    except UserError as error:
-        print(f"without the accelerator: {error}")
-        rates = []
     side = size // described.scale
+    rates = modelled(described, side * described.scale)
+    if not rates:
+        print(f"without the accelerator: no file in hls/boards has a folding for {described.label}")
     shape = (side, side, 3) if described.in_ch == 3 else (side, side)
     picture = np.random.default_rng(SEED).integers(0, 256, shape).astype(np.uint8)
     total = sum(1 + min(runs, contender.most_runs or runs) for contender in contenders)

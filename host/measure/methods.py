@@ -63,8 +63,8 @@ class Methods:
             self._backend = CsimBackend(self._quant)
 
     def run(self, name: str, case: Case) -> np.ndarray:
-        """Return a method's result for a `model.quality.protocols.Case`: (H, W), uint8 or (float) real numbers of
-        0..255.
+        """Return a method's result for a `model.quality.protocols.Case`: (H, W), or (H, W, 3) of a network that gives
+        colours; uint8 or (float) real numbers of 0..255.
         """
         if name in ("bilinear", "bicubic"):
             return getattr(case, name)

@@ -130,5 +130,9 @@ def test_bench_shows_the_boards_beside_the_measured_and_says_that_they_are_model
     assert [row["kind"] for row in rows] == ["modelled"] * len(list_boards()) and all(row["runs"] == 0 for row in rows)
     row = next(row for row in rows if "pynq_z2" in row["what"])
     assert row["mpixel_per_s"] == pytest.approx(150 * 512**2 / tile_cycles(load_config("srcnn915"), 512, 512))
+    (video,) = modelled(load_network("abpn8m2", 2), 512)  # of the one board that folds it
+    cycles = tile_cycles(load_config("abpn8m2", "pynq_z2", 2), 256, 256)
+    assert "pynq_z2" in video["what"] and video["mpixel_per_s"] == pytest.approx(150 * 512**2 / cycles)
+    assert modelled(load_network("abpn8m2", 4), 512) == []
     measured = bench([Contender("sum", lambda y: y.sum())], np.ones((8, 8), np.uint8), 2)
     assert set(measured[0]) == set(row) and measured[0]["kind"] == "measured"

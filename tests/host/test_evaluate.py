@@ -15,7 +15,9 @@ from host.measure import bench, compare, evaluate, figures, methods
 from model.base import report
 from model.base.errors import UserError
 from model.graph.weights import weight_path
-from model.quality import protocols
+from model.integer import golden
+from model.quality import metrics, protocols
+from tests.random_models import random_rgb_model, write_weights
 
 COLUMNS = ["network", "upscale", "protocol", "dataset", "image", "method", "psnr", "ssim", "mse"]
 CLASSIC = ("bilinear", "bicubic")
@@ -84,6 +86,66 @@ def test_evaluate_command(folder):
     assert {row["method"] for row in rows} == set(FIXED)
     quality = {row["method"]: row["psnr"] for row in rows if row["image"] == "mean"}
     assert quality["golden"] != quality["bicubic"]
+
+
+def test_a_network_for_video_is_measured_on_what_it_takes(folder, monkeypatch):
+    """Float and fixed point see the small Y and give the result's size; rows are as all others."""
+    model = write_weights(folder.parent, monkeypatch, "abpn8m2", 2)
+    arguments = ("--network", "abpn8m2", "--protocol", "standard", "--dataset", "Set5", "--methods")
+    result = run(evaluate.main, *arguments, "bicubic,float,golden")
+    assert result.exit_code == 0, result.output
+    rows = json.loads((folder.parent / "build" / "reports" / "evaluate.json").read_text())
+    assert all(list(row) == COLUMNS and (row["network"], row["upscale"]) == ("abpn8m2", 2) for row in rows)
+    picture = cv2.imread(str(folder / "grey.png"), cv2.IMREAD_GRAYSCALE)
+    case = protocols.prepare(picture, 2)
+    result = golden.infer(model, case.small)
+    assert result.shape == case.truth.shape
+    (row,) = (row for row in rows if (row["image"], row["method"]) == ("grey", "golden"))
+    assert row["psnr"] == protocols.measure(case, result)["psnr"]
+    assert_refused(
+        run(evaluate.main, "--network", "abpn8m2", "--upscale", 3, "--methods", "golden"),
+        "there are no weights of abpn8m2 for x3",
+    )
+
+
+def test_compare_draws_a_network_for_video(folder, monkeypatch):
+    write_weights(folder.parent, monkeypatch, "abpn8m2", 2)
+    names = []
+    monkeypatch.setattr(figures, "TITLES", {key: Recorded(text, names) for key, text in figures.TITLES.items()})
+    options = ("--network", "abpn8m2", "--upscale", 2, "--protocol", "standard", "--methods", "bicubic,golden,csim")
+    result = run(compare.main, folder / "colour.png", *options, "--figures")
+    assert result.exit_code == 0, result.output
+    assert "colour, abpn8m2 x2, standard protocol" in result.output and "abpn8m2, 8-bit fixed point" in names
+    assert cv2.imread(str(folder.parent / "build" / "figures" / "colour_x2.png")).std() > 10
+
+
+class Recorded(str):
+    """A text that notes what it was filled in to."""
+
+    def __new__(cls, text, names):
+        made = super().__new__(cls, text)
+        made.names = names
+        return made
+
+    def format(self, *arguments):
+        self.names.append(super().format(*arguments))
+        return self.names[-1]
+
+
+@pytest.mark.parametrize("protocol", protocols.PROTOCOLS)
+def test_colours_are_compared_by_their_y(protocol, tmp_path):
+    """A network that takes and gives colours: the picture itself is a perfect result."""
+    picture = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 256, (48, 60, 3)).astype(np.uint8), (0, 0), 2)
+    case = protocols.prepare(picture, 2, protocol)
+    model = random_rgb_model(2)
+    assert case.input("rgb").shape == (24, 30, 3)
+    result = golden.infer(model, case.input("rgb"))
+    assert result.shape == picture.shape and protocols.finish(case, result).shape == case.truth.shape
+    same, other = (protocols.measure(case, pixels)["psnr"] for pixels in (picture, result))
+    assert same > other and (protocol == "opencv" or same == metrics.MOST_PSNR)
+    results = {"bicubic": case.bicubic, "golden": picture}
+    left, top, width, height = figures.draw(picture, case, results, tmp_path / "f.png", network="colours")
+    assert width == height and 0 <= left <= 60 - width and 0 <= top <= 48 - height
 
 
 def test_methods_that_do_not_exist(monkeypatch):

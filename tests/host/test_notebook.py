@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from host.show import explain
 from model.base.paths import ROOT
 from model.imaging.files import Picture, write_picture
+from tests.random_models import write_weights
 
 PATH = ROOT / "host" / "srcnn.ipynb"
 TIMEOUT_S = 120  # per cell
@@ -102,6 +103,18 @@ def test_on_the_kernels(photo):
     text, pictures = execute(PHOTO=str(photo), BACKEND="csim")
     check(text, pictures, "csim")
     assert "126x90, made 3 times smaller: 42x30" in text
+
+
+def test_with_a_network_for_video(photo, tmp_path):
+    """Random weights: they show no improvement, but every stage, and the same bits."""
+    with pytest.MonkeyPatch.context() as patch:
+        write_weights(tmp_path, patch, "abpn8m2", 2)
+    before = f"import pathlib, model.graph.weights\nmodel.graph.weights.WEIGHTS = pathlib.Path({str(tmp_path)!r})"
+    before = f"import sys\nsys.path[:0] = [{str(ROOT)!r}]\n{before}"
+    text, pictures = execute(before, PHOTO=str(photo), NETWORK="abpn8m2", UPSCALE=2, BACKEND="golden")
+    assert pictures == 10 and "golden = golden model in every bit of the crop: True" in text
+    assert "residual: 4 maps of 36x36" in text and "sum of 25 products and bias" in text
+    assert re.search(r"bicubic [\d.]+ dB, abpn8m2 in 8-bit fixed point [\d.]+ dB", text)
 
 
 def test_on_a_board(photo, tmp_path):

@@ -1,12 +1,14 @@
 """Whole picture = every tiling, bit for bit; and the cutting itself."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from host.picture import tiling
-from host.picture.backends import GoldenBackend
+from host.picture.backends import CsimBackend, GoldenBackend
 from host.picture.pipeline import infer_input
 from model.integer import golden
 from model.integer.examples import random_input
@@ -79,7 +81,8 @@ def test_every_tiling_gives_the_bits_of_the_whole(models, network, height, width
     np.testing.assert_array_equal(tiled, whole)
 
 
-VIDEO = [random_model("abpn8m2", 2), random_model("abpn8m5", 3), random_model("abpn12m4", 4), random_rgb_model()]
+VIDEO = [random_model("abpn8m2", 2), random_model("abpn8m5", 3), random_model("abpn12m4", 4)]
+VIDEO += [random_rgb_model(upscale) for upscale in (2, 3, 4)]
 
 
 @settings(max_examples=60, deadline=None, print_blob=True)
@@ -96,3 +99,19 @@ def test_every_tiling_of_a_picture_at_low_resolution_gives_the_bits_of_the_whole
     whole = golden.infer(model, x, workers=1)
     assert whole.shape[:2] == (height * model.upscale, width * model.upscale)
     np.testing.assert_array_equal(infer_input(x, GoldenBackend(model), tile), whole)
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None, print_blob=True)
+@given(height=SIDE, width=SIDE, tile=st.tuples(st.integers(1, 60), st.integers(1, 60)), seed=st.integers(0, 2**32 - 1))
+def test_every_tiling_of_the_kernels_gives_the_bits_of_the_whole(height, width, tile, seed):
+    model = VIDEO[0]
+    assume(-(-height // max(1, tile[0] // 2)) * -(-width // max(1, tile[1] // 2)) <= 40)
+    x = random_input(model.network, np.random.default_rng(seed), height, width)
+    np.testing.assert_array_equal(infer_input(x, csim(), tile), golden.infer(model, x, workers=1))
+
+
+@functools.cache
+def csim():
+    """The kernels of the first network for video, built once."""
+    return CsimBackend(VIDEO[0])

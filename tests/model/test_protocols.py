@@ -1,11 +1,14 @@
 """Both protocols reproduce published and measured bicubic figures, and refuse what can't be compared."""
 
+import cv2
 import numpy as np
 import pytest
 
 from model.base.errors import UserError
 from model.base.paths import dataset_files
 from model.data.datasets import read_picture
+from model.imaging.color import rgb_to_y
+from model.imaging.resize import imresize, opencv_resize
 from model.quality import protocols
 
 # data/BASELINES.md: PSNR in dB of bicubic on the standard protocol at x2, x3, x4.
@@ -101,6 +104,26 @@ def test_the_border_is_left_out():
 def test_opencv_stores_results_as_jpeg():
     case = protocols.prepare(picture(60, 60), 3, "opencv")
     assert (protocols.finish(case, case.bicubic) != case.bicubic).any()
+
+
+@pytest.mark.parametrize("protocol", protocols.PROTOCOLS)
+@pytest.mark.parametrize("upscale", [2, 3, 4])
+def test_a_network_at_low_resolution_sees_the_small_picture(protocol, upscale):
+    """Rounded, as files and boards have it; what the bicubic pictures were made from."""
+    colours = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (61, 74, 3)).astype(np.uint8), (0, 0), 2)
+    case = protocols.prepare(colours, upscale, protocol)
+    size = 61 // upscale, 74 // upscale
+    assert case.small.shape == size and case.small_rgb.shape == (*size, 3)
+    assert all(case.input(kind).dtype == np.uint8 for kind in ("upscaled", "y", "rgb"))
+    truth = colours[: size[0] * upscale, : size[1] * upscale]
+    if protocol == "standard":
+        np.testing.assert_array_equal(case.small, np.round(imresize(rgb_to_y(truth), 1 / upscale).clip(0, 255)))
+        green = imresize(np.ascontiguousarray(truth[:, :, 1]), 1 / upscale)
+        np.testing.assert_array_equal(case.small_rgb[:, :, 1], np.round(green.clip(0, 255)))
+    enlarged = imresize(case.small, upscale) if protocol == "standard" else opencv_resize(case.small, case.truth.shape)
+    assert np.abs(case.bicubic.astype(float) - enlarged).max() <= 1.6, "upscaled from before the rounding"
+    grey = protocols.prepare(np.ascontiguousarray(colours[:, :, 0]), upscale, protocol)
+    assert grey.small_rgb.shape == (*size, 3) and np.ptp(grey.small_rgb, axis=2).max() == 0
 
 
 def test_bad_input():
