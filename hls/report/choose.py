@@ -25,7 +25,8 @@ from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
 from model.graph.family import family_description, family_member, family_name, family_network
 from model.graph.network import UPSCALES
-from model.graph.weights import load_float, load_quant, weight_path
+from model.graph.weights import load_float, weight_path
+from model.quality import results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,10 +89,8 @@ def quality(network: str, upscale: int) -> dict[str, float | None]:
             found |= {"validation_psnr": meta["validation_psnr"], "set5_float": meta["test_psnr"].get("Set5")}
             found["steps"] = meta["steps"]
             break
-    fixed = weight_path(network, upscale, quantised=True)
-    if fixed.is_file():
-        found["set5_fixed"] = load_quant(fixed).meta.get("fine_tuning", {}).get("test_psnr", {}).get("Set5")
-    return found
+    row = results.load().find(network, upscale, "standard", "Set5", "mean", "golden")
+    return found | {"set5_fixed": row and round(row["psnr"], 4)}
 
 
 def row_of(config: Config, width: int, height: int, fps: float) -> dict:
