@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from model.base.errors import UserError
 from model.data import datasets
-from model.data.datasets import Pairs, Patches, degrade, load_pairs, picture_files, read_picture, split
+from model.data.datasets import (
+    Pairs,
+    Patches,
+    degrade,
+    load_pairs,
+    picture_files,
+    read_picture,
+    split,
+    split_sets,
+    training_sets,
+)
 from model.imaging.color import rgb_to_y
 from model.imaging.resize import imresize, to_uint8
 
@@ -169,6 +179,39 @@ def test_pairs_of_every_kind_are_cached_apart(folder):
         pairs = load_pairs(files, 3, kind=kind)
         assert pairs.scale == scale and pairs.low.shape[1:] == pairs.high.shape[1:] == shape
         assert len(pairs.high) == scale**2 * len(pairs.low)
+
+
+def test_sets_by_name_and_folder(folder, tmp_path, monkeypatch):
+    """What T91 holds out stays held out, whatever is trained on beside it."""
+    for name, count in (("T91", 13), ("More", 14), ("Set5", 1)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for i in range(count):
+            (tmp_path / "data" / name / f"{i:02}.png").write_bytes(name.encode() + bytes([i]))
+    monkeypatch.setenv("SRCNN_DATA", str(tmp_path / "data"))
+
+    def names(files):
+        return [f"{path.parent.name}/{path.stem}" for path in files]
+
+    assert names(split_sets(training_sets(""))[1]) == names(split_sets(training_sets("T91"))[1]) == ["T91/05"]
+    train, validation = split_sets(training_sets("T91+More"))
+    assert names(validation) == ["T91/05", "More/05"] and len(train) == 12 + 13
+    assert training_sets(str(folder)) == [picture_files(folder)]
+    assert [len(files) for files in training_sets(f"T91+{folder}")] == [13, 3]
+    with pytest.raises(UserError, match="folder of pictures"):
+        training_sets("T91+absent")
+
+
+def test_a_jpeg_is_trained_on_only_where_it_is_shrunk(folder):
+    picture = np.random.default_rng(0).integers(0, 256, (24, 30, 3), np.uint8)
+    for suffix in ("png", "jpg"):
+        cv2.imwrite(str(folder / f"q.{suffix}"), picture)
+    shapes = {
+        (suffix, factors): load_pairs([folder / f"q.{suffix}"], 3, rescales=factors).shapes.tolist()
+        for suffix in ("png", "jpg")
+        for factors in ((1.0, 0.5), (1.0,))
+    }
+    assert shapes["png", (1.0, 0.5)] == [[24, 30], [12, 15]] and shapes["jpg", (1.0, 0.5)] == [[12, 15]]
+    assert shapes["png", (1.0,)] == shapes["jpg", (1.0,)] == [[24, 30]]  # validation measures it as it is
 
 
 def test_pairs_are_cached_by_contents_and_parameters(folder, tmp_path):

@@ -132,3 +132,5 @@ def test_largest_formats_fit_the_accumulator():
 def test_names_of_the_committed_files():
     assert weight_path("srcnn915", 3).name == "srcnn915_x3.npz"
     assert weight_path("srcnn915", 2, "opencv", quantised=True).name == "srcnn915_x2_opencv_int8.npz"
+    assert weight_path("abpn8m2", 2, data="T91+BSDS399").name == "abpn8m2_x2_t91bsds399.npz"
+    assert weight_path("abpn8m2", 2, quantised=True, data="my/Own_pictures/").name == "abpn8m2_x2_ownpictures_int8.npz"
