@@ -96,6 +96,7 @@ def test_cycles(program, hardware, height, width):
         {
             "board": hardware.board,
             "network": hardware.network.name,
+            "upscale": hardware.network.upscale,
             "tile_h": height,
             "tile_w": width,
             "cycles_per_pixel_steady": steady,
@@ -113,13 +114,13 @@ def test_cycles(program, hardware, height, width):
 
 
 def keep_row(row):
-    """Put a row into cycles.json in place of the one for the same board, network and tile."""
+    """Put a row into cycles.json in place of the one for the same board, network, factor and tile."""
     path = BUILD / "reports" / "cycles.json"
     with build_lock("cycles"):
         rows = json.loads(path.read_text()) if path.is_file() else []
-        same = ("board", "network", "tile_h", "tile_w")
-        rows = [old for old in rows if any(old[key] != row[key] for key in same)] + [row]
-        write_report("cycles", sorted(rows, key=lambda one: [one[key] for key in same]))
+        same = ("board", "network", "upscale", "tile_h", "tile_w")
+        rows = [old for old in rows if any(old.get(key) != row[key] for key in same)] + [row]
+        write_report("cycles", sorted(rows, key=lambda one: [one.get(key) or 0 for key in same]))
 
 
 @pytest.mark.parametrize("idle, backpressure", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.6, 0.6)])

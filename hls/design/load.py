@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hls.design.boards import DEFAULT_BOARD, read_board
+from hls.design.boards import DEFAULT_BOARD, list_boards, read_board
 from hls.design.config import make_config
 from hls.design.cost import LIMITS, MAX_WORD, total
 from hls.design.folding import remedy
@@ -104,6 +104,12 @@ def list_configs(board: str) -> list[Config]:
             if network.label in folded:
                 found.append(load_config(network, board))
     return sorted(found, key=lambda config: (config.network.upscale or 0, config.network.name))
+
+
+def folding_board(network: Network) -> str:
+    """Return a board whose file folds a network, the default board if it does: for software that computes on any."""
+    boards = [DEFAULT_BOARD, *list_boards()]
+    return next((board for board in boards if network.label in read_board(board)["folding"]), DEFAULT_BOARD)
 
 
 def _check_names(config):

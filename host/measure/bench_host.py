@@ -21,8 +21,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hls.design.boards import DEFAULT_BOARD
-from hls.design.load import load_config
+from hls.design.load import folding_board, load_config
 from hls.packets import packets
 from host.picture import pipeline, tiling
 from host.picture.backends import Backend, open_backend
@@ -311,6 +310,7 @@ def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tu
     """
     upscale, width, height = int(upscale), size[0] // int(upscale), size[1] // int(upscale)
     model, backends = pipeline.load_model(network, upscale), []
+    config = load_config(model.network, folding_board(model.network))
     for name in names or BACKENDS:
         try:
             backends.append(open_backend(name, model)[0])
@@ -329,7 +329,7 @@ def main(network: str, upscale: str, size: tuple[int, int], runs: int, names: tu
 
         source = pathlib.Path(scratch) / "source.png"
         picture_files.write_picture(source, picture_files.Picture(make_picture(height, width)))
-        rows = bench(backends, source, pathlib.Path(scratch), load_config(model.network, DEFAULT_BOARD), runs, progress)
+        rows = bench(backends, source, pathlib.Path(scratch), config, runs, progress)
     for backend in backends:
         backend.close()
     print(report.table(rows))

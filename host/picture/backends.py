@@ -168,15 +168,14 @@ class GoldenBackend(Backend):
 
 
 class CsimBackend(Backend):
-    """The C++ kernels, compiled for this machine."""
+    """The C++ kernels, compiled for this machine, as a board folds the network: any gives the same bits."""
 
     name = "csim"
     usual_pixels = 1 << 18  # a few seconds
 
     def __init__(self, model: QuantModel, board: str | None = None) -> None:
         super().__init__(model)
-        from hls.design.boards import DEFAULT_BOARD
-        from hls.design.load import load_config
+        from hls.design.load import folding_board, load_config
 
         try:
             from hls.csim.accelerator import CsimTop
@@ -184,7 +183,7 @@ class CsimBackend(Backend):
             raise UserError(
                 f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits"
             ) from error
-        config = load_config(model.network, board or DEFAULT_BOARD)
+        config = load_config(model.network, board or folding_board(model.network))
         self.largest_tile = (config.tile_height, config.tile_width)
         self._top = CsimTop(config)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hls.design.boards import BOARDS, list_boards
-from hls.design.load import load_config
+from hls.design.load import folding_board, load_config
 from hls.design.stage import legal_simd
 from hls.generate.header import header_text
 from model.base.errors import UserError
@@ -25,6 +25,15 @@ def test_every_board_folds_every_network(network, board):
         idle = stage.fold * stage.pe * stage.simd - stage.layer.macs_per_pixel
         assert 0 <= idle < stage.pe * stage.out_fold * stage.tap_fold
     assert sum(stage.dsp for stage in config.stages) == config.dsp <= config.budget["dsp"]
+
+
+def test_software_computes_as_some_board_folds():
+    """The default board's folding where there is one; else another's; where there is none the error names it."""
+    known = [("srcnn915", None), ("abpn8m2", 2), ("abpn12m3", 2), ("abpn8m2", 4)]
+    networks = [load_network(*one) for one in known]
+    assert [folding_board(network) for network in networks] == ["pynq_z2", "pynq_z2", "kv260", "pynq_z2"]
+    with pytest.raises(UserError, match="no folding for abpn8m2_x4"):
+        load_config(networks[3], folding_board(networks[3]))
 
 
 def test_packing_halves_the_multipliers():
