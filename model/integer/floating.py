@@ -88,7 +88,11 @@ def infer(model: FloatModel, padded: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (H * scale, W * scale), or (..., C) if the network gives C > 1 channels
         In units of 0..255, neither rounded nor clipped.
     """
-    y = float_tensors(model, padded[None])[model.network.layers[-1].name][0] * np.float32(WHITE)
+    last = model.network.layers[-1]
+    y = float_tensors(model, padded[None])[last.name][0]
+    if isinstance(last, Conv):
+        y = activate(last, y, model.slopes[-1])
+    y = y * np.float32(WHITE)
     return y[:, :, 0] if model.network.out_ch == 1 else y
 
 

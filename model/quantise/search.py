@@ -25,8 +25,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from model.base.errors import UserError
-from model.base.paths import dataset_files
-from model.data.datasets import degrade, picture_files, read_picture, split
+from model.data.datasets import degrade, read_picture, split_sets, training_sets
 from model.graph.formats import ACT_BITS, BIAS_BITS, WEIGHT_BITS
 from model.graph.kinds import Add, Conv
 from model.graph.network import INPUT
@@ -215,10 +214,10 @@ def _report_row(layer, q, parts, stored, goal, step, zero):
 def calibration_pictures(
     upscale: int, degradation: str = "standard", data: str = "", kind: str = "upscaled"
 ) -> tuple[list[np.ndarray], list[pathlib.Path]]:
-    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of a folder), degraded
+    """Return the network inputs to calibrate with, and their files: the training part of T91 (or of `data`), degraded
     as a network takes it whose `Network.input` is `kind`. Pictures too small for the factor are left out.
     """
-    files = split(picture_files(pathlib.Path(data)) if data else dataset_files(CALIBRATION_SET))[0]
+    files = split_sets(training_sets(data))[0]
     pictures = {path: read_picture(path) for path in files}
     files = [path for path in files if min(pictures[path].shape[:2]) >= upscale]
     return [degrade(pictures[path], upscale, degradation, kind)[0] for path in files], files

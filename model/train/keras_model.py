@@ -44,7 +44,9 @@ def connect(network: Network, padding: str, conv: Callable, name: str, finish: C
             known[layer.name] = _activate(layer, conv(layer, *given))
         elif isinstance(layer, Add):
             total = make_add(network, layer, padding)(*given)
-            known[layer.name] = keras.ops.relu(total) if _rectified(network, layer) else total
+            # stops at 0, as what is stored from 0 on does; but a training has to be told what is blacker than black
+            stops = not network.keeps_sign(layer.name) and not network.shows(layer.name)
+            known[layer.name] = keras.ops.relu(total) if stops else total
         elif isinstance(layer, DepthToSpace):
             known[layer.name] = keras_layers.DepthToSpace(layer.factor, name=layer.name)(*given)
     out = known[network.layers[-1].name]
@@ -58,27 +60,6 @@ def make_add(network: Network, layer: Add, padding: str = "valid") -> keras.laye
     residual, earlier = (network.tensors[source] for source in layer.inputs)
     crop = (residual.shrink - earlier.shrink) // 2 if padding == "valid" else 0
     return keras_layers.CroppedAdd(crop, residual.channels // earlier.channels, name=layer.name)
-
-
-def _rectified(network, layer):
-    """Whether an addition stops at 0, as what is stored from 0 on does.
-
-    Not so in front of the picture: what is below black is cut there anyway, and a training has to be told of it.
-    """
-    if keeps_sign(network, layer.name):
-        return False
-    readers = network.readers(layer.name)
-    while readers and isinstance(readers[0], DepthToSpace) and len(readers) == 1:
-        readers = network.readers(readers[0].name)
-    return bool(readers)
-
-
-def keeps_sign(network: Network, name: str) -> bool:
-    """Return whether a tensor between layers may be negative: a PReLU's, and what is made of it."""
-    layer = {layer.name: layer for layer in network.layers}.get(name)
-    if layer is None:  # the input
-        return False
-    return layer.activation == "prelu" if isinstance(layer, Conv) else keeps_sign(network, layer.inputs[-1])
 
 
 def _activate(layer, x):

@@ -117,6 +117,29 @@ def test_killed_and_resumed_gives_the_same_bits(trained, finished):
     assert all(np.array_equal(last[name], other[name]) for name in last)
 
 
+def test_every_kind_of_layer_is_quantised_and_tuned(place):  # noqa: F811
+    """A network at low resolution: what is exported is what the golden model was measured with, and no worse."""
+    from model.integer import golden
+    from model.train.loop import prepare_data
+
+    options = ("--network", place / "low.toml", "--upscale", "2")
+    done = train(place, *options, "--ema", "0.9", "--run", "low_float", "--out", place / "low_float.npz", steps=60)
+    assert done.returncode == 0, done.stderr
+    options += ("--weights", place / "low_float.npz", "--run", "low_int8", "--out", place / "low_int8.npz")
+    done = run(place, *options, "--lr", "0.05", "--ema", "0", steps=40)
+    assert done.returncode == 0, done.stderr
+    model = load_quant(place / "low_int8.npz")
+    tuned = model.meta["fine_tuning"]
+    assert model.layers[0].slope is not None and model.layers[1].slope is None and model.network.scale == 2
+    assert tuned["validation_psnr"] >= tuned["validation_psnr_before"] and tuned["steps"] == 40
+    validation = prepare_data(tuned["config"] | {"network": str(place / "low.toml")})[1]
+    values = []
+    for low, high in validation.pictures():
+        error = golden.infer(model, low)[2:-2, 2:-2].astype(float) - high[2:-2, 2:-2]
+        values.append(10 * np.log10(255**2 / np.mean(error**2)))
+    assert round(float(np.mean(values)), 4) == tuned["validation_psnr"]
+
+
 def test_divergence_stops_with_the_step(trained):
     """Found at a validation, since saturation keeps the loss finite: the step is named, the checkpoint before it
     kept.

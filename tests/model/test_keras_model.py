@@ -10,6 +10,7 @@ from model.graph.description import load_network
 from model.graph.kinds import Add, Conv, DepthToSpace
 from model.graph.network import Network
 from model.graph.weights import FloatModel
+from model.integer import floating, golden
 from model.integer.examples import random_input
 from tests.model.test_kinds import random_graph
 from tests.random_models import random_float_model
@@ -81,7 +82,10 @@ def test_every_kind_is_the_definition(seed):
     picture = random_input(network, rng, *rng.integers(1, 12, 2))
     out, expected = keras_model.infer_float(model, picture), plain(model, picture)
     assert out.shape == expected.shape
-    np.testing.assert_allclose(out, expected, atol=1e-5 * np.abs(expected).max() + 1e-3)
+    tolerance = 1e-5 * np.abs(expected).max() + 1e-3
+    np.testing.assert_allclose(out, expected, atol=tolerance)
+    # what quantisation approximates is the same network
+    np.testing.assert_allclose(floating.infer(model, golden.pad(picture, network.halo)), expected, atol=3 * tolerance)
 
 
 @pytest.mark.parametrize("seed", range(8))
