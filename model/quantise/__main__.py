@@ -21,22 +21,27 @@ from model.quantise.search import calibration_pictures, provenance, quantise
 @click.option("--weights", "source", help="Float weights; the committed ones by default.")
 @click.option("-o", "--output", help="Where to write the integer weights; beside the committed ones by default.")
 @click.option("--seed", default=0, show_default=True, help="Of the choice of calibration crops.")
+@click.option(
+    "--data",
+    default="",
+    help="Pictures that trained the weights, and calibrate, as `make train` has it  [default: T91].",
+)
 @report_user_errors
-def main(network: str, upscale: int, degradation: str, source: str, output: str, seed: int) -> None:
+def main(network: str, upscale: int, degradation: str, source: str, output: str, seed: int, data: str) -> None:
     """Quantise trained weights to int8 and report each layer's formats."""
-    source = source or weight_path(network, upscale, degradation)
+    source = source or weight_path(network, upscale, degradation, data=data)
     float_model = load_float(source, network)
     if float_model.upscale != upscale:
         raise UserError(
             f"{source} was trained for x{float_model.upscale}, not for x{upscale}; name the matching --upscale"
         )
     started = time.perf_counter()
-    pictures, files = calibration_pictures(upscale, degradation, kind=float_model.network.input)
+    pictures, files = calibration_pictures(upscale, degradation, data, float_model.network.input)
     model, rows = quantise(float_model, pictures, seed)
-    config = {"network": network, "upscale": upscale, "degradation": degradation}
+    config = {"network": network, "upscale": upscale, "degradation": degradation, "data": data}
     meta = provenance(config, source, files, seed)
     model = QuantModel(model.network, model.upscale, model.layers, meta)
-    output = output or weight_path(network, upscale, degradation, quantised=True)
+    output = output or weight_path(network, upscale, degradation, quantised=True, data=data)
     save_quant(model, output)
     name = f"quantise_{network}_x{upscale}" + f"_{degradation}" * (degradation != "standard")
     path = report.write_report(

@@ -226,9 +226,10 @@ def calibration_pictures(
 def provenance(config: dict, source: str | pathlib.Path, files: list[pathlib.Path], seed: int) -> dict:
     """Return where integer weights come from: command, calibration files, degradation, digest of the float weights."""
     command = f"python -m model.quantise --network {config['network']} --upscale {config['upscale']}"
-    command += f" --degradation {config['degradation']}" * (config["degradation"] != "standard") + f" --seed {seed}" * (
-        seed != 0
-    )
+    usual = {"degradation": "standard", "data": "", "seed": 0}
+    for name, value in (config | {"seed": seed}).items():
+        if name in usual and value != usual[name]:
+            command += f" --{name} {value}"
     return {
         "command": command,
         "calibration_set": config.get("data") or CALIBRATION_SET,

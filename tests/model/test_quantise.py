@@ -248,6 +248,17 @@ def test_command_line(command, tmp_path, monkeypatch):
     assert [row["layer"] for row in rows] == ["conv1", "conv2", "conv3"] and rows[0]["saturated"] >= 0
 
 
+def test_provenance_gives_the_options_that_matter(tmp_path):
+    (tmp_path / "f.npz").write_bytes(b"weights")
+    config = {"network": "abpn8m2", "upscale": 2, "degradation": "standard", "data": ""}
+    commands = [
+        search.provenance(config | more, tmp_path / "f.npz", [], seed)["command"]
+        for more, seed in (({}, 0), ({"data": "T91+BSDS399"}, 0), ({"degradation": "opencv"}, 4))
+    ]
+    plain = "python -m model.quantise --network abpn8m2 --upscale 2"
+    assert commands == [plain, f"{plain} --data T91+BSDS399", f"{plain} --degradation opencv --seed 4"]
+
+
 def test_command_line_refuses(command, tmp_path):
     save_float(float_model(load_network("srcnn915")), tmp_path / "f.npz")
     with np.load(tmp_path / "f.npz") as stored:
