@@ -119,7 +119,7 @@ def video(results: Results) -> str:
         "for video",
         "products per pixel",
         "frames",
-        "cycles per input pixel, whole frame (modelled; x2 simulated: `make rtlsim-frame`)",
+        "cycles per input pixel, whole frame (modelled; abpn8m2 x2 simulated: `pytest sim`)",
         "fps (modelled)",
         "DSPs (modelled)",
         "Set5, 8-bit fixed point (measured), dB",
