@@ -44,7 +44,7 @@ def test_table(table):
 
 def test_mistakes_are_noticed_and_harmless_changes_are_not(table):
     harmless = judge.Mutation(
-        "harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> uint8", "// Accumulator to uint8"
+        "harmless", "a comment", "hls/kernels/requantise.hpp", "// Accumulator -> output", "// Accumulator to output"
     )
     names = ["shift-one-more", "chain-order", "error-code-dropped"]
     rows = judge.run_mutations([*(table[name] for name in names), harmless], jobs=2, checks=("csim",))

@@ -3,7 +3,6 @@ all the rest: RGB, PReLU, an addition within, additions of several channels, a l
 """
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -20,62 +19,12 @@ from sim.run.harness import build_harness, rows_of, simulate
 
 VIDEO = {"network": "abpn8m2", "board": "pynq_z2", "upscale": 2}
 MOST = 4.15  # cycles of a 960x540 frame per input pixel, edges included
-GRAPH = """\
-name = "graph"
-input = "rgb"
-[[layers]]
-name = "head"
-k = 3
-out_ch = 6
-activation = "prelu"
-[[layers]]
-name = "inner"
-k = 3
-out_ch = 6
-activation = "none"
-[[layers]]
-name = "sum"
-kind = "add"
-inputs = ["inner", "head"]
-[[layers]]
-name = "deep"
-k = 1
-out_ch = 27
-activation = "none"
-[[layers]]
-name = "anchor"
-kind = "add"
-inputs = ["deep", "input"]
-[[layers]]
-name = "pixels"
-kind = "depth_to_space"
-factor = 3
-[[layers]]
-name = "polish"
-k = 7
-out_ch = 3
-activation = "clip"
-cap = 1.0
-"""
-FOLDING = """
-[folding.graph]
-head = { pe = 3, simd = 9 }
-inner = { pe = 2, simd = 27 }
-deep = { pe = 9, simd = 2 }
-polish = { pe = 1, simd = 49 }
-"""
-
-
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory):
-    """Descriptions of the graph and of a board for it."""
-    folder = tmp_path_factory.mktemp("graph")
-    network, board = folder / "graph.toml", folder / "board.toml"
-    network.write_text(GRAPH)
-    text = re.sub(r"\[folding\..*", "", (ROOT / "hls" / "boards" / "pynq_z2.toml").read_text(), flags=re.DOTALL)
-    text = text.replace("tile_width = 1920", "tile_width = 40").replace("tile_height = 4096", "tile_height = 40")
-    board.write_text(text + FOLDING)
-    return {"network": str(network), "board": str(board), "upscale": 3}
+DESCRIPTIONS = ROOT / "tests" / "descriptions"
+GRAPH = {
+    "network": str(DESCRIPTIONS / "all_kinds.toml"),
+    "board": str(DESCRIPTIONS / "small_board.toml"),
+    "upscale": 3,
+}
 
 
 def run_bench(options, chosen, top, bench, test, **environment):
@@ -109,8 +58,8 @@ def test_top(options, test):
 
 
 @pytest.mark.parametrize("test", ["every_packet_and_every_error", "tiles_of_odd_sizes"])
-def test_top_of_the_graph(options, graph, test):
-    run_bench(options, graph, "srcnn_top", "sim.benches.top_bench", test)
+def test_top_of_the_graph(options, test):
+    run_bench(options, GRAPH, "srcnn_top", "sim.benches.top_bench", test)
 
 
 def test_whole_frame(options):

@@ -4,35 +4,33 @@
 
 namespace srcnn {
 
-// Add half, arithmetic shift right, saturate to 0..255. ACC is wide enough for acc + half (Layer.acc_bits).
-template <int ACC> act_t requantise(ap_int<ACC> acc, shift_t shift) {
+// Add half, arithmetic shift right. ACC is wide enough for acc + half (Layer.acc_bits).
+template <int ACC> ap_int<ACC> shift_rounded(ap_int<ACC> acc, shift_t shift) {
 #pragma HLS INLINE
     const ap_uint<MAX_SHIFT + 1> one = 1;
     const ap_uint<MAX_SHIFT + 1> half = (one << shift) >> 1;
     const ap_int<ACC> rounded = acc + half;
-    const ap_int<ACC> value = rounded >> shift;
-    const bool negative = value[ACC - 1];
-    const ap_uint<ACC - 1 - ACT_BITS> above = value.range(ACC - 2, ACT_BITS);
+    return rounded >> shift;
+}
+
+// Saturate to 0..255.
+template <int BITS> act_t saturate(ap_int<BITS> value) {
+#pragma HLS INLINE
+    const bool negative = value[BITS - 1];
+    const ap_uint<BITS - 1 - ACT_BITS> above = value.range(BITS - 2, ACT_BITS);
     const act_t low = value.range(ACT_BITS - 1, 0);
     return negative ? act_t(0) : above != 0 ? act_t(255) : low;
 }
 
-// The same of an accumulator and its channel's parameters: bias in the low BIAS_BITS, shift above.
-template <int ACC> act_t requantise_biased(ap_int<ACC> acc, ap_uint<BIAS_BITS + 5> bias_shift) {
+template <int ACC> act_t requantise(ap_int<ACC> acc, shift_t shift) {
 #pragma HLS INLINE
-    const ap_int<BIAS_BITS> bias = bias_shift.range(BIAS_BITS - 1, 0);
-    const shift_t shift = bias_shift.range(BIAS_BITS + 4, BIAS_BITS);
-    const ap_int<ACC> biased = acc + bias;
-    return requantise<ACC>(biased, shift);
+    return saturate<ACC>(shift_rounded<ACC>(acc, shift));
 }
 
-// Add half, arithmetic shift right, saturate to 9 bits, signed: the residual of an addition.
+// Saturated to 9 bits, signed: the residual of an addition.
 template <int ACC> ap_int<ACT_BITS + 1> requantise_residual(ap_int<ACC> acc, shift_t shift) {
 #pragma HLS INLINE
-    const ap_uint<MAX_SHIFT + 1> one = 1;
-    const ap_uint<MAX_SHIFT + 1> half = (one << shift) >> 1;
-    const ap_int<ACC> rounded = acc + half;
-    const ap_int<ACC> value = rounded >> shift;
+    const ap_int<ACC> value = shift_rounded<ACC>(acc, shift);
     const ap_int<ACC - ACT_BITS> above = value.range(ACC - 1, ACT_BITS);  // all like the sign, or out of range
     const ap_int<ACT_BITS + 1> low = value.range(ACT_BITS, 0);
     const ap_int<ACT_BITS + 1> most = (1 << ACT_BITS) - 1, least = -(1 << ACT_BITS);
@@ -44,15 +42,8 @@ template <int ACC> act_t requantise_prelu(ap_int<ACC> acc, shift_t shift, slope_
 #pragma HLS INLINE
     const bool negative_sum = acc[ACC - 1];
     const shift_t by = negative_sum ? shift_t(shift + slope) : shift;
-    const ap_uint<MAX_SHIFT + 1> one = 1;
-    const ap_uint<MAX_SHIFT + 1> half = (one << by) >> 1;
-    const ap_int<ACC> rounded = acc + half;
-    const ap_int<ACC> shifted = rounded >> by;
-    const ap_int<ACC + 1> value = shifted + zero;
-    const bool negative = value[ACC];
-    const ap_uint<ACC - ACT_BITS> above = value.range(ACC - 1, ACT_BITS);
-    const act_t low = value.range(ACT_BITS - 1, 0);
-    return negative ? act_t(0) : above != 0 ? act_t(255) : low;
+    const ap_int<ACC + 1> value = shift_rounded<ACC>(acc, by) + zero;
+    return saturate<ACC + 1>(value);
 }
 
 // What becomes of a layer's sums, by its description: an activation, the residual of an addition, or a PReLU.
@@ -67,9 +58,6 @@ template <class L> struct finisher {
 
     static ap_uint<OUT_BITS> finish(ap_int<L::ACC_BITS> acc, param_t packed) {
 #pragma HLS INLINE
-        if (!L::PRELU && !L::RESIDUAL) {
-            return requantise_biased<L::ACC_BITS>(acc, packed);
-        }
         constexpr int SLOPE = BIAS_BITS + 5, ZERO = SLOPE + SLOPE_BITS;
         const ap_int<BIAS_BITS> bias = packed.range(BIAS_BITS - 1, 0);
         const shift_t shift = packed.range(BIAS_BITS + 4, BIAS_BITS);
@@ -79,6 +67,9 @@ template <class L> struct finisher {
             const slope_t slope = all.range(ZERO - 1, SLOPE);
             const act_t zero = all.range(ZERO + ACT_BITS - 1, ZERO);
             return requantise_prelu<L::ACC_BITS>(biased, shift, slope, zero);
+        }
+        if (!L::RESIDUAL) {
+            return requantise<L::ACC_BITS>(biased, shift);
         }
         return ap_uint<OUT_BITS>(requantise_residual<L::ACC_BITS>(biased, shift));
     }

@@ -34,8 +34,13 @@ PYTEST = ["-m", "pytest", "-q", "-x", "--tb=short", "-p", "no:cacheprovider"]
 CHECKS = {
     "csim": ["-m", "hls.csim", "--types", "native"],
     "wide": ["-m", "hls.csim", "--types", "native", "--board", "kv260"],  # more PEs than a position has steps
+    "kinds": [
+        *["-m", "hls.csim", "--types", "native", "--network", "tests/descriptions/all_kinds.toml"],
+        *["--board", "tests/descriptions/small_board.toml", "--upscale", "3"],
+    ],
     "cycles": [*PYTEST, "tests/hls/test_spec.py", "-k", "pynq_z2-40 or never_lock"],
     "rtl": [*PYTEST, "sim/test_frame.py", "-k", "test_picture or test_packets or test_cycles"],
+    "kinds_rtl": [*PYTEST, "sim/test_video.py", "-k", "test_top_of_the_graph"],
 }
 SLACK = 5  # a command may take this much longer than on the right kernels, and
 SECONDS_AT_LEAST = 40  # this long in any case, before it counts as hanging
@@ -48,7 +53,10 @@ HOLE = "nobody"
 
 @dataclasses.dataclass(frozen=True)
 class Mutation:
-    """A mistake: in `file` the text `old`, which occurs once, becomes `new`."""
+    """A mistake: in `file` the text `old`, which occurs once, becomes `new`.
+
+    With `rtl` the Verilog has to notice, too: of SRCNN, or with `kinds` of a network that has all other kinds.
+    """
 
     name: str
     what: str
@@ -56,6 +64,7 @@ class Mutation:
     old: str
     new: str
     rtl: bool = False
+    kinds: bool = False
 
 
 class Unusable(UserError):
@@ -160,18 +169,19 @@ def judge(mutation: Mutation, source: pathlib.Path, limits: dict[str, float]) ->
     """
     begin = time.monotonic()
     caught, how, rtl = HOLE, "", None
+    asked = mutation.rtl and ("kinds_rtl" if mutation.kinds else "rtl")
     with tempfile.TemporaryDirectory(dir=source.parent) as folder:
         project = pathlib.Path(folder)
         copy_project(source, project)
         (project / mutation.file).write_text(mutated(mutation, source))
         for check in limits:
-            if caught != HOLE and not (check == "rtl" and mutation.rtl):
+            if caught != HOLE and check != asked:
                 continue
             try:
                 complaint = run_check(check, project, limits[check])
             except Unusable as error:
                 raise Unusable(f"mutation {mutation.name}: {error}") from error
-            if check == "rtl":
+            if check == asked:
                 rtl = complaint
             if complaint and caught == HOLE:
                 caught, how = check, complaint

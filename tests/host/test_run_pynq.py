@@ -222,7 +222,7 @@ def test_progress_bar_shows_mpixel_per_second(folder, weight_files):
         timeout=60,
     )
     os.set_blocking(reader, False)
-    assert re.search(r"%.*[0-9][kM]?pixel/s", os.read(reader, 1 << 16).decode())
+    assert re.search(r"%.*[0-9][kM]?pixel/s", os.read(reader, 1 << 16).decode(errors="replace"))
 
 
 # --- bad input -------------------------------------------------------------------------------------------
