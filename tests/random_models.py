@@ -5,7 +5,7 @@ import numpy as np
 from model.graph.description import load_network
 from model.graph.kinds import Add, Conv, DepthToSpace
 from model.graph.network import Network
-from model.graph.weights import FloatModel, save_float, save_quant, weight_path
+from model.graph.weights import T91, FloatModel, save_float, save_quant, weight_path
 from model.integer import examples
 
 
@@ -42,12 +42,12 @@ def random_float_model(network, seed, spread=0.4):
     )
 
 
-def write_weights(folder, monkeypatch, network, upscale, seed=915):
+def write_weights(folder, monkeypatch, network, upscale, seed=915, data=T91):
     """Write a random model's weights, float and integer, into a folder that stands in for `model/weights`; return the
     integer one.
     """
     monkeypatch.setattr("model.graph.weights.WEIGHTS", folder)
     model = random_model(network, upscale, seed)
-    save_quant(model, weight_path(network, upscale, quantised=True))
-    save_float(random_float_model(model.network, seed, spread=0.1), weight_path(network, upscale))
+    save_quant(model, weight_path(network, upscale, quantised=True, data=data))
+    save_float(random_float_model(model.network, seed, spread=0.1), weight_path(network, upscale, data=data))
     return model

@@ -23,7 +23,7 @@ from model.base.paths import BUILD, DATASETS, ROOT, dataset_files
 from model.data.datasets import read_picture
 from model.graph.description import DEFAULT_NETWORK, list_networks
 from model.graph.network import UPSCALES
-from model.graph.weights import weight_path
+from model.graph.weights import T91, TRAINED_ON, weight_path
 from model.quality import charts, results
 from model.quality.protocols import PROTOCOLS, measure, prepare
 
@@ -43,7 +43,7 @@ SHOWN_DIFFERENCES = 10
 
 
 def evaluate(
-    combinations: list[tuple[str, int, str]],
+    combinations: list[tuple[str, int, str, str]],
     datasets: Sequence[str],
     names: Sequence[str],
     progress: Callable | None = None,
@@ -52,8 +52,8 @@ def evaluate(
 
     Parameters
     ----------
-    combinations : list of (str, int, str)
-        Network, factor and protocol.
+    combinations : list of (str, int, str, str)
+        Network, factor, protocol, and what the weights are trained on.
     datasets : sequence of str
     names : sequence of str
         Methods.
@@ -63,13 +63,13 @@ def evaluate(
     Returns
     -------
     list of dict
-        Flat rows: network, upscale, protocol, dataset, image (or "mean"), method, psnr, ssim, mse.
+        Flat rows: network, upscale, protocol, dataset, image (or "mean"), method, data, psnr, ssim, mse.
     """
     pictures = {dataset: [(path.stem, read_picture(path)) for path in dataset_files(dataset)] for dataset in datasets}
     cases, without_network = {}, {}  # what does not depend on the network is computed once
     rows = []
-    for network, upscale, protocol in combinations:
-        methods = Methods(network, upscale, names, protocol)
+    for network, upscale, protocol, data in combinations:
+        methods = Methods(network, upscale, names, protocol, data)
         for dataset in datasets:
             measured = []
             for image, picture in pictures[dataset]:
@@ -89,6 +89,7 @@ def evaluate(
                             "dataset": dataset,
                             "image": image,
                             "method": method,
+                            "data": data,
                             **found,
                         }
                     )
@@ -108,41 +109,44 @@ def mean_rows(measured: list[dict], names: tuple[str, ...]) -> list[dict]:
     return rows
 
 
+PIVOTED = ("network", "trained on", "upscale", "protocol", "set", "image")  # columns of a line before its methods
+
+
 def pivot(rows: list[dict], metric: str, markdown: bool = False) -> str:
     """Return a table with one line per picture (or mean) and one column per method."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     lines = {}
     for row in rows:
-        key = tuple(row[name] for name in ("network", "upscale", "protocol", "dataset", "image"))
-        line = lines.setdefault(
-            key, {"network": key[0], "upscale": f"x{key[1]}", "protocol": key[2], "set": key[3], "image": key[4]}
-        )
+        key = tuple(row[name] for name in ("network", "data", "upscale", "protocol", "dataset", "image"))
+        shown = [*key[:2], f"x{key[2]}", *key[3:]]
+        line = lines.setdefault(key, dict(zip(PIVOTED, shown, strict=True)))
         line[row["method"]] = row[metric]
-    drop = ["image"] if all(key[4] == "mean" for key in lines) else []
-    columns = [c for c in ("network", "upscale", "protocol", "set", "image") if c not in drop] + methods
+    drop = ["image"] if all(key[-1] == "mean" for key in lines) else []
+    columns = [c for c in PIVOTED if c not in drop] + methods
     return report.table(
         list(lines.values()), columns, "github" if markdown else "simple", ".2f" if metric == "psnr" else ".4f"
     )
 
 
-def committed() -> list[tuple[str, int]]:
-    """Return (network, factor) of all weights that are there in both formats."""
+def committed() -> list[tuple[str, int, str]]:
+    """Return (network, factor, training pictures) of all weights that are there in both formats."""
     return [
-        (network, upscale)
+        (network, upscale, data)
         for network in list_networks()
         for upscale in UPSCALES
-        if weight_path(network, upscale).is_file() and weight_path(network, upscale, quantised=True).is_file()
+        for data in TRAINED_ON
+        if all(weight_path(network, upscale, quantised=fixed, data=data).is_file() for fixed in (False, True))
     ]
 
 
-def measured_on(network: str, upscale: int, protocol: str) -> bool:
+def measured_on(network: str, upscale: int, data: str, protocol: str) -> bool:
     """Return whether weights are measured on a protocol: on another than the standard one, SRCNN's, and those trained
     for its degradation.
     """
     return (
         protocol == "standard"
-        or network in list_networks("upscaled")
-        or weight_path(network, upscale, protocol).is_file()
+        or (network in list_networks("upscaled") and data == T91)
+        or weight_path(network, upscale, protocol, data=data).is_file()
     )
 
 
@@ -170,8 +174,8 @@ def main(
 ) -> None:
     """Measure bilinear, bicubic, the float reference and fixed point on data sets."""
     names = parse_methods(methods)
-    pairs = [(n, u) for n, u in committed() if network in (None, n) and upscale in (None, str(u))]
-    if not pairs:
+    found = [(n, u, d) for n, u, d in committed() if network in (None, n) and upscale in (None, str(u))]
+    if not found:
         raise UserError(
             f"there are no weights of {network or 'any network'} for x{upscale or '2, x3 or x4'}; "
             "make them with `make train` and `make quantise`"
@@ -183,7 +187,7 @@ def main(
         )
     reference = load_current() if check else None
     combinations = [
-        (n, u, p) for p in ([protocol] if protocol else PROTOCOLS) for n, u in pairs if measured_on(n, u, p)
+        (n, u, p, d) for p in ([protocol] if protocol else PROTOCOLS) for n, u, d in found if measured_on(n, u, d, p)
     ]
     total = len(combinations) * sum(len(dataset_files(name)) for name in dataset)
     with tqdm(total=total, unit="picture", disable=None) as bar:
@@ -196,7 +200,9 @@ def main(
     shown = [row for row in rows if images or row["image"] == "mean"]
     for metric, title in (("psnr", "PSNR in dB"), ("ssim", "SSIM")):
         print(f"\n{title}\n\n{pivot(shown, metric, markdown)}")
-    foreign = [f"{n} x{u}" for n, u, p in combinations if p != "standard" and not weight_path(n, u, p).is_file()]
+    foreign = [
+        f"{n} x{u}" for n, u, p, d in combinations if p != "standard" and not weight_path(n, u, p, data=d).is_file()
+    ]
     if foreign and set(names) & set(LEARNED):
         print(f"\nno weights for the opencv degradation, measured on it with the standard ones: {', '.join(foreign)}")
     print(f"\nwrote {report.write_report('evaluate', rows)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from model.base.errors import UserError
 from model.graph.description import load_network
-from model.graph.weights import load_float, load_quant, weight_path
+from model.graph.weights import T91, load_float, load_quant, weight_path
 from model.integer import golden
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Methods:
         From `METHODS`.
     degradation : str
         Weights trained for it are taken if they are there, else the standard ones.
+    data : str
+        What the weights are trained on.
 
     Attributes
     ----------
@@ -43,20 +45,25 @@ class Methods:
     """
 
     def __init__(
-        self, network: str, upscale: int, names: Sequence[str] = METHODS[:4], degradation: str = "standard"
+        self,
+        network: str,
+        upscale: int,
+        names: Sequence[str] = METHODS[:4],
+        degradation: str = "standard",
+        data: str = T91,
     ) -> None:
         self.names, self.weights = checked(names), None
         self._float, self._quant, self._backend = None, None, None
         self._input = load_network(network, upscale).input
         if not set(names) & set(LEARNED):
             return
-        self.weights = degradation if weight_path(network, upscale, degradation).is_file() else "standard"
+        self.weights = degradation if weight_path(network, upscale, degradation, data=data).is_file() else "standard"
         if "float" in names:
             from model.train.keras_model import from_float_model
 
-            self._float = from_float_model(load_float(weight_path(network, upscale, self.weights), network))
+            self._float = from_float_model(load_float(weight_path(network, upscale, self.weights, data=data), network))
         if "golden" in names or "csim" in names:
-            self._quant = load_quant(weight_path(network, upscale, self.weights, quantised=True), network)
+            self._quant = load_quant(weight_path(network, upscale, self.weights, True, data), network)
         if "csim" in names:
             from host.picture.backends import CsimBackend
 

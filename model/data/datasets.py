@@ -24,7 +24,6 @@ from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8
 
 PICTURE_SUFFIXES = (".png", ".bmp", ".jpg", ".jpeg", ".tif", ".tiff")
 JPEG_SUFFIXES = (".jpg", ".jpeg")
-RESCALES = (1.0, 0.9, 0.8, 0.7, 0.6)
 HOLDOUT = 11  # every 11th picture of the training set is for validation
 _CACHE_VERSION = 1  # raise when the pairs of the same parameters change
 

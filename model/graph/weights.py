@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import os
 
 DEGRADATIONS = ("standard", "opencv")
+T91 = "T91"
+TRAINED_ON = (T91, "T91+BSDS399")  # the pictures that committed weights are trained on, as `--data` has them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +135,7 @@ class QuantModel:
 
 
 def weight_path(
-    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False, data: str = ""
+    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False, data: str = T91
 ) -> pathlib.Path:
     """Return where the committed weights of a network lie.
 
@@ -144,14 +146,14 @@ def weight_path(
     degradation : str
     quantised : bool
     data : str
-        What they are trained with, other than T91: T91+BSDS399.
+        What they are trained on: T91, T91+BSDS399.
 
     Returns
     -------
     pathlib.Path
     """
     suffix = "" if degradation == "standard" else f"_{degradation}"
-    suffix += f"_{data_suffix(data)}" if data else ""
+    suffix += "" if data in ("", T91) else f"_{data_suffix(data)}"
     return WEIGHTS / f"{pathlib.Path(network).stem}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
 
 

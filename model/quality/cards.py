@@ -18,7 +18,7 @@ import numpy as np
 
 from model.base.errors import report_user_errors
 from model.base.paths import ROOT, WEIGHTS
-from model.graph.weights import DEGRADATIONS, FloatModel, QuantModel, load_float, load_quant
+from model.graph.weights import DEGRADATIONS, T91, FloatModel, QuantModel, load_float, load_quant
 from model.quality import pages
 from model.quality import results as committed
 from model.quality.pages import markdown, name_of, number, title, write_changed
@@ -93,6 +93,11 @@ class Pair:
     def degradation(self) -> str:
         """What it was trained for, as its name says."""
         return next((d for d in DEGRADATIONS if self.name.endswith(f"_{d}")), DEGRADATIONS[0])
+
+    @property
+    def data(self) -> str:
+        """The pictures that it was trained on."""
+        return self.real.meta.get("data", T91)
 
 
 def pairs(folder: pathlib.Path = WEIGHTS) -> list[Pair]:
@@ -209,14 +214,14 @@ def quality(pair: Pair, results: Results) -> str:
         p
         for p in DEGRADATIONS
         if p == pair.degradation
-        or (pair.degradation == "standard" and (network, upscale) not in results.combinations(p))
+        or (pair.degradation == "standard" and (network, upscale) not in results.combinations(p, data=pair.data))
     ]
     rows = []
     for protocol in protocols:
         for dataset in results.datasets():
 
             def find(image, method):
-                return results.find(network, upscale, protocol, dataset, image, method)
+                return results.find(network, upscale, protocol, dataset, image, method, data=pair.data)
 
             if find("mean", "golden") is None:
                 continue
@@ -367,8 +372,8 @@ def card(pair: Pair, results: Results) -> str:
 
 {NOTE}
 
-SRCNN {title(network.name)}, x{pair.real.upscale}, {pair.degradation} degradation ({DEGRADED[pair.degradation]}). {parameters:,} parameters,
-{network.macs_per_pixel:,} products per output pixel, {network.halo} pixels of context on each side.
+{"SRCNN " if network.input == "upscaled" else ""}{title(network.name)}, x{pair.real.upscale}, {pair.degradation} degradation ({DEGRADED[pair.degradation]}). {parameters:,} parameters,
+{network.macs_per_pixel:,.0f} products per output pixel, {network.halo} pixels of context on each side.
 
 {markdown(["file", "weights", "bytes", "sha256"], files)}
 
@@ -395,7 +400,11 @@ def index(found: list[Pair], results: Results) -> str:
     rows = []
     for pair in found:
         means = [
-            number(results.find(pair.real.network.name, pair.real.upscale, pair.degradation, "Set5", "mean", method))
+            number(
+                results.find(
+                    pair.real.network.name, pair.real.upscale, pair.degradation, "Set5", "mean", method, data=pair.data
+                )
+            )
             for method in ("bicubic", "float", "golden")
         ]
         rows.append(
@@ -404,7 +413,7 @@ def index(found: list[Pair], results: Results) -> str:
                 title(pair.real.network.name),
                 f"x{pair.real.upscale}",
                 pair.degradation,
-                f"{pair.real.network.macs_per_pixel:,}",
+                f"{pair.real.network.macs_per_pixel:,.0f}",
                 *means,
                 f"{pair.real.meta.get('steps', 0):,}",
             ]

@@ -17,6 +17,7 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import ROOT, atomic_write
 from model.graph.description import DEFAULT_NETWORK, list_networks, load_network
 from model.graph.network import UPSCALES
+from model.graph.weights import T91, TRAINED_ON
 from model.quality import results as committed
 
 if TYPE_CHECKING:
@@ -131,18 +132,23 @@ def video_table(results: Results) -> str:
     none.
     """
     rows = []
-    for network, upscale in sorted(results.combinations("standard"), key=lambda pair: (pair[1], pair[0])):
+    found = [
+        (upscale, network, data)
+        for data in TRAINED_ON
+        for network, upscale in results.combinations("standard", data=data)
+    ]
+    for upscale, network, data in sorted(found):
         if network in list_networks("upscaled"):
             continue
         cells = [
-            number(results.find(network, upscale, "standard", dataset, "mean", method))
+            number(results.find(network, upscale, "standard", dataset, "mean", method, data=data))
             for dataset in results.datasets()
             for method in LEARNED
         ]
         products = load_network(network, upscale).macs_per_pixel
-        rows.append([network, f"x{upscale}", f"{products:,.0f}", *cells])
+        rows.append([network, f"x{upscale}", data, f"{products:,.0f}", *cells])
     header = [f"{dataset} {heading}" for dataset in results.datasets() for heading in LEARNED.values()]
-    return markdown(["for video", "", "products per pixel", *header], rows) if rows else ""
+    return markdown(["for video", "", "trained on", "products per pixel", *header], rows) if rows else ""
 
 
 def opencv_table(results: Results) -> str:
@@ -176,21 +182,21 @@ def margins(results: Results) -> list[dict]:
     Returns
     -------
     list of dict
-        network, upscale, protocol; loss_mean (largest over the sets), loss_picture and loss_image, gain_picture and
+        network, upscale, protocol, data; loss_mean (largest over the sets), loss_picture and loss_image, gain_picture and
         gain_image (the picture that gains least over bicubic), in dB. Only weights of the protocol's degradation.
     """
     found = []
-    for protocol in ("standard", "opencv"):
-        for network, upscale in results.combinations(protocol):
+    for protocol, data in (("standard", T91), ("opencv", T91), ("standard", TRAINED_ON[1])):
+        for network, upscale in results.combinations(protocol, data=data):
+
+            def find(dataset, image, method):
+                return results.find(network, upscale, protocol, dataset, image, method, data=data)
 
             def psnr(dataset, image, method):
-                return results.find(network, upscale, protocol, dataset, image, method)["psnr"]
+                return find(dataset, image, method)["psnr"]
 
             pictures = [(dataset, image) for dataset in results.datasets() for image in results.images(dataset)]
-            if (
-                results.find(network, upscale, protocol, *pictures[0], "golden") is None
-                or results.find(network, upscale, protocol, *pictures[0], "float") is None
-            ):
+            if find(*pictures[0], "golden") is None or find(*pictures[0], "float") is None:
                 continue
             loss, lost = max((psnr(*where, "float") - psnr(*where, "golden"), where[1]) for where in pictures)
             gain, gained = min((psnr(*where, "golden") - psnr(*where, "bicubic"), where[1]) for where in pictures)
@@ -199,6 +205,7 @@ def margins(results: Results) -> list[dict]:
                     "network": network,
                     "upscale": upscale,
                     "protocol": protocol,
+                    "data": data,
                     "loss_mean": max(psnr(d, "mean", "float") - psnr(d, "mean", "golden") for d in results.datasets()),
                     "loss_picture": loss,
                     "loss_image": lost,
@@ -215,7 +222,7 @@ def margins_table(results: Results) -> str:
         ["", "fixed - float, worst mean", "worst picture", "fixed - bicubic, worst picture"],
         [
             [
-                f"{title(m['network'])} x{m['upscale']}, {m['protocol']}",
+                f"{title(m['network'])} x{m['upscale']}, {m['protocol']}{'' if m['data'] == T91 else ', ' + m['data']}",
                 f"{-m['loss_mean']:+.3f}",
                 f"{-m['loss_picture']:+.3f} ({name_of(m['loss_image'])})",
                 f"{m['gain_picture']:+.3f} ({name_of(m['gain_image'])})",
@@ -270,19 +277,28 @@ def mismatch_sentence(results: Results) -> str:
 
 def pictures_table(results: Results, protocol: str, upscale: int) -> str:
     """Return PSNR of every picture: bicubic, then every network in float and fixed point."""
-    networks = [network for network, factor in results.combinations(protocol) if factor == upscale]
+    weights = [
+        (network, data)
+        for data in TRAINED_ON
+        for network, factor in results.combinations(protocol, data=data)
+        if factor == upscale
+    ]
     rows = []
     for dataset in results.datasets():
         for image in [*results.images(dataset), "mean"]:
             cells = [
-                number(results.find(network, upscale, protocol, dataset, image, method))
-                for network in networks
+                number(results.find(network, upscale, protocol, dataset, image, method, data=data))
+                for network, data in weights
                 for method in LEARNED
             ]
-            bicubic = number(results.find(networks[0], upscale, protocol, dataset, image, "bicubic"))
+            bicubic = number(results.find(weights[0][0], upscale, protocol, dataset, image, "bicubic"))
             cells = [f"{dataset}, {name_of(image)}", bicubic, *cells]
             rows.append([cell and f"**{cell}**" for cell in cells] if image == "mean" else cells)
-    header = [f"{title(network)} {heading}" for network in networks for heading in LEARNED.values()]
+    header = [
+        f"{title(network)}{'' if data == T91 else f' {data}'} {heading}"
+        for network, data in weights
+        for heading in LEARNED.values()
+    ]
     return markdown([f"{protocol}, x{upscale}", "bicubic", *header], rows)
 
 
@@ -311,7 +327,7 @@ PAGE_TEXT = """# Picture quality
 Written by `make results` from [results/quality.json](results/quality.json), which holds every row that `make evaluate` measured
 with the committed weights. `make evaluate ARGS=--check` measures again and compares: fixed point and bicubic on the standard
 protocol have to be the same in every bit, TensorFlow's floats and what OpenCV computes within half a unit of the last digit shown.
-PSNR in dB of Y; SSIM in brackets. All weights were trained on T91 alone; how, and their limits, say the [model cards](models/README.md).
+PSNR in dB of Y; SSIM in brackets. Weights were trained on T91 alone unless a table says otherwise; how, and their limits, say the [model cards](models/README.md).
 What each choice of the recipe is worth says [ablations.md](ablations.md).
 
 `model/quality/protocols.py` describes the two protocols: *standard* is the papers' (MATLAB-style bicubic, BT.601 Y, a border of

@@ -12,10 +12,10 @@ import pathlib
 
 from model.base.errors import UserError
 from model.base.paths import ROOT, WEIGHTS, atomic_write
-from model.graph.weights import load_float, weight_path
+from model.graph.weights import T91, load_float, weight_path
 
 RESULTS = ROOT / "docs" / "results" / "quality.json"
-KEY = ("network", "upscale", "protocol", "dataset", "image", "method")
+KEY = ("network", "upscale", "protocol", "dataset", "image", "method", "data")
 COLUMNS = (*KEY, "psnr", "ssim", "mse")
 REMEDY = "measure again with `make results`"
 # Half a unit of the last digit printed. Compared like this, not as printed texts, a value near a rounding edge does no
@@ -39,16 +39,22 @@ class Results:
         self.weights, self.rows = weights, rows
         self._index = {tuple(row[name] for name in KEY): row for row in rows}
 
-    def find(self, *key: int | str) -> dict | None:
-        """Return the row of (network, upscale, protocol, dataset, image, method), or None."""
-        return self._index.get(key)
-
-    def combinations(self, protocol: str, own: bool = True) -> list[tuple[str, int]]:
-        """Return [(network, upscale)] measured on a protocol; `own`: only those with weights trained for its
-        degradation.
+    def find(self, *key: int | str, data: str = T91) -> dict | None:
+        """Return the row of (network, upscale, protocol, dataset, image, method) of weights trained on `data`, or
+        None.
         """
-        found = dict.fromkeys((row["network"], row["upscale"]) for row in self.rows if row["protocol"] == protocol)
-        return [pair for pair in sorted(found) if not own or weight_path(*pair, protocol).name in self.weights]
+        return self._index.get((*key, data))
+
+    def combinations(self, protocol: str, own: bool = True, data: str = T91) -> list[tuple[str, int]]:
+        """Return [(network, upscale)] measured on a protocol with weights trained on `data`; `own`: only those with
+        weights trained for its degradation.
+        """
+        found = {
+            (row["network"], row["upscale"]) for row in self.rows if (row["protocol"], row["data"]) == (protocol, data)
+        }
+        return [
+            pair for pair in sorted(found) if not own or weight_path(*pair, protocol, data=data).name in self.weights
+        ]
 
     def images(self, dataset: str) -> list[str]:
         """Return the names of a set's pictures, sorted."""
@@ -144,9 +150,10 @@ def differences(rows: list[dict], results: Results) -> list[str]:
     """
     found = []
     for row in rows:
-        key = tuple(row[name] for name in KEY[:-1])
-        committed = results.find(*key, "golden" if row["method"] == "csim" else row["method"])
+        key = tuple(row[name] for name in KEY[:-2])
+        committed = results.find(*key, "golden" if row["method"] == "csim" else row["method"], data=row["data"])
         where = " ".join(f"x{part}" if isinstance(part, int) else part for part in key) + f" {row['method']}"
+        where += f" ({row['data']})" if row["data"] != T91 else ""
         if committed is None:
             found.append(f"{where}: measured, but not in the committed results")
             continue

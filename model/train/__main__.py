@@ -11,7 +11,6 @@ import pathlib
 import click
 
 from model.base.errors import UserError, report_user_errors
-from model.data.datasets import RESCALES
 from model.graph.weights import load_float, save_float, weight_path
 from model.train import recipes
 from model.train.float_training import FloatTraining, init_path
@@ -40,7 +39,7 @@ from model.train.loop import command_line, prepare_data, run_folder
 )
 @click.option("--epochs", type=click.IntRange(1), help="Length in passes over the data, instead of --steps.")
 @click.option(
-    "--rescales", default=",".join(map(str, RESCALES)), show_default=True, help="Sizes of the copies of every picture."
+    "--rescales", default=None, show_default="the recipe's", help="Sizes of the copies of every picture, as 1,0.9,0.8."
 )
 @click.option("--plain", is_flag=True, help="Train the first layer's kernel as it is, not whitened; for the ablations.")
 @click.option(
@@ -58,14 +57,12 @@ from model.train.loop import command_line, prepare_data, run_folder
     help="Weight file to start from, of this network or of one with smaller filters; '' for none.",
 )
 @report_user_errors
-def main(
-    run_name: str, restart: bool, out: str, epochs: int | None, rescales: str, plain: bool, **config: object
-) -> None:
+def main(run_name: str, restart: bool, out: str, epochs: int | None, plain: bool, **config: object) -> None:
     """Train a network; given again after an interruption, go on where it stopped."""
     if config["steps"] and epochs:
         raise UserError("--steps and --epochs both set the length of the training; give one of them")
+    config["rescales"] = config["rescales"] and _parse_rescales(config["rescales"])
     config = recipes.complete("train", config)
-    config["rescales"] = _parse_rescales(rescales)
     if plain:
         config["plain"] = True
     named = config["network"], config["upscale"], config["degradation"]

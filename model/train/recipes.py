@@ -14,13 +14,13 @@ from model.base.toml import load_toml
 from model.graph.description import DEFAULT_NETWORK
 from model.graph.family import family_member
 from model.graph.network import UPSCALES
-from model.graph.weights import DEGRADATIONS
+from model.graph.weights import DEGRADATIONS, TRAINED_ON, data_suffix
 
 FAMILY = "abpn"  # the table of all members of the family for video (model.graph.family)
 RECIPES = ROOT / "model" / "train" / "recipes.toml"
 
 
-def load_recipe(kind: str, network: str, upscale: int, degradation: str = "standard") -> dict:
+def load_recipe(kind: str, network: str, upscale: int, degradation: str = "standard", data: str = "") -> dict:
     """Return the options of a training.
 
     Parameters
@@ -31,6 +31,8 @@ def load_recipe(kind: str, network: str, upscale: int, degradation: str = "stand
         Name of a description, or a path to one.
     upscale : int
     degradation : str
+    data : str
+        As `make train` has it.
 
     Returns
     -------
@@ -38,12 +40,16 @@ def load_recipe(kind: str, network: str, upscale: int, degradation: str = "stand
         Every key of the table [kind], each from the most special table that has it.
     """
     tables, stem = [_checked(load_toml(RECIPES, "the committed one"))[kind]], pathlib.Path(network).stem
+    of_pictures = []  # more special than all others: a training on more pictures is another one
     for name in ([FAMILY] if family_member(stem) else []) + [stem]:
         special = tables[0].get(name, {})
         tables += [special, special.get(f"x{upscale}", {}), special.get(degradation, {})]
+        of_pictures += [special.get(data_suffix(data), {})] if data else []
+    tables += of_pictures
     known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
     recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
-    return {key: value.format(upscale=upscale) if isinstance(value, str) else value for key, value in recipe.items()}
+    names = {"network": stem, "upscale": upscale}
+    return {key: value.format(**names) if isinstance(value, str) else value for key, value in recipe.items()}
 
 
 def _checked(recipes):
@@ -53,7 +59,8 @@ def _checked(recipes):
         for network, special in ((name, value) for name, value in table.items() if isinstance(value, dict)):
             for name, value in [(network, special), *special.items()]:
                 inner = value if isinstance(value, dict) else {name: value}
-                known = keys | {f"x{upscale}" for upscale in UPSCALES} | set(DEGRADATIONS) if inner is special else keys
+                special_names = {*(f"x{upscale}" for upscale in UPSCALES), *DEGRADATIONS, *map(data_suffix, TRAINED_ON)}
+                known = keys | special_names if inner is special else keys
                 for key in inner.keys() - known:
                     raise UserError(
                         f"{RECIPES}: [{kind}.{network}] has {key!r}, which no recipe knows; choose from "
@@ -119,5 +126,5 @@ def options(command: Callable) -> Callable:
 def complete(kind: str, config: dict) -> dict:
     """Return the options with those left out (None) taken from the recipe, and the factor as a number."""
     config = config | {"upscale": int(config["upscale"])}
-    recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"])
+    recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"], config["data"])
     return config | {key: value for key, value in recipe.items() if config.get(key) is None}

@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from host.measure import bench, compare, evaluate, figures, methods
 from model.base import report
 from model.base.errors import UserError
-from model.graph.weights import weight_path
+from model.graph.weights import TRAINED_ON, weight_path
 from model.integer import golden
-from model.quality import metrics, protocols
+from model.quality import metrics, pages, protocols, results
 from tests.random_models import random_rgb_model, write_weights
 
-COLUMNS = ["network", "upscale", "protocol", "dataset", "image", "method", "psnr", "ssim", "mse"]
+COLUMNS = ["network", "upscale", "protocol", "dataset", "image", "method", "data", "psnr", "ssim", "mse"]
 CLASSIC = ("bilinear", "bicubic")
 FIXED = ("bilinear", "bicubic", "golden")
 NEEDS_WEIGHTS = pytest.mark.skipif(
@@ -53,7 +53,7 @@ def assert_refused(result, words):
 
 
 def test_rows_have_exactly_the_agreed_columns_and_means(folder):
-    rows = evaluate.evaluate([("srcnn915", 3, protocol) for protocol in protocols.PROTOCOLS], ["Set5"], CLASSIC)
+    rows = evaluate.evaluate([("srcnn915", 3, protocol, "T91") for protocol in protocols.PROTOCOLS], ["Set5"], CLASSIC)
     assert all(list(row) == COLUMNS for row in rows)
     assert len(rows) == 2 * (2 * 2 + 2)
     json.dumps(rows, allow_nan=False)
@@ -86,6 +86,19 @@ def test_evaluate_command(folder):
     assert {row["method"] for row in rows} == set(FIXED)
     quality = {row["method"]: row["psnr"] for row in rows if row["image"] == "mean"}
     assert quality["golden"] != quality["bicubic"]
+
+
+def test_weights_of_more_pictures_have_rows_of_their_own(folder, monkeypatch):
+    for seed, data in enumerate(TRAINED_ON):
+        write_weights(folder.parent, monkeypatch, "abpn8m2", 2, seed, data)
+    arguments = ("--network", "abpn8m2", "--protocol", "standard", "--dataset", "Set5", "--methods", "bicubic,golden")
+    result = run(evaluate.main, *arguments)
+    assert result.exit_code == 0 and "T91+BSDS399" in result.output, result.output
+    rows = json.loads((folder.parent / "build" / "reports" / "evaluate.json").read_text())
+    measured = results.Results({path.name: "" for path in folder.parent.glob("*.npz")}, rows)
+    rows = [measured.find("abpn8m2", 2, "standard", "Set5", "mean", "golden", data=data) for data in TRAINED_ON]
+    assert rows[0]["psnr"] != rows[1]["psnr"]
+    assert all(data in pages.video_table(measured) for data in TRAINED_ON)
 
 
 def test_a_network_for_video_is_measured_on_what_it_takes(folder, monkeypatch):

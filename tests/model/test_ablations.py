@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from model.base.errors import UserError
-from model.data.datasets import RESCALES
 from model.graph.weights import FloatModel, save_float
 from model.quality import charts, pages
 from model.train import ablation_results, ablations, float_training, recipes
@@ -60,7 +59,7 @@ def test_base_is_the_recipe_but_for_its_length():
     defaults = {option.name: option.default for option in train.params} | recipes.load_recipe("train", "srcnn915", 3)
     for name in ("lr", "lr_end", "cycles", "size", "padding", "patches", "metric", "augment", "degradation"):
         assert ablations.BASE[name] == defaults[name], name
-    assert ablations.BASE["rescales"] == list(RESCALES)
+    assert ablations.BASE["rescales"] == recipes.load_recipe("train", "srcnn915", 3)["rescales"]
 
 
 def test_every_run_differs_in_one_thing_and_has_a_folder_of_its_own():

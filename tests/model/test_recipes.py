@@ -8,7 +8,7 @@ import pytest
 
 from model.base.errors import UserError
 from model.base.paths import ROOT, WEIGHTS, dataset_files
-from model.data.datasets import RESCALES, split
+from model.data.datasets import split
 from model.graph.description import list_networks
 from model.graph.network import UPSCALES
 from model.graph.weights import DEGRADATIONS, weight_path
@@ -116,13 +116,12 @@ def committed():
 def test_committed_weights_were_made_by_their_recipe(kind, meta, name):
     """`make train` and `make finetune` do what made them, on the training pictures alone."""
     config = meta["config"]
-    recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"])
+    recipe = recipes.load_recipe(kind, config["network"], config["upscale"], config["degradation"], config["data"])
     usual = {
         "padding": "valid",
         "patches": "random",
         "augment": True,
-        "rescales": list(RESCALES) if kind == "train" else [1.0],
-    }
+    } | ({} if kind == "train" else {"rescales": [1.0]})
     before = {"cycles": 1, "expand": 0, "metric": "mse"}  # there were none of these options
     assert {key: config.get(key, before.get(key)) for key in recipe | usual} == recipe | usual
     assert meta["data"] == (config["data"] or "T91") and meta["steps"] == config["steps"]

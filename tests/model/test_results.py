@@ -41,7 +41,7 @@ MOST_LOST_PICTURE = 0.05
 
 
 def name_of(margin):
-    return f"{margin['network']}_x{margin['upscale']}_{margin['protocol']}"
+    return f"{margin['network']}_x{margin['upscale']}_{margin['protocol']}_{margin['data']}"
 
 
 # what is committed
@@ -54,20 +54,20 @@ def test_results_are_of_the_committed_weights():
 
 def test_every_network_picture_and_method_is_there_once():
     expected = [
-        (network, upscale, protocol, dataset, method)
+        (network, upscale, data, protocol, dataset, method)
         for protocol in PROTOCOLS
-        for network, upscale in evaluate.committed()
-        if evaluate.measured_on(network, upscale, protocol)
+        for network, upscale, data in evaluate.committed()
+        if evaluate.measured_on(network, upscale, data, protocol)
         for dataset in evaluate.SETS
         for method in evaluate.MEASURED
     ]
     found = {}
     for row in COMMITTED.rows:
-        found.setdefault(tuple(row[k] for k in ("network", "upscale", "protocol", "dataset", "method")), []).append(
-            row["image"]
-        )
+        found.setdefault(
+            tuple(row[k] for k in ("network", "upscale", "data", "protocol", "dataset", "method")), []
+        ).append(row["image"])
     assert set(found) == set(expected)
-    for (_, _, _, dataset, _), images in found.items():
+    for (*_, dataset, _), images in found.items():
         assert len(images) == len(set(images)) == {"Set5": 5, "Set14": 14}[dataset] + 1 and "mean" in images
 
 
@@ -186,25 +186,31 @@ def some_images(network):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("network,upscale", evaluate.committed())
-def test_golden_gives_the_committed_bits_again(monkeypatch, network, upscale):
-    rows = measured_again(monkeypatch, [(network, upscale, "standard")], some_images(network), ("bicubic", "golden"))
+@pytest.mark.parametrize("network,upscale,data", evaluate.committed())
+def test_golden_gives_the_committed_bits_again(monkeypatch, network, upscale, data):
+    rows = measured_again(
+        monkeypatch, [(network, upscale, "standard", data)], some_images(network), ("bicubic", "golden")
+    )
     assert len(rows) == 2 * len(some_images(network)) and all(map(results.exact, rows))
     assert not results.differences(rows, COMMITTED)
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("network,upscale", evaluate.committed())
-def test_float_gives_the_committed_table_again(monkeypatch, network, upscale):
-    rows = measured_again(monkeypatch, [(network, upscale, "standard")], some_images(network), ("bilinear", "float"))
+@pytest.mark.parametrize("network,upscale,data", evaluate.committed())
+def test_float_gives_the_committed_table_again(monkeypatch, network, upscale, data):
+    rows = measured_again(
+        monkeypatch, [(network, upscale, "standard", data)], some_images(network), ("bilinear", "float")
+    )
     assert len(rows) == 2 * len(some_images(network))
     assert not results.differences(rows, COMMITTED)
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("network,upscale", [pair for pair in evaluate.committed() if pair[0] == DEFAULT_NETWORK])
+@pytest.mark.parametrize(
+    "network,upscale", [found[:2] for found in evaluate.committed() if found[0] == DEFAULT_NETWORK]
+)
 def test_opencv_protocol_gives_the_committed_table_again(monkeypatch, network, upscale):
-    rows = measured_again(monkeypatch, [(network, upscale, "opencv")], ["butterfly_GT"], evaluate.MEASURED)
+    rows = measured_again(monkeypatch, [(network, upscale, "opencv", "T91")], ["butterfly_GT"], evaluate.MEASURED)
     assert len(rows) == len(evaluate.MEASURED)
     assert not results.differences(rows, COMMITTED)
 
