@@ -126,5 +126,5 @@ def options(command: Callable) -> Callable:
 def complete(kind: str, config: dict) -> dict:
     """Return the options with those left out (None) taken from the recipe, and the factor as a number."""
     config = config | {"upscale": int(config["upscale"])}
-    recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"], config["data"])
+    recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"], config.get("data", ""))
     return config | {key: value for key, value in recipe.items() if config.get(key) is None}
