@@ -19,11 +19,12 @@ scale inside the weights and (bias + half) as one more row of the product, a lay
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from model.base.errors import UserError
 from model.graph.kinds import Add, Conv
@@ -133,7 +134,7 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
         made = tuple(slice(side.start * scale, side.stop * scale) for side in block)
         out[made] = infer_block(model, x[inside], exact_dtype(model))
 
-    with threadpool_limits(1, "blas"):  # the workers are the threads: BLAS's own would fight them for the cores
+    with _blas().limit(limits=1):  # the workers are the threads: BLAS's own would fight them for the cores
         if workers == 1 or len(blocks) == 1:
             for block in blocks:
                 run(block)
@@ -141,6 +142,12 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
             with concurrent.futures.ThreadPoolExecutor(workers) as pool:
                 list(pool.map(run, blocks))
     return out
+
+
+@functools.cache
+def _blas():
+    """Return the BLAS libraries of this process; looking for them takes milliseconds, as long as a small picture."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def accumulate(q: QuantLayer, x: np.ndarray) -> np.ndarray:
