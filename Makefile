@@ -19,7 +19,8 @@ SEEDS   ?= 1
 DEGRADATION ?= standard
 METHODS ?= bilinear,bicubic,float,golden
 TESTS   ?= tests sim
-GEN     := $(BUILD)/gen/$(NETWORK)-$(BOARD)
+# What is to be made hardware: the factor only if it was given.
+HARDWARE = --network $(NETWORK) --board $(BOARD) $(call given,UPSCALE,--upscale)
 REPORT  ?= $(BUILD)/reports/prove.json
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
@@ -65,32 +66,32 @@ conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
 spec: $(READY)  ## modelled cycles and rates of every network on every board
 	$(PY) -m hls.report.spec
 
-folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK=
-	$(PY) -m hls.report.folding --network $(NETWORK) --board $(BOARD)
+folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK= UPSCALE=
+	$(PY) -m hls.report.folding $(HARDWARE)
 
 folding-figure: $(READY)  ## where the DSPs' cycles go, per stage: table and docs/images/folding.svg
 	$(PY) -m hls.report.occupancy
 
-csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively
-	$(PY) -m hls.csim --network $(NETWORK) --board $(BOARD)
+csim: $(READY)  ## C++ kernels against the golden model, with AMD's types and natively: NETWORK= UPSCALE=
+	$(PY) -m hls.csim $(HARDWARE)
 
-rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route
-	$(PY) -m hls.generate.verilog --network $(NETWORK) --board $(BOARD)
+rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route: NETWORK= UPSCALE= BOARD=
+	$(PY) -m hls.generate.verilog $(HARDWARE)
 
-hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= BOARD=
-	$(PY) -m hls.vendor.vitis --network $(NETWORK) --board $(BOARD)
+hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= UPSCALE= BOARD=
+	$(PY) -m hls.vendor.vitis $(HARDWARE)
 
 bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= UPSCALE= BOARD= RTL=vitis or open
-	$(PY) -m bitstreams.build --network $(NETWORK) --upscale $(UPSCALE) --board $(BOARD) --rtl $(RTL)
+	$(PY) -m bitstreams.build $(HARDWARE) --rtl $(RTL)
 
-synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260
-	$(PY) -m hls.synth --network $(NETWORK) --board $(BOARD)
+synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260 NETWORK= UPSCALE=
+	$(PY) -m hls.synth $(HARDWARE)
 
 examples: $(READY)  ## the compiler's examples: stages, clock, resources: ARGS=--update-docs
 	$(PY) -m hls.synth.examples $(ARGS)
 
 timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
-	$(PY) -m hls.synth.timing --network $(NETWORK) --board $(BOARD) --seeds $(SEEDS)
+	$(PY) -m hls.synth.timing $(HARDWARE) --seeds $(SEEDS)
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
@@ -99,13 +100,13 @@ choose: $(READY)  ## networks that keep up with video, and how good they are: BO
 	$(PY) -m hls.report.choose $(call given,BOARD,--board) $(call given,UPSCALE,--upscale) \
 		$(call given,SIZE,--size) $(call given,FPS,--fps) $(call given,NETWORK,--network) $(ARGS)
 
-rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png
-	$(PY) -m sim.run.frame $(IMG) --network $(NETWORK) --board $(BOARD)
+rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png NETWORK= UPSCALE= BOARD=
+	$(PY) -m sim.run.frame $(IMG) $(HARDWARE) $(ARGS)
 
 prove: $(READY)  ## FIFO, RAM, multiplier, stages in all cycles; planted faults: REPORT=docs/results/prove.json
-	$(PY) -m hls.generate.cpp --network $(NETWORK) --board $(BOARD)
-	$(PY) -m hls.open.prove $(GEN)/srcnn_top.hpp packer=srcnn::packer_kernel parser=srcnn::parser_kernel \
-		-I hls/kernels -I $(GEN) --report $(REPORT) $(ARGS)
+	@made=$$($(PY) -m hls.generate.cpp $(HARDWARE)) && \
+		$(PY) -m hls.open.prove $$made/srcnn_top.hpp packer=srcnn::packer_kernel parser=srcnn::parser_kernel \
+			-I hls/kernels -I $$made --report $(REPORT) $(ARGS)
 
 mutation: $(READY)  ## broken kernels have to be caught: ARGS=--update-docs
 	$(PY) -m sim.mutation $(ARGS)

@@ -21,8 +21,8 @@ from xml.etree import ElementTree
 import click
 from tqdm import tqdm
 
-from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.generate.verilog import TOOLS, build_rtl
 from hls.vendor.tools import check_path, find_tools
 from hls.vendor.vitis import SOURCE as VITIS_SOURCE
@@ -34,7 +34,6 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
-from model.graph.description import DEFAULT_NETWORK, load_network
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -332,9 +331,7 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--upscale", type=click.IntRange(2, 4), help="Of a network for one factor.")
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @click.option(
     "--rtl",
     type=click.Choice(["vitis", "open"]),
@@ -346,7 +343,7 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
 @report_user_errors
 def main(network: str, upscale: int | None, board: str, rtl: str, jobs: int) -> None:
     """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/<network>/."""
-    config = load_config(load_network(network, upscale), board)
+    config = load_config(network, board, upscale)
     folder, timing = build_bitstream(config, rtl, jobs=jobs, progress=True)
     rows = [{"board": config.board, "network": network, "upscale": config.network.upscale, "rtl": rtl, **timing}]
     print(table(rows, ["board", "network", "upscale", "rtl", "wns_ns", "whs_ns", "wpws_ns"]))

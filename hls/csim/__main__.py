@@ -11,15 +11,15 @@ from hls.csim.build import testbench
 from hls.csim.vectors import write_vectors
 from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
+from hls.design.options import upscale_option
 from model.base.errors import report_user_errors
 from model.base.paths import BUILD
 from model.graph.description import DEFAULT_NETWORK, list_networks
-from model.graph.network import UPSCALES
 
 
 @click.command()
 @click.option("--network", default=DEFAULT_NETWORK, show_default=True, help="A network, or `all`.")
-@click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]), help="Of a network that is for one factor.")
+@upscale_option
 @click.option("--board", default=DEFAULT_BOARD, show_default=True)
 @click.option(
     "--types",
@@ -30,10 +30,10 @@ from model.graph.network import UPSCALES
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of the test vectors.")
 @report_user_errors
-def main(network: str, upscale: str | None, board: str, types: str, seed: int) -> None:
+def main(network: str, upscale: int | None, board: str, types: str, seed: int) -> None:
     """Compare every kernel and whole transfers with the golden model; exit code 1 at the first mismatch."""
     for name in list_networks("upscaled") if network == "all" else [network]:
-        config = load_config(name, board, upscale and int(upscale))
+        config = load_config(name, board, upscale)
         folder = write_vectors(config, BUILD / "csim" / "vectors" / f"{config.name}-{seed}", seed)
         for kind in ("amd", "native") if types == "both" else (types,):
             print(

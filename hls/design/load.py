@@ -66,9 +66,10 @@ def load_config(
         try:
             folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.convs}
         except (KeyError, TypeError) as error:
+            lacks = f" ({error} is missing)" if isinstance(error, KeyError) else ""
             raise UserError(
-                f"{described['path']} has no folding for {network.label} ({error} is missing); add "
-                f"[folding.{network.label}], "
+                f"{described['path']} has no folding for {network.label}{lacks}; it folds "
+                f"{', '.join(sorted(described['folding'])) or 'nothing'}; add [folding.{network.label}], "
                 f"`make folding BOARD={board} NETWORK={network.name}"
                 f"{f' UPSCALE={network.upscale}' if network.upscale else ''}` proposes one"
             ) from error

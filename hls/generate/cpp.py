@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.generate.header import header_text
 from hls.generate.top import top_header, top_source
 from model.base.errors import report_user_errors
 from model.base.paths import BUILD, atomic_write
-from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -40,12 +39,11 @@ def write_sources(config: Config, folder: pathlib.Path | None = None) -> pathlib
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @report_user_errors
-def main(network: str, board: str) -> None:
+def main(network: str, upscale: int | None, board: str) -> None:
     """Write the C++ header and top of a network on a board and print where they are."""
-    print(write_sources(load_config(network, board)))
+    print(write_sources(load_config(network, board, upscale)))
 
 
 if __name__ == "__main__":

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.generate.cpp import sources, write_sources
 from model.base.cache import built, digest
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT
 from model.base.report import table
 from model.base.tools import tool_version
-from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -168,15 +167,14 @@ def _build(config, folder, progress):
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @report_user_errors
-def main(network: str, board: str) -> None:
+def main(network: str, upscale: int | None, board: str) -> None:
     """Build the Verilog of a network on a board, lint it, and print what it consists of."""
     from hls.open.verilator import lint
 
     started = time.monotonic()
-    rtl = build_rtl(load_config(network, board), progress=True)
+    rtl = build_rtl(load_config(network, board, upscale), progress=True)
     rows = [
         {
             "stage": name,

@@ -63,6 +63,11 @@ def family(upscale: int) -> list[Network]:
     return sorted(members, key=lambda network: (network.macs_per_pixel, network.name))
 
 
+def result_size(board: str) -> tuple[int, int]:
+    """Return width and height of the video that a board is asked for if nothing is said."""
+    return SIZES[BOARD_SIZE.get(board, "4k")]
+
+
 def reserved(board: dict) -> dict:
     """Return a board description with as much of its budget as a network may take."""
     reserve = board.get("reserve", {})
@@ -229,7 +234,7 @@ def main(
     members = {f: [family_network(*member, f)] if member else family(f) for f in factors}
     with tqdm(total=sum(len(members[f]) for _, f in cases), unit="network", disable=None) as bar:
         for described, factor in cases:
-            width, height = size or SIZES[BOARD_SIZE.get(described["name"], "4k")]
+            width, height = size or result_size(described["name"])
             bar.set_description(f"{described['name']} x{factor}")
             try:
                 found = choose(described, factor, width, height, fps, members[factor], lambda _: bar.update())

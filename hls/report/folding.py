@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hls.design.boards import DEFAULT_BOARD, read_board
+from hls.design.boards import read_board
 from hls.design.cost import total
 from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
 from hls.design.folding import fewest_dsps, search
+from hls.design.options import hardware_options
+from hls.report.choose import reserved, result_size
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
-from model.graph.description import DEFAULT_NETWORK, load_network
+from model.graph.description import load_network
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -22,7 +24,7 @@ def proposal_rows(config: Config) -> list[dict]:
     """Return the rows of `folding_<board>.json`: each stage with its folding, cycles and modelled cost, then the
     total.
     """
-    rows = []
+    rows, what = [], {"network": config.network.name, "upscale": config.network.upscale}
     for name, cost in config.costs.items():
         stage = next((stage for stage in config.stages if stage.layer.name == name), None)
         folded = (
@@ -30,15 +32,15 @@ def proposal_rows(config: Config) -> list[dict]:
             if stage
             else dict.fromkeys(("pe", "simd", "cycles"))
         )
-        rows.append({"network": config.network.name, "stage": name, **folded, **cost._asdict()})
+        rows.append({**what, "stage": name, **folded, **cost._asdict()})
     whole = {"cycles": steady_cycles_per_pixel(config), **total(config.costs)._asdict()}
-    rows.append({"network": config.network.name, "stage": "total", "pe": None, "simd": None, **whole})
+    rows.append({**what, "stage": "total", "pe": None, "simd": None, **whole})
     return [row | {"lut": round(row["lut"]), "ff": round(row["ff"])} for row in rows]
 
 
 def proposal_toml(config: Config, board_width: int) -> str:
     """Return a proposal as lines of a board file."""
-    lines = [f"[folding.{config.network.name}]"]
+    lines = [f"[folding.{config.network.label}]"]
     if config.tile_width != board_width:
         lines.append(f"tile_width = {config.tile_width}")
     for stage in config.stages:
@@ -48,27 +50,29 @@ def proposal_toml(config: Config, board_width: int) -> str:
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @click.option("--pack/--no-pack", default=None, help="Two products per DSP, or one.  [default: the board file's]")
 @click.option(
     "--tile-width",
     type=click.IntRange(1),
-    help="Output pixels of the widest tile.  [default: the board file's, or the widest that fits]",
+    help="Input pixels of the widest tile.  [default: the board file's, or the widest that fits; a frame's for video]",
 )
 @report_user_errors
-def main(network: str, board: str, pack: bool | None, tile_width: int | None) -> None:
+def main(network: str, upscale: int | None, board: str, pack: bool | None, tile_width: int | None) -> None:
     """Propose the folding of a network on a board."""
-    described = read_board(board)
-    config = search(load_network(network), described, tile_width, pack)
+    described, graph = read_board(board), load_network(network, upscale)
+    offered, wanted = described, tile_width
+    if graph.upscale is not None:  # for video: colour and DMA keep their share, and a tile is as wide as a frame
+        offered, wanted = reserved(described), tile_width or -(-result_size(described["name"])[0] // graph.scale)
+    config = search(graph, offered, wanted, pack)
     if config is None:
         raise UserError(
-            f"no folding of {network} fits {board}{f' at tile width {tile_width}' if tile_width else ''}; choose a "
+            f"no folding of {graph.label} fits {board}{f' at tile width {wanted}' if wanted else ''}; choose a "
             f"narrower tile or a larger part"
         )
     rows = proposal_rows(config)
     path = write_report(f"folding_{config.board}", rows)
-    print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
+    print(table(rows, list(rows[0])[2:], floatfmt=".10g"))
     cycles, limit = rows[-1]["cycles"], limit_cycles_per_pixel(config)
     fewest = fewest_dsps(config.network, cycles - 1, config.stages[0].pack)
     print(

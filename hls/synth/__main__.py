@@ -6,35 +6,33 @@ import time
 
 import click
 
-from hls.design.boards import DEFAULT_BOARD
 from hls.design.cost import LIMITS
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.generate.verilog import build_rtl
 from hls.synth.resources import complaints, family, row, synth_rows, synthesise
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
 from model.base.tools import tool_version
-from model.graph.description import DEFAULT_NETWORK
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @click.option("--jobs", type=click.IntRange(1), help="Stages at once.  [default: cores]")
 @click.option("--flat", is_flag=True, help="Also synthesise srcnn_top in one piece, to compare with the sum.")
 @report_user_errors
-def main(network: str, board: str, jobs: int | None, flat: bool) -> None:
+def main(network: str, upscale: int | None, board: str, jobs: int | None, flat: bool) -> None:
     """Count DSPs, block RAMs, LUTs and flip-flops per stage; write build/reports/synth_<board>.json."""
     started = time.monotonic()
-    config = load_config(network, board)
+    config = load_config(network, board, upscale)
     rows = synth_rows(config, jobs, progress=True)
     total, wrong = rows[-1], complaints(rows)
     if flat:
         rows.append(
-            row(config.network.name, "flattened", synthesise(build_rtl(config).files, "srcnn_top", family(config.part)))
+            row(config.network, "flattened", synthesise(build_rtl(config).files, "srcnn_top", family(config.part)))
         )
     path = write_report(f"synth_{config.board}", rows)
-    print(table(rows, list(rows[0])[1:], floatfmt=".10g"))
+    print(table(rows, list(rows[0])[2:], floatfmt=".10g"))
     print()
     print(
         table(

@@ -20,6 +20,7 @@ from model.base.tools import tool_version
 
 if TYPE_CHECKING:
     from hls.design.config import Config
+    from model.graph.network import Network
 
 REGISTERS = {"input": ("AREG", "BREG", "ADREG", "DREG"), "product": ("MREG",), "output": ("PREG",)}
 
@@ -98,10 +99,11 @@ def _number(value):
     return int(value, 2) if isinstance(value, str) and set(value) <= set("01") else value
 
 
-def row(network: str, stage: str, found: dict) -> dict:
+def row(network: Network, stage: str, found: dict) -> dict:
     """Return the row of one stage."""
     return {
-        "network": network,
+        "network": network.name,
+        "upscale": network.upscale,
         "stage": stage,
         **count(found["cells"]),
         "multiplications": found["multiplications"],
@@ -115,9 +117,11 @@ def row(network: str, stage: str, found: dict) -> dict:
 
 def total_row(rows: list[dict], budget: dict[str, int]) -> dict:
     """Return the sum of all stages, with the budget of each resource beside it."""
-    total = {key: sum(r[key] for r in rows) for key in rows[0] if key not in ("network", "stage")}
+    named = ("network", "upscale", "stage")
+    total = {key: sum(r[key] for r in rows) for key in rows[0] if key not in named}
     return {
         "network": rows[0]["network"],
+        "upscale": rows[0]["upscale"],
         "stage": "total",
         **total,
         **{f"{what}_budget": budget[what] for what in LIMITS},
@@ -161,5 +165,5 @@ def synth_rows(config: Config, jobs: int | None = None, progress: bool = False) 
     names = sorted(rtl.stages, key=lambda name: -rtl.stages[name]["state_bits"])
     tasks = {name: functools.partial(synthesise, stage_files(rtl, name), f"{name}_stage", kind) for name in names}
     found = side_by_side(tasks, "Yosys", jobs, progress)
-    rows = [row(config.network.name, name, found[name]) for name in rtl.stages]
+    rows = [row(config.network, name, found[name]) for name in rtl.stages]
     return [*rows, total_row(rows, config.budget)]

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.generate.verilog import build_rtl
 from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files
 from model.base.errors import report_user_errors
 from model.base.paths import BUILD
 from model.base.report import table, write_report
 from model.base.tools import run_tool, tool_version
-from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -259,6 +258,7 @@ def stage_row(config: Config, stage: str, files: Sequence[pathlib.Path], seeds: 
     row = {
         "board": config.board,
         "network": config.network.name,
+        "upscale": config.network.upscale,
         "stage": stage,
         "device": DEVICE,
         **used,
@@ -314,17 +314,16 @@ def timing_rows(config: Config, seeds: int = 1, jobs: int | None = None, progres
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @click.option(
     "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs per stage; their median counts."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Stages at once.  [default: cores]")
 @report_user_errors
-def main(network: str, board: str, seeds: int, jobs: int | None) -> None:
+def main(network: str, upscale: int | None, board: str, seeds: int, jobs: int | None) -> None:
     """Place and route every stage, print clocks and critical paths; write build/reports/timing_<board>.json."""
     started = time.monotonic()
-    config = load_config(network, board)
+    config = load_config(network, board, upscale)
     rows = timing_rows(config, seeds, jobs, progress=True)
     path = write_report(f"timing_{config.board}", rows)
     print(

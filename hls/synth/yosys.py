@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from hls.open.pipeline.netlist import LIBRARY
+from hls.open.pipeline.netlist import library_of
 from hls.open.resources import RUNNER
 from model.base.cache import built, digest
 from model.base.paths import BUILD
@@ -36,7 +36,9 @@ def stage_files(rtl: Rtl, name: str) -> tuple[pathlib.Path, ...]:
     name : str
         A key of `rtl.stages`.
     """
-    return tuple(rtl.folder / file for file in (*LIBRARY, f"{name}.sv", f"{name}_stage.sv"))
+    stage = f"{name}_stage.sv"
+    library = library_of((rtl.folder / stage).read_text())
+    return tuple(rtl.folder / file for file in (*library, f"{name}.sv", stage))
 
 
 def run_yosys(commands: list[str], folder: pathlib.Path, complaint: str) -> None:

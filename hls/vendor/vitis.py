@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from hls.csim.build import CSIM, KERNELS, OPEN_LIBRARY
 from hls.csim.vectors import write_vectors
-from hls.design.boards import DEFAULT_BOARD
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.generate.cpp import sources, write_sources
 from hls.vendor.pragmas import lint_folder
 from hls.vendor.tools import check_path, find_tools
@@ -33,7 +33,6 @@ from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
-from model.graph.description import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from hls.design.config import Config
@@ -317,13 +316,12 @@ def find_ip(work: pathlib.Path) -> pathlib.Path:
 
 
 @click.command()
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @click.option("--cosim/--no-cosim", default=True, show_default=True, help="The C/RTL co-simulation takes longest.")
 @report_user_errors
-def main(network: str, board: str, cosim: bool) -> None:
+def main(network: str, upscale: int | None, board: str, cosim: bool) -> None:
     """Run Vitis HLS on the kernels: C simulation, synthesis, co-simulation, IP export."""
-    config = load_config(network, board)
+    config = load_config(network, board, upscale)
     build = build_hls(config, cosim=cosim, progress=True)
     print(table(build.rows))
     print(f"estimated by Vitis {build.version}; written to {write_report(f'hls_{config.board}', build.rows)}")

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import shutil
+import types
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +14,7 @@ import model.base.cache
 import model.base.report
 from hls.design.cost import LIMITS
 from hls.design.load import load_config
-from hls.generate.verilog import Rtl
+from hls.generate.verilog import Rtl, build_rtl
 from hls.open.errors import Refused
 from hls.open.pipeline.netlist import LIBRARY, RTL
 from hls.synth import __main__ as command_line
@@ -53,6 +54,7 @@ module tiny_stage (input wire clk, input wire rst, input wire [5:0] x, input wir
         .clk(clk), .rd_addr(read), .rd_data(large), .wr_en(rst), .wr_addr(write), .wr_data(data));
 endmodule
 """
+NET = types.SimpleNamespace(name="net", upscale=3)
 KNOWN = {
     "dsp": 1,
     "bram36": 1.5,
@@ -112,11 +114,22 @@ def edited(files, *changes):
 
 
 def test_counts_of_a_stage_whose_cells_are_known(found):
-    assert row("net", "tiny", found["xc7"]) == {"network": "net", "stage": "tiny", **KNOWN}
+    assert row(NET, "tiny", found["xc7"]) == {"network": "net", "upscale": 3, "stage": "tiny", **KNOWN}
+
+
+def test_every_stage_comes_with_the_library_it_needs():
+    """Of a network for video: a picture waits for its addition in a FIFO of block RAM."""
+    built, deep = build_rtl(load_config("abpn8m2", "pynq_z2", 2)), 0
+    for name in built.stages:
+        texts = [file.read_text() for file in yosys.stage_files(built, name)]
+        used = set(re.findall(r"^ +(hls_open_\w+) #", "".join(texts), re.MULTILINE))
+        assert used <= set(re.findall(r"^module (\w+)", "".join(texts), re.MULTILINE)), name
+        deep += "hls_open_deep_fifo" in used
+    assert deep == 1
 
 
 def test_a_multiplication_in_luts_is_found_and_refused(found):
-    counted = row("net", "tiny", found["xcup"])
+    counted = row(NET, "tiny", found["xcup"])
     assert 3 <= counted["lut"] <= 20
     assert {key: counted[key] for key in KNOWN if key != "lut"} == {
         **{key: value for key, value in KNOWN.items() if key != "lut"},
@@ -181,7 +194,7 @@ def test_unknown_cells_and_parts_are_refused():
 
 def made_up(**more):
     """A stage's row; `more` replaces counts."""
-    return {"network": "net", "stage": "a", **dict.fromkeys(KNOWN, 0), **more}
+    return {"network": "net", "upscale": None, "stage": "a", **dict.fromkeys(KNOWN, 0), **more}
 
 
 @pytest.mark.parametrize("what", LIMITS)
@@ -219,18 +232,24 @@ def test_report_has_a_row_per_stage_and_the_total_with_its_budget(design, build)
     result = CliRunner().invoke(command_line.main, ["--flat"])
     assert result.exit_code == 0, result.output
     rows = json.loads((build / "reports" / "synth_pynq_z2.json").read_text())
-    assert rows[:2] == [{"network": "srcnn915", "stage": name, **KNOWN} for name in ("tiny", "twin")]
+    assert rows[:2] == [{"network": "srcnn915", "upscale": None, "stage": name, **KNOWN} for name in ("tiny", "twin")]
     budget = {"dsp_budget": 220, "bram36_budget": 140, "uram_budget": 0, "lut_budget": 53200, "ff_budget": 106400}
-    assert rows[3:] == [{"network": "srcnn915", "stage": "flattened", **KNOWN}]
+    assert rows[3:] == [{"network": "srcnn915", "upscale": None, "stage": "flattened", **KNOWN}]
     assert rows[2:3] == [
-        {"network": "srcnn915", "stage": "total", **{key: 2 * value for key, value in KNOWN.items()}, **budget}
+        {
+            "network": "srcnn915",
+            "upscale": None,
+            "stage": "total",
+            **{key: 2 * value for key, value in KNOWN.items()},
+            **budget,
+        }
     ]
 
 
 def test_a_board_that_is_too_small_is_said_with_numbers_after_the_report(design, build, monkeypatch):
     config = load_config()
     small = dataclasses.replace(config, budget=config.budget | {"bram36": 3, "lut": 2})
-    monkeypatch.setattr(command_line, "load_config", lambda network, board: small)
+    monkeypatch.setattr(command_line, "load_config", lambda network, board, upscale: small)
     result = CliRunner().invoke(command_line.main, [])
     assert result.exit_code == 2
     assert result.output.splitlines()[-1] == (

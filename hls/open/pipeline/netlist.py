@@ -134,8 +134,12 @@ def write_stage(stage: Stage, folder: Path, depths: dict[str, int] | None = None
     files = {f"{stage.pipeline}.sv": stage.text, f"{stage.module}.sv": stage_module(stage, depths)}
     for name, text in files.items():
         (folder / name).write_text(text)
-    library = [*LIBRARY, *([f"{DEEP_FIFO}.sv"] if DEEP_FIFO in files[f"{stage.module}.sv"] else [])]
-    return [RTL / name for name in library] + [folder / name for name in files]
+    return [RTL / name for name in library_of(files[f"{stage.module}.sv"])] + [folder / name for name in files]
+
+
+def library_of(stage_text: str) -> tuple[str, ...]:
+    """Return the files of the library that a stage needs, given its Verilog."""
+    return (*LIBRARY, f"{DEEP_FIFO}.sv") if DEEP_FIFO in stage_text else LIBRARY
 
 
 @dataclass(frozen=True)
