@@ -103,6 +103,10 @@ choose: $(READY)  ## networks that keep up with video, and how good they are: BO
 rtlsim-frame: $(READY)  ## a whole picture through the Verilog, compiled harness: IMG=photo.png NETWORK= UPSCALE= BOARD=
 	$(PY) -m sim.run.frame $(IMG) $(HARDWARE) $(ARGS)
 
+frames: $(READY)  ## a frame of every network for video through the Verilog, bits and cycles, interruptible: BOARD= NETWORK= UPSCALE=
+	$(PY) -m sim.run.frames $(call given,BOARD,--board) $(call given,NETWORK,--network) \
+		$(call given,UPSCALE,--upscale) $(ARGS)
+
 prove: $(READY)  ## FIFO, RAM, multiplier, stages in all cycles; planted faults: REPORT=docs/results/prove.json
 	@made=$$($(PY) -m hls.generate.cpp $(HARDWARE)) && \
 		$(PY) -m hls.open.prove $$made/srcnn_top.hpp packer=srcnn::packer_kernel parser=srcnn::parser_kernel \

@@ -1,23 +1,18 @@
 """Small pictures through the compiled bench (frame.py), and that it reports what is wrong."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from hls.csim.vectors import top_beats
 from hls.design.cycles import steady_cycles_per_pixel, tile_cycles
-from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from host.picture import pipeline
-from model.base.cache import build_lock
-from model.base.paths import BUILD
-from model.base.report import write_report
-from model.integer import golden
+from model.graph.weights import weight_path
 from model.integer.examples import random_model, random_picture
-from sim.run import frame
+from sim.run import frame, queued
 from sim.run.harness import build_harness, rows_of, simulate
+from sim.run.picture import network_input
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +27,9 @@ def program(request, hardware):
 
 @pytest.fixture
 def picture(tmp_path):
-    """A colour picture of 18x14 pixels, 54x42 when upscaled by 3."""
+    """A colour picture of 60x44 pixels, 180x132 when upscaled by 3."""
     path = tmp_path / "small.png"
-    pixels = np.dstack([random_picture(np.random.default_rng(channel), 14, 18) for channel in range(3)])
+    pixels = np.dstack([random_picture(np.random.default_rng(channel), 44, 60) for channel in range(3)])
     Image.fromarray(pixels).save(path)
     return path
 
@@ -61,11 +56,12 @@ def corrupt(monkeypatch, place):
 
 @pytest.mark.parametrize("tile, idle, backpressure", [(None, 0.0, 0.0), ((17, 23), 0.5, 0.5)])
 def test_picture(program, hardware, picture, request, tile, idle, backpressure):
-    committed = hardware.network.name == "srcnn915"
-    model = (
-        pipeline.load_model("srcnn915", 3) if committed else random_model(hardware.network, np.random.default_rng(1))
-    )
-    y = frame.luma(picture, 3, (32, 40))
+    network = hardware.network
+    factor = network.upscale or 3
+    committed = weight_path(network.name, factor, quantised=True).is_file()
+    rng = np.random.default_rng(1)
+    model = pipeline.load_model(network.name, factor) if committed else random_model(network, rng)
+    y = network_input(picture, network, factor, (32, 40))
     assert y.shape == (32, 40) and len(np.unique(y)) > 50
     pixels = []  # as reported on the way
     result = frame.run_frame(
@@ -75,52 +71,18 @@ def test_picture(program, hardware, picture, request, tile, idle, backpressure):
     assert pixels == sorted(pixels) and pixels[-1] <= y.size
 
 
-@pytest.mark.parametrize("height, width", [(24, 28), (128, 128)])
+@pytest.mark.parametrize("height, width", [(24, 32), (128, 128)])
 def test_cycles(program, hardware, height, width):
     """Queued tiles take the cycles of the model, without a bubble between them; writes build/reports/cycles.json."""
-    rng, halo, count = np.random.default_rng(1), hardware.network.halo, 3
-    tile = random_picture(rng, height + 2 * halo, width + 2 * halo)
-    model = random_model(hardware.network, rng)
-    load, packets = load_packet(hardware, model), np.concatenate([tile_packet(hardware, tile)] * count)
-    words = answer_words(hardware, *tile.shape)
-    run = simulate(
-        program, np.concatenate([rows_of(load), rows_of(packets)]), 2 + count * words, frame.patience(hardware)
-    )
-    frame.check_beats(run, 2 + count * words)
-    spent, expected = np.diff(run.cycle[1::words].astype(int)), tile_cycles(hardware, height, width)
-    steady = float(np.median(np.diff(run.cycle[2 + words + 2 : 2 + 2 * words].astype(int)))) / 8  # a beat is 8 pixels
-    exact = all(
-        np.array_equal(answer.pixels, golden.infer_valid(model, tile)) for answer in parse_answers(run.data[2:])
-    )
-    keep_row(
-        {
-            "board": hardware.board,
-            "network": hardware.network.name,
-            "upscale": hardware.network.upscale,
-            "tile_h": height,
-            "tile_w": width,
-            "cycles_per_pixel_steady": steady,
-            "cycles_per_pixel_tile": float(np.mean(spent[1:])) / (height * width),
-            "macs_per_pixel": hardware.network.macs_per_pixel,
-            "bit_exact": exact,
-        }
-    )
-    assert exact and len(spent) == count
+    row, spent = queued.measure(hardware, program, height, width)
+    queued.keep_row(row)
+    expected = tile_cycles(hardware, height, width)
+    assert row["bit_exact"] and len(spent) == queued.COUNT
     assert all(0.99 * expected <= cycles <= 1.01 * expected for cycles in spent[1:]), (
         f"{spent} cycles, the model says {expected}"
     )
     assert spent[0] <= 1.01 * expected + 2000  # the pipeline fills
-    assert steady == steady_cycles_per_pixel(hardware)
-
-
-def keep_row(row):
-    """Put a row into cycles.json in place of the one for the same board, network, factor and tile."""
-    path = BUILD / "reports" / "cycles.json"
-    with build_lock("cycles"):
-        rows = json.loads(path.read_text()) if path.is_file() else []
-        same = ("board", "network", "upscale", "tile_h", "tile_w")
-        rows = [old for old in rows if any(old.get(key) != row[key] for key in same)] + [row]
-        write_report("cycles", sorted(rows, key=lambda one: [one.get(key) or 0 for key in same]))
+    assert row["cycles_per_pixel_steady"] == steady_cycles_per_pixel(hardware)
 
 
 @pytest.mark.parametrize("idle, backpressure", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.6), (0.6, 0.6)])
@@ -176,7 +138,7 @@ def test_unfinished_input_ends(program, hardware):
 
 
 @pytest.mark.parametrize(
-    "arguments, words", [(["missing.png"], "there is no file"), (["--size", "55x42"], "--size 55x42 is more than")]
+    "arguments, words", [(["missing.png"], "there is no file"), (["--size", "181x132"], "--size 181x132 is more than")]
 )
 def test_bad_input(picture, arguments, words, capsys):
     image = [] if arguments[0].endswith(".png") else [str(picture)]

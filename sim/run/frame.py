@@ -1,7 +1,7 @@
 """A whole picture through the Verilated `srcnn_top`, compared with the golden model: `make rtlsim-frame IMG=photo.png`.
 
-The picture's Y is upscaled as the host does it, cut into the largest tiles that the line buffers hold, and sent with
-the committed weights: one transfer of parameters, one of all tiles. Exit code 1 if a single bit differs.
+What the network takes of the picture (`sim.run.picture`) is cut into the largest tiles that the line buffers hold, and
+sent with the committed weights: one transfer of parameters, one of all tiles. Exit code 1 if a single bit differs.
 """
 
 from __future__ import annotations
@@ -12,52 +12,33 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hls.design.boards import DEFAULT_BOARD, list_boards
 from hls.design.cycles import steady_cycles_per_pixel
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.packets.packets import answer_words, parse_answers, tile_packet
 from hls.packets.parameters import load_packet
 from host.picture import pipeline, tiling
 from host.run_pynq import TileSize
 from model.base.errors import UserError, report_user_errors
 from model.base.report import table, write_report
-from model.graph.description import DEFAULT_NETWORK, list_networks
-from model.graph.network import UPSCALES
-from model.imaging import color
-from model.imaging import files as picture_files
-from model.imaging.resize import upscale_bicubic
+from model.graph.network import require_picture
 from model.integer import golden
 from sim.run.harness import Run, build_harness, rows_of, simulate
+from sim.run.picture import network_input
 
 if TYPE_CHECKING:
     from hls.design.config import Config
     from model.graph.weights import QuantModel
 
 HEADER = 2  # beats before an answer's pixels
+UPSCALE = 3  # of a network that serves every factor, if none is given
 
 
 class Mismatch(Exception):
     """The hardware and the golden model disagree; the message says where."""
-
-
-def luma(path: pathlib.Path, upscale: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Return a picture's Y after bicubic upscaling, (H, W) uint8; of `size` (rows, columns) from its centre."""
-    picture = picture_files.read_picture(path, lambda width, height: pipeline.check_size(width, height, upscale))
-    plane = picture.pixels if picture.pixels.ndim == 2 else cv2.split(color.rgb_to_ycbcr(picture.pixels))[0]
-    y = upscale_bicubic(plane, upscale)
-    if size is None:
-        return y
-    if size[0] > y.shape[0] or size[1] > y.shape[1]:
-        raise UserError(
-            f"--size {size[1]}x{size[0]} is more than {path} has x{upscale}, {y.shape[1]}x{y.shape[0]}; choose less "
-            f"or a larger picture"
-        )
-    top, left = (y.shape[0] - size[0]) // 2, (y.shape[1] - size[1]) // 2
-    return np.ascontiguousarray(y[top : top + size[0], left : left + size[1]])
 
 
 def patience(config: Config, idle: float = 0.0, backpressure: float = 0.0) -> int:
@@ -68,7 +49,7 @@ def patience(config: Config, idle: float = 0.0, backpressure: float = 0.0) -> in
 def run_frame(
     config: Config,
     model: QuantModel,
-    y: np.ndarray,
+    x: np.ndarray,
     program: pathlib.Path,
     tile: tuple[int, int] | None = None,
     seed: int = 1,
@@ -82,33 +63,42 @@ def run_frame(
     ----------
     config : Config
     model : QuantModel
-    y : ndarray of uint8, shape (H, W)
+    x : ndarray of uint8, shape (H, W), or (H, W, 3) for an RGB network
+        What the network takes.
     program : pathlib.Path
         Of `harness.build_harness`.
     tile : (int, int), optional
-        Rows and columns of a tile; as large as the hardware takes if None.
+        Rows and columns of a tile, in pixels of `x`; as large as the hardware takes if None.
     seed, idle, backpressure
         As for `harness.simulate`.
     progress : callable, optional
-        Called with the pixels that have come out so far.
+        Called with the pixels of `x` whose results have come out so far.
 
     Returns
     -------
     dict
-        tiles, cycles, cycles_per_pixel, cycles_per_second.
+        tiles, cycles, cycles_per_pixel (of `x`), cycles_per_second.
 
     Raises
     ------
+    UserError
+        If the hardware takes no tile of this size.
     Mismatch
         At the first difference, in pixels or in protocol.
     """
-    halo, pixels = config.network.halo, y.size
-    rows, columns = tile or (tiling.even(y.shape[0], config.tile_height), tiling.even(y.shape[1], config.tile_width))
-    places = tiling.cut(*y.shape, rows, columns)
-    inputs = list(tiling.views(golden.pad(y, halo), places, halo))
+    network, (height, width) = config.network, x.shape[:2]
+    rows, columns = tile or (tiling.even(height, config.tile_height), tiling.even(width, config.tile_width))
+    if rows > config.tile_height or columns > config.tile_width:
+        raise UserError(
+            f"a tile of {columns}x{rows} is larger than {config.name} takes, {config.tile_width}x{config.tile_height} "
+            f"pixels of the network's input; choose a smaller --tile"
+        )
+    places = tiling.cut(height, width, rows, columns)
+    inputs = list(tiling.views(golden.pad(x, network.halo), places, network.halo))
     packets = [tile_packet(config, view, _tag(index)) for index, view in enumerate(inputs)]
-    expected = HEADER + sum(answer_words(config, *view.shape) for view in inputs)
-    golden_y = golden.infer(model, y)
+    expected = HEADER + sum(answer_words(config, *view.shape[:2]) for view in inputs)
+    result = golden.infer(model, x)
+    per_beat = 8 / (network.scale**2 * network.out_ch)  # pixels of the input
 
     run = simulate(
         program,
@@ -118,7 +108,9 @@ def run_frame(
         seed,
         idle,
         backpressure,
-        lambda cycles, beats_in, beats_out: progress and progress(min(pixels, max(0, beats_out - 2 * HEADER) * 8)),
+        lambda cycles, beats_in, beats_out: (
+            progress and progress(min(height * width, int(max(0, beats_out - 2 * HEADER) * per_beat)))
+        ),
     )
     if not run.complete:
         raise Mismatch(
@@ -126,12 +118,13 @@ def run_frame(
             f"{len(run.data)} of {expected} beats came"
         )
     check_beats(run, expected)
-    _check_pixels(parse_answers(run.data[HEADER:]), places, golden_y)
+    made = [place.times(network.scale) for place in places]
+    _check_pixels(parse_answers(run.data[HEADER:], network.out_ch), made, result)
     cycles = int(run.cycle[-1] - run.cycle[HEADER - 1])  # from the answer to the parameters to the last pixel
     return {
         "tiles": len(places),
         "cycles": cycles,
-        "cycles_per_pixel": cycles / pixels,
+        "cycles_per_pixel": cycles / (height * width),
         "cycles_per_second": run.cycles / run.seconds,
     }
 
@@ -169,31 +162,28 @@ def _check_pixels(answers, places, expected):
         )
     actual = np.empty_like(expected)
     for place, answer in zip(places, answers, strict=True):
-        if answer.pixels.shape != (place.height, place.width):
+        shape = (place.height, place.width, *expected.shape[2:])
+        if answer.pixels.shape != shape:
             raise Mismatch(
                 f"the answer to the tile at (y, x) = ({place.top}, {place.left}) has {answer.pixels.shape} pixels, "
-                f"expected {(place.height, place.width)}"
+                f"expected {shape}"
             )
         tiling.put(actual, place, answer.pixels)
     wrong = np.argwhere(actual != expected)
     if len(wrong):
-        y, x = (int(i) for i in wrong[0])
+        first, axes = tuple(int(i) for i in wrong[0]), "y, x, channel"[: 4 + 9 * (expected.ndim - 2)]
         raise Mismatch(
-            f"{len(wrong)} of {expected.size} pixels differ, first at (y, x) = ({y}, {x}): expected {expected[y, x]}, "
-            f"actual {actual[y, x]}"
+            f"{len(wrong)} of {expected.size} pixels differ, first at ({axes}) = {first}: expected "
+            f"{expected[first]}, actual {actual[first]}"
         )
 
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=pathlib.Path))
-@click.option("--network", type=click.Choice(list_networks("upscaled")), default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", type=click.Choice(list_boards()), default=DEFAULT_BOARD, show_default=True)
-@click.option("--upscale", type=click.Choice([str(s) for s in UPSCALES]), default="3", show_default=True)
+@hardware_options
+@click.option("--size", type=TileSize(), help="Take this much of the network's input, from its centre.  [default: all]")
 @click.option(
-    "--size", type=TileSize(), help="Take this much of the upscaled picture, from its centre.  [default: all]"
-)
-@click.option(
-    "--tile", type=TileSize(), help="Cut it into tiles of this size.  [default: as few as the hardware takes]"
+    "--tile", type=TileSize(), help="Cut the input into tiles of this size.  [default: as few as the hardware takes]"
 )
 @click.option(
     "--idle",
@@ -216,8 +206,8 @@ def _check_pixels(answers, places, expected):
 def main(
     image: pathlib.Path,
     network: str,
+    upscale: int | None,
     board: str,
-    upscale: str,
     size: tuple[int, int] | None,
     tile: tuple[int, int] | None,
     idle: float,
@@ -229,27 +219,30 @@ def main(
     """
     from sim.run.runner import open_sources
 
-    config, model = load_config(network, board), pipeline.load_model(network, int(upscale))
-    y = luma(image, model.upscale, size)
-    print(f"{image}: {y.shape[1]}x{y.shape[0]} pixels x{upscale}, {network} on {board}", flush=True)
+    config = load_config(network, board, upscale)
+    require_picture(config.network)
+    model = pipeline.load_model(network, upscale or UPSCALE)
+    x = network_input(image, config.network, model.upscale, size)
+    (height, width), scale = x.shape[:2], config.network.scale
+    print(f"{image}: {width}x{height} pixels to {width * scale}x{height * scale}, {config.name}", flush=True)
     program = build_harness(config, open_sources(config))
     row = {
         "image": image.name,
         "network": network,
         "board": board,
         "upscale": model.upscale,
-        "width": y.shape[1],
-        "height": y.shape[0],
+        "width": width,
+        "height": height,
         "idle": idle,
         "backpressure": backpressure,
         "seed": seed,
     }
-    with tqdm(total=y.size, unit="pixel", unit_scale=True, desc="rtlsim", dynamic_ncols=True) as bar:
+    with tqdm(total=height * width, unit="pixel", unit_scale=True, desc="rtlsim", dynamic_ncols=True) as bar:
         try:
             row |= run_frame(
-                config, model, y, program, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n)
+                config, model, x, program, tile, seed, idle, backpressure, lambda done: bar.update(done - bar.n)
             )
-            bar.update(y.size - bar.n)
+            bar.update(height * width - bar.n)
             complaint = None
         except Mismatch as error:
             complaint = str(error)
