@@ -84,3 +84,28 @@ class Fifo:
                 "room means ROOM free words, but for one that may have come since",
             ),
         ]
+
+
+class DeepFifo(Fifo):
+    """A FIFO in block RAM: what `Fifo` has, and what holds of the register that offers its next word."""
+
+    def looks(self, words: bool = True) -> dict[str, str]:
+        spans = {"there": bits(self.counter), "put": "", "out_valid": "", "out_data": bits(self.width)}
+        return super().looks(words) | {f"{self.path}.{wire}": span for wire, span in spans.items()}
+
+    def invariants(self) -> list[Claim]:
+        there, put, valid, data = (inside(f"{self.path}.{wire}") for wire in ("there", "put", "out_valid", "out_data"))
+        return [
+            *super().invariants(),
+            Claim(
+                f"{self.name}_there",
+                f"!started || 32'({there}) + {put} == 32'({self.count})",
+                "the memory can give all words but one that came in the cycle before",
+            ),
+            Claim(f"{self.name}_offers", f"!started || {valid} == ({there} != 0)", "what it can give is offered"),
+            Claim(
+                f"{self.name}_output",
+                f"!started || !{valid} || {data} == {self.word('0')}",
+                "the register at the output holds the word at the head",
+            ),
+        ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KERNELS = Path(__file__).with_name("kernels.hpp")
 NAMES = ("pass", "some", "split", "mac", "histogram", "delay_line")
 FIFOS = ((4, 1, 1), (8, 2, 1), (4, 3, 2), (8, 4, 3), (1, 5, 5), (8, 9, 5), (73, 9, 5), (8, 16, 12))
+DEEP_FIFOS = ((4, 2, 1), (4, 3, 2), (8, 4, 3), (8, 9, 5), (73, 9, 5))
 WRITERS = ((4, 3, 3), (4, 7, 3), (8, 9, 5), (1, 16, 12), (8, 18, 14))
 RAMS = ((8, 1, 1, 64), (8, 4, 2, 64), (4, 5, 3, 64), (8, 16, 4, 64), (8, 4, 2, 2), (4, 5, 3, 2), (8, 16, 4, 2))
 PRODUCTS = ((1, 1, 2), (4, 3, 7), (4, 4, 6), (5, 5, 10), (6, 4, 10))
@@ -57,6 +58,8 @@ def tasks() -> list[Task]:
     """Return the proofs of the library and of the small kernels."""
     found = [Task("fifo", functools.partial(templates.fifo, *size), size == (8, 4, 3)) for size in FIFOS]
     found += [Task("fifo room", functools.partial(templates.fifo_room, *size), size == (8, 9, 5)) for size in WRITERS]
+    found += [Task("fifo", functools.partial(templates.fifo, *size, deep=True)) for size in DEEP_FIFOS]
+    found += [Task("fifo room", functools.partial(templates.fifo_room, *size, deep=True)) for size in WRITERS]
     for forward in (0, 1):
         found += [Task("ram", functools.partial(templates.ram, *size, forward)) for size in RAMS]
     found += [Task("multiply", functools.partial(templates.multiply, *size)) for size in PRODUCTS]

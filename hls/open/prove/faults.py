@@ -84,6 +84,7 @@ def _netlist(kernel):
 
 
 _FIFO = _library("hls_open_fifo", lambda text: templates.fifo(4, 3, 2, text))
+_DEEP = _library("hls_open_deep_fifo", lambda text: templates.fifo(4, 3, 2, text, deep=True))
 _WRITER = _library("hls_open_fifo", lambda text: templates.fifo_room(4, 7, 4, text))
 _LUTS = _library("hls_open_ram", lambda text: templates.ram(4, 4, 2, 64, 0, text))
 _BLOCK = _library("hls_open_ram", lambda text: templates.ram(4, 5, 3, 2, 0, text))
@@ -99,6 +100,9 @@ FAULTS = [
     Fault("data-not-stable", "stable", "FIFO: the word changes while it waits", r"mem\[head\]", "out_ready ? mem[head] : mem[tail]", *_FIFO),
     Fault("reset-keeps-count", "there", "FIFO: the counter survives a reset", r"count <= '0;", "", *_FIFO),
     Fault("room-off-by-one", "no_overflow", "FIFO: room for one word more than there is", r"\+ ROOM <= DEPTH", "+ ROOM <= DEPTH + 1", *_WRITER),
+    Fault("next-a-word-late", "in_order", "deep FIFO: the word that was just taken is offered again", r"mem\[next\]", "mem[head]", *_DEEP),
+    Fault("offers-unwritten", "in_order", "deep FIFO: a word is offered before the memory can give it", r"out_valid <= left != 0", "out_valid <= left != 0 || in_valid", *_DEEP),
+    Fault("counts-nothing", "there", "deep FIFO: the counter of what can be given changes when nothing comes or goes", r"put == take \? there : put", "put", *_DEEP),
     Fault("write-lost-luts", "reads", "RAM of LUTs: no write to the address that is read", _STEP_OF_RAM.format(" else"), r"if (wr_en && wr_addr != rd_addr) \1", *_LUTS),
     Fault("write-lost-block", "reads", "block RAM: no write to the last address", _STEP_OF_RAM.format(r"\s+if \(FORWARD"), r"if (wr_en && wr_addr != DEPTH - 1) \1", *_BLOCK),
     Fault("no-forward", "reads", "RAM: the word of before, though it should be forwarded", r"hit \? written : stored", "stored", *_FORWARD),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hls.open.pipeline.claims import Claim, Fifo, bits, inside, pick
-from hls.open.pipeline.netlist import RTL
+from hls.open.pipeline.claims import Claim, DeepFifo, Fifo, bits, inside, pick
+from hls.open.pipeline.netlist import DEEP_FIFO, RTL
 from hls.open.prove.bench import RESET_FIRST, STARTED, Bench
 
 
@@ -14,29 +14,36 @@ def library(name: str) -> str:
     return (Path(RTL) / f"{name}.sv").read_text()
 
 
-def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
+def _module(deep):
+    return DEEP_FIFO if deep else "hls_open_fifo"
+
+
+def fifo(width: int, depth: int, room: int, source: str | None = None, deep: bool = False) -> Bench:
     """Return the bench of the FIFO against a queue: a marked word leaves right behind those in front of it.
 
-    Which word is marked is left open, so what holds for it holds for every word.
+    Which word is marked is left open, so what holds for it holds for every word. `deep`: the FIFO in block RAM, which
+    offers a word a cycle later.
     """
-    dut = Fifo("dut", width, depth, room)
+    dut = (DeepFifo if deep else Fifo)("dut", width, depth, room)
+    offered = "words != fresh" if deep else "words != 0"
     counter = (depth + 1).bit_length() + 1
     return Bench(
-        "hls_open_fifo",
+        _module(deep),
         f"WIDTH={width} DEPTH={depth} ROOM={room}",
-        [source or library("hls_open_fifo")],
+        [source or library(_module(deep))],
         {"in_data": width, "in_valid": 1, "out_ready": 1, "mark": 1},
         dut.looks(),
         [
             STARTED,
             f"wire {bits(width)}out_data; wire out_valid, room;",
-            f"hls_open_fifo #(.WIDTH({width}), .DEPTH({depth}), .ROOM({room})) dut (.clk(clk), .rst(rst), "
+            f"{_module(deep)} #(.WIDTH({width}), .DEPTH({depth}), .ROOM({room})) dut (.clk(clk), .rst(rst), "
             ".room(room), .in_data(in_data), .in_valid(in_valid), .out_data(out_data), .out_valid(out_valid), "
             ".out_ready(out_ready));",
             "wire put = in_valid && !rst; wire take = out_valid && out_ready && !rst;",
             f"reg {bits(counter)}words; reg had_room;  // words put and not yet taken",
             f"always @(posedge clk) begin words <= rst ? 0 : words + put - take;"
             f" had_room <= !rst && words + {room} <= {depth}; end",
+            "reg fresh; always @(posedge clk) fresh <= put;  // a word came in the cycle before",
             f"reg marked, waited; reg {bits(counter)}ahead; reg {bits(width)}word;",
             "wire leaves = marked && take && ahead == 0;",
             "always @(posedge clk) begin",
@@ -69,7 +76,11 @@ def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
             Claim(
                 "in_order", "!started || !leaves || out_data == word", "no word is lost, doubled, reordered, changed"
             ),
-            Claim("there", "!started || out_valid == (words != 0)", "a word is offered while there is one"),
+            Claim(
+                "there",
+                f"!started || out_valid == ({offered})",
+                "a word is offered while there is one" + (", from the second cycle on" if deep else ""),
+            ),
             Claim("stable", "!started || !held || rst || (out_valid && out_data == last_data)", "stable until taken"),
             Claim("space", f"!started || words <= {depth}", "never more than DEPTH words"),
             Claim("tells_room", "!started || room == had_room", "room is what was true of the cycle before"),
@@ -86,17 +97,17 @@ def fifo(width: int, depth: int, room: int, source: str | None = None) -> Bench:
     )
 
 
-def fifo_room(width: int, depth: int, room: int, source: str | None = None) -> Bench:
+def fifo_room(width: int, depth: int, room: int, source: str | None = None, deep: bool = False) -> Bench:
     """Return the bench of a FIFO behind a writer that never stalls: it begins when there is room, and never overflows.
 
     The writer begins a step in any cycle with room; ROOM - 2 cycles later it may put a word, or not.
     """
-    dut, stages = Fifo("dut", width, depth, room), room - 2
+    dut, stages = (DeepFifo if deep else Fifo)("dut", width, depth, room), room - 2
     flight = " + ".join(f"flight[{i}]" for i in range(1, stages + 1))
     return Bench(
-        "hls_open_fifo",
+        _module(deep),
         f"WIDTH={width} DEPTH={depth} ROOM={room}, writer of {stages} stages",
-        [source or library("hls_open_fifo")],
+        [source or library(_module(deep))],
         {"in_data": width, "out_ready": 1, "begins": 1, "writes": 1},
         dut.looks(),
         [
@@ -108,7 +119,7 @@ def fifo_room(width: int, depth: int, room: int, source: str | None = None) -> B
             "    flight[1] <= begins && room && !rst;",
             *(f"    flight[{k}] <= flight[{k - 1}] && !rst;" for k in range(2, stages + 1)),
             "end",
-            f"hls_open_fifo #(.WIDTH({width}), .DEPTH({depth}), .ROOM({room})) dut (.clk(clk), .rst(rst), "
+            f"{_module(deep)} #(.WIDTH({width}), .DEPTH({depth}), .ROOM({room})) dut (.clk(clk), .rst(rst), "
             ".room(room), .in_data(in_data), .in_valid(in_valid), .out_data(out_data), .out_valid(out_valid), "
             ".out_ready(out_ready));",
             f"wire [31:0] claimed = 32'({dut.count}) + {flight};  // words in the FIFO and on their way",
