@@ -116,7 +116,7 @@ class _Lowering:
         self.sources = {}  # (tensor, reader) -> _Source
         self.last_reader = network.layers[-1].name
         convs = {stage.layer.name: stage.processes for stage in stages}
-        self.crowded = skips.crowds(network, width, convs)
+        self.crowded, self.pauses = skips.crowds(network, width, convs), skips.pauses(network, convs)
 
     def dataflow(self):
         parser = ParserProcess(self.network.in_ch)
@@ -147,7 +147,7 @@ class _Lowering:
             earlier = self.network.tensors[layer.inputs[1]]
             skip = self.sources[layer.inputs[1], layer.name]
             crop = (given.shrink - earlier.shrink) // 2
-            depth = self.depth(layer.inputs[1], layer, skip.words)
+            depth = self.skip_depth(layer.inputs[1], layer, skip.words)
             process = AddProcess(layer.name, given.channels, earlier.channels, source.word, skip.word, crop, depth)
             source = self.append(process, given, [source, skip], layer)
         else:
@@ -168,7 +168,7 @@ class _Lowering:
         if readers == [None]:
             words = max(words, END_DEPTH)
         elif len(readers) == 1:
-            words = self.depth(layer.name, readers[0], process.out_words)
+            words = self.depth(layer.name, readers[0], process)
         out = Stream(name, word, words)
         streams = (self.ctrl.name, *(source.stream for source in sources), following.name, out.name)
         self.joined.append(Joined(process, streams, 1 + len(sources), given, sources[0].process))
@@ -202,15 +202,22 @@ class _Lowering:
         self.sources[tensor, readers[-1].name] = source
 
     def stream_for(self, name, fork, tensor, reader):
-        words = FIFO_POSITIONS * fork.words if reader is None else self.depth(tensor, reader, fork.words)
+        words = FIFO_POSITIONS * fork.words if reader is None else self.depth(tensor, reader, fork)
         return Stream(name, f"{fork.name}_kernel::out_t", words)
 
-    def depth(self, tensor, reader, words):
-        """Return the words of the FIFO between a tensor and a reader."""
-        waiting = self.crowded.get((reader.name, tensor), 1)
-        if isinstance(reader, Add) and tensor == reader.inputs[1]:
-            return waiting + skips.SLACK * len(self.network.layers) * words
-        return max(FIFO_POSITIONS * words, waiting)
+    def depth(self, tensor, reader, process):
+        """Return the words of the FIFO between a tensor, which a process makes, and a reader."""
+        words = FIFO_POSITIONS * process.out_words
+        if not isinstance(reader, Add):
+            return words
+        if tensor == reader.inputs[1]:
+            return self.skip_depth(tensor, reader, process.out_words)
+        meanwhile = -(-self.pauses[reader.name] * process.out_words // process.steady)
+        return max(words + meanwhile, self.crowded[reader.name, tensor])
+
+    def skip_depth(self, tensor, reader, words):
+        """Return the words of the FIFO in which a tensor waits for its addition."""
+        return self.crowded[reader.name, tensor] + skips.SLACK * len(self.network.layers) * words
 
     def with_sizes(self):
         """Return what is joined, with the change of a tile's size on its way to the next process."""

@@ -47,6 +47,21 @@ def crowds(network: Network, width: int, processes: dict[str, tuple[Process, ...
     return found
 
 
+def pauses(network: Network, processes: dict[str, tuple[Process, ...]]) -> dict[str, int]:
+    """Return {addition: cycles from row to row in which it takes no residual}: it drops what the earlier tensor has
+    outside the crop, a word per cycle.
+
+    All processes may be as busy as the slowest one, which never waits as long as the FIFO in front of an addition holds
+    what comes meanwhile. If it doesn't, everybody in front stops, and starts again a pipeline's length late, each.
+    """
+    found = {}
+    for layer in network.layers:
+        if isinstance(layer, Add):
+            residual, earlier = (network.tensors[name] for name in layer.inputs)
+            found[layer.name] = (residual.shrink - earlier.shrink) * _words(network, processes, layer.inputs[1])
+    return found
+
+
 def _waiting(network, width, processes, layer):
     """Words of the earlier tensor that have come, and are not taken, when the first word of the residual does."""
     residual, earlier = layer.inputs

@@ -57,7 +57,7 @@ def measure(config: Config, files: tuple[pathlib.Path, ...], seed: int = 1) -> d
     """Simulate a frame and queued tiles; return the frame's row, keep those of the tiles in cycles.json."""
     network, (height, width) = config.network, frame_size(config)
     model = pipeline.load_model(network.name, network.scale)
-    program = harness.build_harness(config, files)
+    program = harness.build_harness(config, files, "-O1")  # -O3 compiles for longer than a frame runs
     x = prepared(photograph(height, width), network, network.scale)
     label = f"{config.name} {width}x{height}"
     with tqdm(total=height * width, unit="pixel", unit_scale=True, desc=label, disable=None) as bar:
