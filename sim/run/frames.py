@@ -38,6 +38,7 @@ COMMITTED = ROOT / "docs" / "results" / "frames.json"
 AT_MOST = {"pynq_z2": {2: 4.15, 3: 10.6, 4: 19.2}, "kv260": {2: 2.05, 3: 5.2, 4: 9.55}}
 QUEUED = ((24, 32), (128, 128))
 HERE = pathlib.Path(__file__).resolve().parent
+BENCH = ("frame.cpp", "frame.py", "harness.py", "picture.py")
 
 
 def frame_size(config: Config) -> tuple[int, int]:
@@ -49,7 +50,7 @@ def frame_size(config: Config) -> tuple[int, int]:
 def sources(config: Config, files: tuple[pathlib.Path, ...]) -> str:
     """Return the digest of all that decides a row: Verilog, weights, bench, golden model."""
     weights = weight_path(config.network.name, config.network.scale, quantised=True)
-    ours = [*sorted(HERE.glob("*.*p*")), *sorted((ROOT / "model" / "integer").glob("*.py"))]
+    ours = [*(HERE / name for name in BENCH), *sorted((ROOT / "model" / "integer").glob("*.py"))]
     return digest(config.name, [*files, weights, *ours])
 
 
