@@ -32,7 +32,7 @@ MOST_LOST_FOR_VIDEO, MOST_LOST_PICTURE_FOR_VIDEO = 0.03, 0.1
 VIDEO_FLOORS = {
     ("abpn8m2", 2): 36.50,
     ("abpn12m3", 2): 36.85,
-    ("abpn8m5", 3): 32.65,
+    ("abpn8m5", 3): 32.78,
     ("abpn16m4", 3): 33.05,
     ("abpn12m4", 4): 30.60,
     ("abpn18m6", 4): 30.85,
