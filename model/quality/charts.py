@@ -145,7 +145,7 @@ def draw_cost(points: list[dict], path: pathlib.Path) -> pathlib.Path:
                     fontsize=8,
                     color=colour if ours else "0.3",
                 )
-        axes.set(title=f"x{upscale}", xscale="log", xlim=(30, 9e5), xlabel="products per output pixel")
+        axes.set(title=f"x{upscale}", xscale="log", xlim=(4, 9e5), xlabel="products per output pixel")
         axes.margins(y=0.18)
         axes.grid(True, axis="y", color="0.9", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
