@@ -47,22 +47,22 @@ class Cost(typing.NamedTuple):
 
 # Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
 LUT = {
-    "rotation": 0.556,
-    "window": 0.0,
-    "adders": 0.924,
-    "accumulators": 2.498,
-    "requantise": 8.772,
-    "control": 478.261,
+    "rotation": 1.119,
+    "window": 0.05,
+    "adders": 1.039,
+    "accumulators": 1.145,
+    "requantise": 7.614,
+    "control": 457.416,
     "sum_stage": 0.0,
     "sum_chains": 0.906,
 }
 FF = {
-    "rotation": 1.09,
-    "window": 0.597,
-    "adders": 1.2,
-    "accumulators": 2.801,
-    "requantise": 6.35,
-    "control": 275.981,
+    "rotation": 0.16,
+    "window": 1.059,
+    "adders": 1.297,
+    "accumulators": 1.702,
+    "requantise": 4.733,
+    "control": 294.754,
     "sum_stage": 0.0,
     "sum_chains": 1.71,
 }

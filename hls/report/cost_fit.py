@@ -14,25 +14,26 @@ import click
 import numpy as np
 
 from hls.design import cost
-from hls.design.boards import DEFAULT_BOARD, list_boards
+from hls.design.boards import list_boards
 from hls.design.load import load_config
+from hls.design.options import hardware_options
 from hls.design.stage import Stage
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, atomic_write
 from model.base.report import table
-from model.graph.description import DEFAULT_NETWORK, load_network
+from model.graph.description import load_network
 
 if TYPE_CHECKING:
     from hls.design.cost import Cost
 
 FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
-KEYS = ("board", "network", "stage", "pe", "simd", "pack", "max_w")  # what a figure belongs to
+KEYS = ("board", "network", "upscale", "stage", "pe", "simd", "pack", "max_w")  # what a figure belongs to
 RESOURCES = cost.Cost._fields
 
 
 def recorded() -> list[dict]:
     """Return the figures of `hls/report/cost_figures.json`: a list of dicts with `KEYS` and resources."""
-    return json.loads(FIGURES.read_text())
+    return [{"upscale": None, **figure} for figure in json.loads(FIGURES.read_text())]
 
 
 def reported(board: str) -> list[dict]:
@@ -41,21 +42,21 @@ def reported(board: str) -> list[dict]:
     if not path.is_file():
         return []
     rows = json.loads(path.read_text())
-    stages = {stage.layer.name: stage for stage in load_config(rows[0]["network"], board).stages}
+    stages = {stage.layer.name: stage for stage in load_config(rows[0]["network"], board, rows[0]["upscale"]).stages}
     figures = []
     for row in rows:
         stage = stages.get(row["stage"].removesuffix("_sum"))
         if row["stage"] != "total":
             folded = (stage.pe, stage.simd, stage.pack, stage.max_w) if stage else (None, None, None, None)
-            key = dict(zip(KEYS, (board, row["network"], row["stage"], *folded), strict=True))
+            key = dict(zip(KEYS, (board, row["network"], row["upscale"], row["stage"], *folded), strict=True))
             figures.append(key | {what: row[what] for what in RESOURCES})
     return figures
 
 
 def stage_of(figure: dict) -> Stage | None:
-    """Return the `Stage` a figure belongs to, or None for parser and packer."""
-    name = figure["stage"].removesuffix("_sum")
-    layer = next((layer for layer in load_network(figure["network"]).layers if layer.name == name), None)
+    """Return the `Stage` a figure belongs to, or None for what has no folding."""
+    name, network = figure["stage"].removesuffix("_sum"), load_network(figure["network"], figure["upscale"])
+    layer = next((layer for layer in network.convs if layer.name == name), None)
     return layer and Stage(layer, figure["pe"], figure["simd"], layer.in_ch, figure["max_w"], figure["pack"])
 
 
@@ -63,7 +64,7 @@ def modelled(figure: dict) -> Cost:
     """Return the modelled `Cost` of what a figure was measured on."""
     stage = stage_of(figure)
     if stage is None:
-        return {"parser": cost.PARSER, "packer": cost.PACKER}[figure["stage"]]
+        return load_config(figure["network"], figure["board"], figure["upscale"]).costs[figure["stage"]]
     return cost.sum_cost(stage) if figure["stage"].endswith("_sum") else cost.mac_cost(stage)
 
 
@@ -71,11 +72,10 @@ def compare(figures: list[dict]) -> list[dict]:
     """Return rows of model, Yosys and their difference in per cent of Yosys, for each stage and each sum."""
     groups = {}
     for figure in figures:
-        groups.setdefault((figure["board"], figure["network"], figure["pack"] is not False), []).append(
-            (figure, modelled(figure))
-        )
+        which = figure["board"], figure["network"], figure["upscale"], figure["pack"] is not False
+        groups.setdefault(which, []).append((figure, modelled(figure)))
     rows = []
-    for (board, network, _), pairs in groups.items():
+    for (board, network, upscale, _), pairs in groups.items():
         design = {}
         for figure, model in pairs:  # the first of each stage; others belong to further foldings
             design.setdefault(figure["stage"], (figure, model))
@@ -92,6 +92,7 @@ def compare(figures: list[dict]) -> list[dict]:
             row = {
                 "board": board,
                 "network": network,
+                "upscale": upscale,
                 "stage": figure["stage"],
                 "pe": figure["pe"],
                 "simd": figure["simd"],
@@ -145,14 +146,18 @@ def fit() -> str:
     return "\n".join(lines)
 
 
-def record(network: str, board: str) -> str:
+def record(network: str, board: str, upscale: int | None = None) -> str:
     """Keep the figures of the last `make synth` of a network on a board; return a line that says so."""
-    figures = reported(board)
-    if not figures or figures[0]["network"] != network:
+    figures, asked = reported(board), (network, upscale)
+    if not figures or (figures[0]["network"], figures[0]["upscale"]) != asked:
+        factor = f" UPSCALE={upscale}" if upscale else ""
         raise UserError(
-            f"there are no figures of {network} on {board}; run `make synth BOARD={board} NETWORK={network}` first"
+            f"there are no figures of {network} on {board}; run `make synth BOARD={board} NETWORK={network}{factor}` "
+            f"first"
         )
-    keep = [figure for figure in recorded() if (figure["board"], figure["network"]) != (board, network)]
+    keep = [
+        figure for figure in recorded() if (figure["board"], figure["network"], figure["upscale"]) != (board, *asked)
+    ]
     with atomic_write(FIGURES) as temporary:
         temporary.write_text("[\n" + ",\n".join(" " + json.dumps(figure) for figure in keep + figures) + "\n]\n")
     return f"{FIGURES.name} holds {len(keep + figures)} figures"
@@ -178,12 +183,11 @@ def fit_command() -> None:
 
 
 @main.command("record")
-@click.option("--network", default=DEFAULT_NETWORK, show_default=True)
-@click.option("--board", default=DEFAULT_BOARD, show_default=True)
+@hardware_options
 @report_user_errors
-def record_command(network: str, board: str) -> None:
+def record_command(network: str, upscale: int | None, board: str) -> None:
     """Keep the figures of the last `make synth BOARD= NETWORK=` for `check`, `fit` and the tests."""
-    print(record(network, board))
+    print(record(network, board, upscale))
 
 
 if __name__ == "__main__":

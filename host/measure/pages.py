@@ -39,6 +39,7 @@ OPEN_ROUTE = ROOT / "docs" / "open-route.md"
 PROOFS = ROOT / "docs" / "results" / "prove.json"  # `make prove REPORT=docs/results/prove.json`
 EXAMPLES = ROOT / "docs" / "results" / "open_examples.json"  # `make examples ARGS=--update-docs`
 FUZZ = ROOT / "docs" / "results" / "fuzz.json"  # `make fuzz ARGS=--update-docs`
+WHOLE_FRAMES = ROOT / "docs" / "results" / "frames.json"  # `make frames ARGS=--update-docs`
 NAMES = {"pynq_z2": "PYNQ-Z2", "kv260": "KV260"}  # of boards, as their makers write them
 
 
@@ -119,10 +120,40 @@ def video(results: Results) -> str:
         "for video",
         "products per pixel",
         "frames",
-        "cycles per input pixel, whole frame (modelled; abpn8m2 x2 simulated: `pytest sim`)",
+        "cycles per input pixel, whole frame (modelled; simulated within 2 %: `make frames`)",
         "fps (modelled)",
         "DSPs (modelled)",
         "Set5, 8-bit fixed point (measured), dB",
+    ]
+    return markdown(header, rows)
+
+
+def whole_frames() -> str:
+    """Return cycles of whole frames of video, from the Verilog, all bits compared."""
+    rows = [
+        [
+            f"{called(row['board'])}, {row['network']} x{row['upscale']}",
+            f"{row['width']}x{row['height']} to {row['width'] * row['upscale']}x{row['height'] * row['upscale']}",
+            f"{row['cycles']:,}",
+            f"{row['cycles'] / row['cycles_modelled'] - 1:.2%}",
+            f"{row['cycles_per_pixel']:.3f}",
+            f"{row['at_most']:g}",
+            f"{row['clock_mhz']:g}",
+            f"{row['mpixel_per_s']:.1f}",
+            f"{row['fps']:.1f}",
+        ]
+        for row in sorted(json.loads(WHOLE_FRAMES.read_text()), key=lambda row: (row["clock_mhz"], row["upscale"]))
+    ]
+    header = [
+        "a photograph through the Verilog, every bit compared (simulated: `make frames`)",
+        "frame",
+        "cycles",
+        "more than modelled",
+        "per input pixel, edges included",
+        "at most, for 60 frames a second",
+        "MHz",
+        "Mpixel/s",
+        "frames a second",
     ]
     return markdown(header, rows)
 
@@ -261,23 +292,19 @@ def model_table() -> str:
 
 
 def resources() -> str:
-    """Return what Yosys counted for the default network, of what the boards have."""
-    whole, rows = synthesised(), []
-    for config in configs(DEFAULT_NETWORK):
-        counted = whole.get(config.board)
+    """Return what Yosys counted for every network whose figures are kept, of what the boards have."""
+    found = {
+        (row["board"], row["network"], row["upscale"]): row for row in compare(recorded()) if row["stage"] == "total"
+    }
+    rows = []
+    for config in configs():
+        counted = found.get((config.board, config.network.name, config.network.upscale))
         if counted:
+            cells = [(counted[f"{what} Yosys"], config.budget[what]) for what in ("dsp", "bram36", "lut", "ff")]
             rows.append(
-                [
-                    f"{called(config.board)}, {config.part}",
-                    *[
-                        f"{counted[f'{what} Yosys']:,g} of {config.budget[what]:,}"
-                        for what in ("dsp", "bram36", "lut", "ff")
-                    ],
-                ]
+                [called_both(config), *[f"{used:,g} of {there:,} ({used / there:.1%})" for used, there in cells]]
             )
-    return markdown(
-        [f"{title(DEFAULT_NETWORK)}, counted by Yosys (`make synth`)", "DSPs", "BRAM36", "LUTs", "flip-flops"], rows
-    )
+    return markdown(["counted by Yosys (`make synth`)", "DSPs", "BRAM36", "LUTs", "flip-flops"], rows)
 
 
 def mutations() -> str:
@@ -392,7 +419,13 @@ def documents(results: Results) -> dict[pathlib.Path, str]:
         VERIFICATION: {"mutations": mutations()},
         OPEN_ROUTE: {"fuzz": fuzz(), "proofs": proofs()},
         COMPILER: {"examples": examples()},
-        PERFORMANCE: {"rates": rates(), "idle": idle(), "edges": edges(), "model": model_table()},
+        PERFORMANCE: {
+            "rates": rates(),
+            "frames": whole_frames(),
+            "idle": idle(),
+            "edges": edges(),
+            "model": model_table(),
+        },
     }
     texts = {}
     for path, bodies in regions.items():

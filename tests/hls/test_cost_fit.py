@@ -32,7 +32,7 @@ def test_the_coefficients_are_those_that_fit_the_figures():
 def test_every_figure_is_compared_with_the_model():
     code, output = run("check")
     rows = [line.split() for line in output.splitlines()[2:]]
-    assert code == 0 and len([row for row in rows if row[2] != "total"]) == len(cost_fit.recorded())
+    assert code == 0 and len([row for row in rows if "total" not in row]) == len(cost_fit.recorded())
 
 
 def test_a_report_is_recorded_in_place_of_the_one_before(build, tmp_path, monkeypatch):
@@ -42,7 +42,7 @@ def test_a_report_is_recorded_in_place_of_the_one_before(build, tmp_path, monkey
     monkeypatch.setattr(cost_fit, "FIGURES", tmp_path / "figures.json")
     others = [figure for figure in before if (figure["board"], figure["network"]) != ("pynq_z2", "srcnn915")]
     (tmp_path / "figures.json").write_text(json.dumps(before))
-    row = {"network": "srcnn915", **dict.fromkeys(cost_fit.RESOURCES, 7)}
+    row = {"network": "srcnn915", "upscale": None, **dict.fromkeys(cost_fit.RESOURCES, 7)}
     (build / "reports").mkdir()
     (build / "reports" / "synth_pynq_z2.json").write_text(
         json.dumps([row | {"stage": stage} for stage in ("parser", "conv1", "total")])
