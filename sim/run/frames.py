@@ -25,6 +25,7 @@ from model.base.cache import digest
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, atomic_write
 from model.base.report import table, write_report
+from model.graph.network import UPSCALES
 from model.graph.weights import weight_path
 from sim.run import harness, queued
 from sim.run.frame import Mismatch, run_frame
@@ -117,12 +118,13 @@ def main(board: str | None, network: str | None, upscale: int | None, update_doc
     """Simulate a whole frame of every network for video; exit code 1 if a bit differs or a frame takes too long."""
     from sim.run.runner import open_sources
 
+    if update_docs and (board or network or upscale):
+        raise UserError("--update-docs takes all networks; leave --board, --network and --upscale out")
     configs = [config for name in ([board] if board else list_boards()) for config in list_configs(name)]
     configs = [
         config
         for config in configs
-        if config.network.upscale in ([upscale] if upscale else AT_MOST["kv260"])
-        and network in (None, config.network.name)
+        if config.network.upscale in ([upscale] if upscale else UPSCALES) and network in (None, config.network.name)
     ]
     if not configs:
         raise UserError(
@@ -146,8 +148,6 @@ def main(board: str | None, network: str | None, upscale: int | None, update_doc
     for complaint in complaints:
         print(f"FAIL {complaint}", file=sys.stderr)
     if update_docs and not complaints:
-        if board or network or upscale:
-            raise UserError("--update-docs takes all networks; leave --board, --network and --upscale out")
         with atomic_write(COMMITTED) as temporary:
             temporary.write_text("[\n" + ",\n".join(json.dumps(row) for row in sorted(rows, key=_key)) + "\n]\n")
         print(f"written to {COMMITTED.relative_to(ROOT)}; `make pages` puts it on the page")
