@@ -13,6 +13,9 @@ BOARD   ?= pynq_z2
 given = $(if $(findstring command,$(origin $(1))),$(2) $($(1)))
 UPSCALE ?= 3
 RTL     ?= vitis
+DMA     ?= ip
+TOOLS   ?= vendor
+DESIGN  ?= srcnn
 N       ?= 3000
 SEED    ?= 1
 SEEDS   ?= 1
@@ -22,6 +25,7 @@ TESTS   ?= tests sim
 # What is to be made hardware: the factor only if it was given.
 HARDWARE = --network $(NETWORK) --board $(BOARD) $(call given,UPSCALE,--upscale)
 REPORT  ?= $(BUILD)/reports/prove.json
+MODEL   ?= $(error say which network: MODEL=net.onnx)
 IMG     ?= $(error say which picture or folder: IMG=photo.png)
 
 .DEFAULT_GOAL := help
@@ -35,7 +39,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV) || { echo "error: python3 cannot make a virtual environment; install it (Debian: apt-get install python3-venv) and run make again" >&2; exit 2; }
 	@command -v g++ >/dev/null || { echo "error: g++ was not found; install it (Debian: apt-get install g++) and run make again" >&2; exit 2; }
 	@echo "setting up $(VENV) (once, about a minute)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,video,dask,test]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,csim,rtl,sim,synth,video,heif,dask,onnx,serve,test]'
 	@touch $@
 
 $(ON_PYNQ): tests/stand_ins/pynq/pynq.txt
@@ -66,8 +70,8 @@ conformance: $(READY) $(ON_PYNQ)  ## the driver on PYNQ's own code: PYNQ=3.1.2
 spec: $(READY)  ## modelled cycles and rates of every network on every board
 	$(PY) -m hls.report.spec
 
-folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK= UPSCALE=
-	$(PY) -m hls.report.folding $(HARDWARE)
+folding: $(READY)  ## the best PE x SIMD per stage: BOARD= NETWORK= UPSCALE= ARGS=--lut-products
+	$(PY) -m hls.report.folding $(HARDWARE) $(ARGS)
 
 folding-figure: $(READY)  ## where the DSPs' cycles go, per stage: table and docs/images/folding.svg
 	$(PY) -m hls.report.occupancy
@@ -81,8 +85,12 @@ rtl: $(READY)  ## Verilog of srcnn_top from the same C++, by the open route: NET
 hls: $(READY)  ## Vitis HLS: C simulation, synthesis, co-simulation, IP: NETWORK= UPSCALE= BOARD=
 	$(PY) -m hls.vendor.vitis $(HARDWARE)
 
-bitstream: $(READY)  ## overlay with Vivado into bitstreams/BOARD: NETWORK= UPSCALE= BOARD= RTL=vitis or open
-	$(PY) -m bitstreams.build $(HARDWARE) --rtl $(RTL)
+bitstream: $(READY)  ## overlay into bitstreams/BOARD, by Vivado (RTL=vitis or open, DMA=ip or own) or TOOLS=open (DESIGN=srcnn): NETWORK= UPSCALE= BOARD=
+	$(if $(filter vendor open,$(TOOLS)),,$(error TOOLS=$(TOOLS): choose vendor or open))
+	$(if $(filter open,$(TOOLS)),$(PY) -m bitstreams.open $(HARDWARE) --design $(DESIGN),$(PY) -m bitstreams.build $(HARDWARE) --rtl $(RTL) --dma $(DMA))
+
+bitcheck: $(READY)  ## a packed .bit against the golden model, as its own netlist: BOARD= DESIGN=blink, register, loop or srcnn ARGS="--plant lut"
+	$(PY) -m sim.bitcheck --board $(BOARD) --design $(DESIGN) $(ARGS)
 
 synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv260 NETWORK= UPSCALE=
 	$(PY) -m hls.synth $(HARDWARE)
@@ -90,8 +98,9 @@ synth: $(READY)  ## DSPs, RAMs, LUTs, flip-flops by Yosys: BOARD=pynq_z2 or kv26
 examples: $(READY)  ## the compiler's examples: stages, clock, resources: ARGS=--update-docs
 	$(PY) -m hls.synth.examples $(ARGS)
 
-timing: $(READY)  ## clock and critical path per stage, placed and routed: SEEDS=1
-	$(PY) -m hls.synth.timing $(HARDWARE) --seeds $(SEEDS)
+timing: $(READY)  ## clock and critical path per stage, on another fabric: SEEDS=1; of a .bit with TOOLS=open: DESIGN=srcnn ARGS=--compare
+	$(if $(filter vendor open,$(TOOLS)),,$(error TOOLS=$(TOOLS): choose open, of a .bit; without it, of the stages' Verilog))
+	$(if $(filter open,$(TOOLS)),$(PY) -m bitstreams.open.timing $(HARDWARE) --design $(DESIGN) $(ARGS),$(PY) -m hls.synth.timing $(HARDWARE) --seeds $(SEEDS))
 
 sim: $(READY)  ## the Verilog in cocotb and Verilator against the golden model
 	$(PY) -m pytest -n 2 --dist worksteal sim
@@ -107,10 +116,11 @@ frames: $(READY)  ## a frame of every network for video through the Verilog, bit
 	$(PY) -m sim.run.frames $(call given,BOARD,--board) $(call given,NETWORK,--network) \
 		$(call given,UPSCALE,--upscale) $(ARGS)
 
-prove: $(READY)  ## FIFO, RAM, multiplier, stages in all cycles; planted faults: REPORT=docs/results/prove.json
+prove: $(READY)  ## FIFO, RAM, merge, stages in all cycles, the DMA's AXI; planted faults: REPORT=docs/results/prove.json
 	@made=$$($(PY) -m hls.generate.cpp $(HARDWARE)) && \
 		$(PY) -m hls.open.prove $$made/srcnn_top.hpp packer=srcnn::packer_kernel parser=srcnn::parser_kernel \
 			-I hls/kernels -I $$made --report $(REPORT) $(ARGS)
+	@$(PY) -m hls.dma.prove --report $(BUILD)/reports/prove_dma.json $(ARGS)
 
 mutation: $(READY)  ## broken kernels have to be caught: ARGS=--update-docs
 	$(PY) -m sim.mutation $(ARGS)
@@ -118,17 +128,24 @@ mutation: $(READY)  ## broken kernels have to be caught: ARGS=--update-docs
 fuzz: $(READY)  ## random kernels through the open route against g++, interruptible: N=3000 SEED=1 ARGS=--update-docs
 	$(PY) -m sim.fuzz -n $(N) --seed $(SEED) $(ARGS)
 
-train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION=
-	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
+train: $(READY)  ## train: NETWORK= UPSCALE= DEGRADATION= DATA=folder ARGS=
+	$(PY) -m model.train --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION) $(call given,DATA,--data) $(ARGS)
 
-quantise: $(READY)  ## float weights to fixed point, searched: NETWORK= UPSCALE= DEGRADATION=
-	$(PY) -m model.quantise --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
+import: $(READY)  ## a network trained elsewhere, read, quantised, put on boards: MODEL=net.onnx UPSCALE= WHITE= DATA= BOARD= SIZE= FPS= ARGS=--add
+	$(PY) -m hls.bring $(MODEL) $(call given,UPSCALE,--upscale) $(call given,WHITE,--white) $(call given,DATA,--data) \
+		$(call given,BOARD,--board) $(call given,SIZE,--size) $(call given,FPS,--fps) $(ARGS)
+
+quantise: $(READY)  ## float weights to fixed point, searched: NETWORK= UPSCALE= DEGRADATION= DATA= ARGS=
+	$(PY) -m model.quantise --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION) $(call given,DATA,--data) $(ARGS)
 
 finetune: $(READY)  ## the same, then trained on in integers: NETWORK= UPSCALE= DEGRADATION=
-	$(PY) -m model.train.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION)
+	$(PY) -m model.train.finetune --network $(NETWORK) --upscale $(UPSCALE) --degradation $(DEGRADATION) $(call given,DATA,--data) $(ARGS)
 
 evaluate: $(READY)  ## quality of all committed weights on Set5 and Set14: METHODS=golden,csim ARGS=--check
 	$(PY) -m host.measure.evaluate --methods $(METHODS) $(ARGS)
+
+evaluate-photo: $(READY)  ## gain over bicubic on twelve kinds of small pictures, standard and photo weights: ARGS=--update-docs
+	$(PY) -m host.measure.photo.evaluate $(ARGS)
 
 results: $(READY)  ## measure and write the committed results, figures and every generated table
 	$(PY) -m host.measure.evaluate --update-docs
@@ -142,14 +159,20 @@ ablations: $(READY)  ## what each choice of the training is worth, interruptible
 compare: $(READY)  ## every method on your pictures: IMG=file or folder NETWORK= UPSCALE=
 	$(PY) -m host.measure.compare $(IMG) --network $(NETWORK) --upscale $(UPSCALE)
 
-bench: $(READY)  ## speed: TensorFlow, golden, csim; the accelerator's modelled rate: NETWORK= UPSCALE=
-	$(PY) -m host.measure.bench --network $(NETWORK) --upscale $(UPSCALE)
+bench: $(READY)  ## speed: TensorFlow, onnxruntime, golden, csim; the accelerator's modelled rate: NETWORK= UPSCALE= ARGS=
+	$(PY) -m host.measure.bench --network $(NETWORK) --upscale $(UPSCALE) $(ARGS)
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles: NETWORK= UPSCALE=
 	$(PY) -m host.measure.bench_host --network $(NETWORK) --upscale $(UPSCALE)
 
 bench-dask: $(READY)  ## throughput with two local Dask workers against one
 	$(PY) -m host.measure.bench_dask
+
+serve: $(READY)  ## a web page on this machine to drop pictures and clips on: ARGS="--port 8001"
+	$(PY) host/serve.py $(ARGS)
+
+screenshot: $(READY)  ## docs/images/serve.png, the server's page in a real browser
+	$(PY) -m host.measure.screenshot
 
 download: $(READY)  ## the authors' picture sets into build/data
 	$(PY) -m model.data.download

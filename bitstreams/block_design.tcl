@@ -1,6 +1,6 @@
 # The block design, the same for every board and for both routes: processor, DMA, kernel, one clock.
 #
-#   processor control port -> axi_control -> axi_dma_0 registers
+#   processor control port -> axi_control -> axi_dma_0 registers (AMD's AXI DMA, or this project's: dma "own")
 #   processor memory port  <- axi_memory  <- axi_dma_0 (reads and writes, 64 bits)
 #   axi_dma_0 M_AXIS_MM2S  -> srcnn_top_0 -> axi_dma_0 S_AXIS_S2MM (64 bits)
 #   processor clock, 100 MHz -> clk_wiz_0 -> everything
@@ -22,7 +22,21 @@ proc create_cell {name ip {config {}}} {
 
 # The DMA moves whole 64-bit words from and to buffers at page addresses (host/board/driver.py): no scatter-gather, no
 # realignment engine. 26 bits are the widest length register: 64 MiB per transfer.
-proc create_dma {address_bits} {
+# Returns what differs between AMD's and this project's: names of interfaces, clocks, reset, addresses.
+proc create_dma {dma address_bits} {
+    if {$dma eq "own"} {
+        create_bd_cell -type module -reference dma_axi axi_dma_0
+        return [dict create \
+            registers s_axi_lite \
+            memories {m_axi} \
+            sends m_axis_mm2s \
+            receives s_axis_s2mm \
+            clocks {aclk} \
+            reset aresetn \
+            segments s_axi_lite/* \
+            spaces {m_axi} \
+        ]
+    }
     create_cell axi_dma_0 axi_dma [list \
         CONFIG.c_include_sg {0} \
         CONFIG.c_sg_include_stscntrl_strm {0} \
@@ -37,6 +51,16 @@ proc create_dma {address_bits} {
         CONFIG.c_m_axi_s2mm_data_width {64} \
         CONFIG.c_s_axis_s2mm_tdata_width {64} \
     ]
+    return [dict create \
+        registers S_AXI_LITE \
+        memories {M_AXI_MM2S M_AXI_S2MM} \
+        sends M_AXIS_MM2S \
+        receives S_AXIS_S2MM \
+        clocks {s_axi_lite_aclk m_axi_mm2s_aclk m_axi_s2mm_aclk} \
+        reset axi_resetn \
+        segments S_AXI_LITE/Reg \
+        spaces {Data_MM2S Data_S2MM} \
+    ]
 }
 
 # Vitis' IP and the open route's module differ in the names of their ports, not in their kinds.
@@ -49,7 +73,7 @@ proc create_kernel {rtl} {
 
 proc the_only {what found} {
     if {[llength $found] != 1} {
-        fail "the kernel has [llength $found] $what where one was expected"
+        fail "the block design has [llength $found] $what where one was expected"
     }
     return $found
 }
@@ -63,11 +87,12 @@ proc kernel_pin {kernel type} {
     the_only "pins of type $type" [get_bd_pins -of_objects $kernel -filter "DIR == I && TYPE == $type"]
 }
 
-proc create_block_design {clock_mhz rtl} {
+proc create_block_design {clock_mhz rtl dma} {
     create_bd_design srcnn
     set processor [create_processor]
     dict with processor {}
-    create_dma $address_bits
+    set ends [create_dma $dma $address_bits]
+    set memories [dict get $ends memories]
     set kernel [create_kernel $rtl]
     create_cell clk_wiz_0 clk_wiz [list \
         CONFIG.PRIM_SOURCE {No_buffer} \
@@ -78,30 +103,35 @@ proc create_block_design {clock_mhz rtl} {
     ]
     create_cell proc_sys_reset_0 proc_sys_reset
     create_cell axi_control smartconnect [list CONFIG.NUM_SI {1} CONFIG.NUM_MI {1} CONFIG.NUM_CLKS {1}]
-    create_cell axi_memory smartconnect [list CONFIG.NUM_SI {2} CONFIG.NUM_MI {1} CONFIG.NUM_CLKS {1}]
+    create_cell axi_memory smartconnect [list CONFIG.NUM_SI [llength $memories] CONFIG.NUM_MI {1} CONFIG.NUM_CLKS {1}]
 
     # Data.
     connect_bd_intf_net [get_bd_intf_pins $control] [get_bd_intf_pins axi_control/S00_AXI]
-    connect_bd_intf_net [get_bd_intf_pins axi_control/M00_AXI] [get_bd_intf_pins axi_dma_0/S_AXI_LITE]
-    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [get_bd_intf_pins axi_memory/S00_AXI]
-    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_S2MM] [get_bd_intf_pins axi_memory/S01_AXI]
+    connect_bd_intf_net [get_bd_intf_pins axi_control/M00_AXI] [get_bd_intf_pins axi_dma_0/[dict get $ends registers]]
+    foreach memory_end $memories port {S00_AXI S01_AXI} {
+        if {$memory_end ne ""} {
+            connect_bd_intf_net [get_bd_intf_pins axi_dma_0/$memory_end] [get_bd_intf_pins axi_memory/$port]
+        }
+    }
     connect_bd_intf_net [get_bd_intf_pins axi_memory/M00_AXI] [get_bd_intf_pins $memory]
-    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXIS_MM2S] [kernel_stream $kernel Slave]
-    connect_bd_intf_net [kernel_stream $kernel Master] [get_bd_intf_pins axi_dma_0/S_AXIS_S2MM]
+    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/[dict get $ends sends]] [kernel_stream $kernel Slave]
+    connect_bd_intf_net [kernel_stream $kernel Master] [get_bd_intf_pins axi_dma_0/[dict get $ends receives]]
 
     # Clock.
     connect_bd_net [get_bd_pins $clock] [get_bd_pins clk_wiz_0/clk_in1]
     connect_bd_net [get_bd_pins clk_wiz_0/clk_out1] \
         [get_bd_pins $control_clock] [get_bd_pins $memory_clock] \
         [get_bd_pins axi_control/aclk] [get_bd_pins axi_memory/aclk] \
-        [get_bd_pins axi_dma_0/s_axi_lite_aclk] [get_bd_pins axi_dma_0/m_axi_mm2s_aclk] [get_bd_pins axi_dma_0/m_axi_s2mm_aclk] \
         [get_bd_pins proc_sys_reset_0/slowest_sync_clk] [kernel_pin $kernel clk]
+    foreach dma_clock [dict get $ends clocks] {
+        connect_bd_net [get_bd_pins clk_wiz_0/clk_out1] [get_bd_pins axi_dma_0/$dma_clock]
+    }
 
     # Reset: Vitis' IP takes it active low, the open route's module active high.
     connect_bd_net [get_bd_pins $reset] [get_bd_pins clk_wiz_0/resetn] [get_bd_pins proc_sys_reset_0/ext_reset_in]
     connect_bd_net [get_bd_pins clk_wiz_0/locked] [get_bd_pins proc_sys_reset_0/dcm_locked]
     connect_bd_net [get_bd_pins proc_sys_reset_0/peripheral_aresetn] \
-        [get_bd_pins axi_control/aresetn] [get_bd_pins axi_memory/aresetn] [get_bd_pins axi_dma_0/axi_resetn]
+        [get_bd_pins axi_control/aresetn] [get_bd_pins axi_memory/aresetn] [get_bd_pins axi_dma_0/[dict get $ends reset]]
     set kernel_reset [kernel_pin $kernel rst]
     set polarity [expr {$rtl eq "open" ? "ACTIVE_HIGH" : "ACTIVE_LOW"}]
     if {[get_property CONFIG.POLARITY $kernel_reset] ne $polarity} {
@@ -115,8 +145,8 @@ proc create_block_design {clock_mhz rtl} {
 
     # Addresses: the processor sees the DMA's registers, the DMA the processor's DDR and nothing else.
     assign_bd_address -offset $control_offset -range 64K -target_address_space [get_bd_addr_spaces $space] \
-        [get_bd_addr_segs axi_dma_0/S_AXI_LITE/Reg]
-    foreach dma_space {Data_MM2S Data_S2MM} {
+        [the_only {address segments of the DMA} [get_bd_addr_segs axi_dma_0/[dict get $ends segments]]]
+    foreach dma_space [dict get $ends spaces] {
         foreach name $ddr {
             assign_bd_address -target_address_space [get_bd_addr_spaces axi_dma_0/$dma_space] [get_bd_addr_segs $segments/$name]
         }

@@ -23,7 +23,11 @@ from tqdm import tqdm
 
 from hls.design.load import load_config
 from hls.design.options import hardware_options
+from hls.dma.build import build_dma
+from hls.dma.reference import NAME as NAME_OF_DMA
+from hls.dma.reference import reference_text
 from hls.generate.verilog import TOOLS, build_rtl
+from hls.place.handoff import DMA_PARAMETERS
 from hls.vendor.tools import check_path, find_tools
 from hls.vendor.vitis import SOURCE as VITIS_SOURCE
 from hls.vendor.vitis import WHAT as VITIS
@@ -31,16 +35,21 @@ from hls.vendor.vitis import build_hls
 from host.board.overlay import OVERLAYS, read_manifest
 from model.base.cache import build_lock
 from model.base.errors import UserError, report_user_errors
-from model.base.paths import BUILD, ROOT, make_folder
+from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
 from model.base.tools import run_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hls.design.config import Config
 
 HERE = pathlib.Path(__file__).resolve().parent
 NAME = "srcnn"  # of the overlay's files
 DMA = "axi_dma_0"  # of the DMA in the block design
+DMA_IP = "xilinx.com:ip:axi_dma:7.1"  # by which PYNQ finds its driver
+DMAS = ("ip", "own")
+ADDRESS_BITS = {"xc7": 32, "xck": 40}  # of memory, by the beginning of the part's name
 KERNEL = "srcnn_top_0"
 LENGTH_BITS = 26  # of the DMA's length register: the widest there is
 WHAT = "AMD Vivado 2023.2 or newer (its free edition takes both boards)"
@@ -63,7 +72,7 @@ _TIMING = (
 
 
 def build_bitstream(
-    config: Config, rtl: str, *, jobs: int = 2, progress: bool = False
+    config: Config, rtl: str, *, dma: str = "ip", jobs: int = 2, progress: bool = False
 ) -> tuple[pathlib.Path, dict[str, float]]:
     """Build an overlay and put it into `bitstreams/<board>/<network>/`.
 
@@ -72,6 +81,8 @@ def build_bitstream(
     config : Config
     rtl : str
         "open": the kernel's Verilog comes from the open route, Vivado alone is needed; "vitis": from Vitis HLS.
+    dma : str
+        "ip": AMD's AXI DMA; "own": this project's (hls/dma), the same to the host.
     jobs : int
         Runs that Vivado starts at a time.
     progress : bool
@@ -98,7 +109,7 @@ def build_bitstream(
     tools = find_tools(("vivado",), WHAT, SOURCE)
     if rtl == "vitis":
         find_tools(("v++", "vitis-run"), f"{VITIS}, or choose RTL=open, which needs Vivado alone,", VITIS_SOURCE)
-    work = BUILD / "vivado" / f"{config.name}-{rtl}"
+    work = BUILD / "vivado" / f"{config.name}-{rtl}{'-own' if dma == 'own' else ''}"
     for path in (work, HERE):
         check_path(path)
     with build_lock(f"vivado-{work.name}"), tqdm(STEPS, unit="step", disable=not progress, dynamic_ncols=True) as bar:
@@ -106,6 +117,7 @@ def build_bitstream(
             bar.set_description(step)
             if step == "kernel":
                 kernel = _build_kernel(config, rtl)
+                kernel["dma"] = _build_dma(config, work) if dma == "own" else ()
             elif step == "Vivado":
                 shutil.rmtree(work, ignore_errors=True)
                 (make_folder(work) / "settings.tcl").write_text(settings_text(config, rtl, kernel, work, jobs))
@@ -129,10 +141,12 @@ def build_bitstream(
                 )
             else:
                 timing = check_timing(work / "timing.rpt")
+                if dma == "own":
+                    name_dma(work / f"{NAME}.hwh")
                 check_handoff(work / f"{NAME}.hwh")
                 facts = dict(line.split(maxsplit=1) for line in (work / "facts.txt").read_text().splitlines())
                 manifest = make_manifest(
-                    config, rtl, kernel["tools"] | {"vivado": facts["vivado"]}, int(facts["clock_hz"]), timing
+                    config, rtl, kernel["tools"] | {"vivado": facts["vivado"]}, int(facts["clock_hz"]), timing, dma
                 )
                 folder = install(work, OVERLAYS / config.board / config.network.label, manifest)
     return folder, timing
@@ -151,6 +165,14 @@ def _build_kernel(config, rtl):
     return {"sources": (), "ip_repository": built.ip, "tools": {"vitis": built.version}}
 
 
+def _build_dma(config, work):
+    """Return the Verilog of this project's DMA with the module that the block design takes."""
+    bits = ADDRESS_BITS[config.part[:3]]
+    reference = make_folder(work.with_name(f"{work.name}-dma")) / f"{NAME_OF_DMA}.v"
+    reference.write_text(reference_text(bits, DMA_PARAMETERS))
+    return (*build_dma(config.part, config.clock_mhz, bits).files, reference)
+
+
 def settings_text(config: Config, rtl: str, kernel: dict, work: pathlib.Path, jobs: int) -> str:
     """Return the Tcl file that tells `build.tcl` what to build."""
     values = {
@@ -158,12 +180,13 @@ def settings_text(config: Config, rtl: str, kernel: dict, work: pathlib.Path, jo
         "part": config.part,
         "clock_mhz": f"{config.clock_mhz:g}",
         "rtl": rtl,
-        "sources": " ".join(map(str, kernel["sources"])),
+        "sources": " ".join(map(str, (*kernel["sources"], *kernel.get("dma", ())))),
+        "dma": "own" if kernel.get("dma") else "ip",
         "ip_repository": kernel["ip_repository"],
         "jobs": jobs,
         "output": work,
     }
-    for source in kernel["sources"]:
+    for source in (*kernel["sources"], *kernel.get("dma", ())):
         check_path(source)
     return "".join(f"set {name} {{{value}}}\n" for name, value in values.items())
 
@@ -227,6 +250,20 @@ def check_timing(report: pathlib.Path) -> dict[str, float]:
     return timing
 
 
+def name_dma(path: pathlib.Path) -> None:
+    """Let a .hwh call this project's DMA what its registers are, AMD's AXI DMA: PYNQ finds the driver by that."""
+    try:
+        tree = ElementTree.parse(path)
+    except (OSError, ElementTree.ParseError):
+        return  # check_handoff says it
+    for module in tree.getroot().iter("MODULE"):
+        if module.get("INSTANCE") == DMA:
+            module.set("VLNV", DMA_IP)
+            module.set("MODTYPE", DMA_IP.split(":")[2])
+    with atomic_write(path) as temporary:
+        tree.write(temporary, encoding="utf-8", xml_declaration=True)
+
+
 def check_handoff(path: pathlib.Path) -> None:
     """Raise `UserError` unless the .hwh has the DMA that the host drives, tied to the kernel both ways."""
     try:
@@ -270,7 +307,9 @@ def check_handoff(path: pathlib.Path) -> None:
         )
 
 
-def make_manifest(config: Config, rtl: str, tools: dict[str, str], clock_hz: int, timing: dict[str, float]) -> dict:
+def make_manifest(
+    config: Config, rtl: str, tools: dict[str, str], clock_hz: int, timing: dict[str, float], dma: str
+) -> dict:
     """Return the manifest without its "files" (host/board/overlay.py says what is read of it)."""
     return {
         "network": config.network.name,
@@ -281,6 +320,7 @@ def make_manifest(config: Config, rtl: str, tools: dict[str, str], clock_hz: int
         "part": config.part,
         "clock_mhz": round(clock_hz / 1e6, 6),
         "rtl": rtl,
+        "dma_made_by": "hls/dma" if dma == "own" else "AMD",
         "tools": tools,
         "git_revision": git_revision(),
         "timing": {name: timing[name] for name in ("wns_ns", "whs_ns", "wpws_ns")},
@@ -301,17 +341,34 @@ def git_revision() -> str:
     return answers[0].stdout.strip() + ("-dirty" if answers[1].stdout.strip() else "")
 
 
-def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib.Path:
-    """Put .bit and .hwh from `work` and the manifest into `folder`, all at once, and return it."""
+def install(
+    work: pathlib.Path,
+    folder: pathlib.Path,
+    manifest: dict,
+    name: str = NAME,
+    check: Callable[[pathlib.Path], dict] = read_manifest,
+) -> pathlib.Path:
+    """Put .bit and .hwh from `work` and the manifest into `folder`, all at once, and return it.
+
+    Parameters
+    ----------
+    work, folder : pathlib.Path
+    manifest : dict
+        Without its "files".
+    name : str
+        Of the two files.
+    check : callable
+        What the host reads a manifest with; it has to take the new one.
+    """
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=make_folder(folder.parent)))
     try:
         new, old = temporary / "new", temporary / "old"
         new.mkdir()
         for suffix in (".bit", ".hwh"):
-            shutil.copy(work / f"{NAME}{suffix}", new)
+            shutil.copy(work / f"{name}{suffix}", new)
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(new.iterdir())}
         (new / "manifest.json").write_text(json.dumps(manifest | {"files": files}, indent=1) + "\n")
-        read_manifest(new)  # the host takes it
+        check(new)  # the host takes it
         if folder.exists():
             folder.rename(old)
         try:
@@ -323,7 +380,7 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
     except OSError as error:
         raise UserError(
             f"the overlay cannot be written to {folder} ({error}); make room, "
-            f"what Vivado made lies in {os.path.relpath(work)}"
+            f"what the tools made lies in {os.path.relpath(work)}"
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -339,14 +396,23 @@ def install(work: pathlib.Path, folder: pathlib.Path, manifest: dict) -> pathlib
     show_default=True,
     help="Where the kernel's Verilog comes from: Vitis HLS, or the open route, which needs Vivado alone.",
 )
+@click.option(
+    "--dma",
+    type=click.Choice(DMAS),
+    default=DMAS[0],
+    show_default=True,
+    help="AMD's AXI DMA, or this project's, which the open flow has, too (docs/dma.md).",
+)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs that Vivado starts at a time.")
 @report_user_errors
-def main(network: str, upscale: int | None, board: str, rtl: str, jobs: int) -> None:
+def main(network: str, upscale: int | None, board: str, rtl: str, dma: str, jobs: int) -> None:
     """Build the overlay of a network on a board with Vivado and put it into bitstreams/<board>/<network>/."""
     config = load_config(network, board, upscale)
-    folder, timing = build_bitstream(config, rtl, jobs=jobs, progress=True)
-    rows = [{"board": config.board, "network": network, "upscale": config.network.upscale, "rtl": rtl, **timing}]
-    print(table(rows, ["board", "network", "upscale", "rtl", "wns_ns", "whs_ns", "wpws_ns"]))
+    folder, timing = build_bitstream(config, rtl, dma=dma, jobs=jobs, progress=True)
+    rows = [
+        {"board": config.board, "network": network, "upscale": config.network.upscale, "rtl": rtl, "dma": dma, **timing}
+    ]
+    print(table(rows, ["board", "network", "upscale", "rtl", "dma", "wns_ns", "whs_ns", "wpws_ns"]))
     print(f"timing is met; written to {write_report(f'bitstream_{config.board}', rows)}")
     print(f"overlay: {os.path.relpath(folder)}")
 

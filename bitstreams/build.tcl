@@ -2,7 +2,7 @@
 #
 #   vivado -mode batch -source build.tcl -tclargs settings.tcl
 #
-# settings.tcl sets: board, part, clock_mhz, rtl ("open" or "vitis"), sources (files), ip_repository (folder), jobs, output.
+# settings.tcl sets: board, part, clock_mhz, rtl ("open" or "vitis"), dma ("ip" or "own"), sources (files), ip_repository (folder), jobs, output.
 # Results in $output: srcnn.bit, srcnn.hwh, timing.rpt, utilization.rpt, facts.txt (key value per line).
 
 set here [file dirname [file normalize [info script]]]
@@ -27,18 +27,21 @@ if {$board_part ne ""} {
 }
 set_property target_language Verilog [current_project]
 
+# The top of a module reference has to be Verilog: srcnn_axi.v, dma_axi.v; what it instantiates may be SystemVerilog.
 if {$rtl eq "open"} {
-    # The top of a module reference has to be Verilog: srcnn_axi.v; what it instantiates may be SystemVerilog.
-    add_files -norecurse [concat $sources [list $here/srcnn_axi.v]]
-    set_property verilog_define SYNTHESIS=1 [current_fileset]  ;# the checks of a simulation are no hardware
-    update_compile_order -fileset sources_1
+    lappend sources $here/srcnn_axi.v
 } else {
     set_property ip_repo_paths [list $ip_repository] [current_project]
     update_ip_catalog -rebuild
 }
+if {[llength $sources]} {
+    add_files -norecurse $sources
+    set_property verilog_define SYNTHESIS=1 [current_fileset]  ;# the checks of a simulation are no hardware
+    update_compile_order -fileset sources_1
+}
 
 source $here/block_design.tcl
-create_block_design $clock_mhz $rtl
+create_block_design $clock_mhz $rtl $dma
 set achieved_hz [get_property CONFIG.FREQ_HZ [get_bd_pins clk_wiz_0/clk_out1]]
 
 generate_target all [get_files srcnn.bd]

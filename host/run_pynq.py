@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))  # run from any folder, installed or not
 
 import click
-from tqdm import tqdm
 
-from host.jobs import collect
-from host.many import batch
+from host.jobs import collect, kinds
+from host.jobs.progress_lines import ProgressLines
+from host.many import batch, choices, plan, single_picture, single_video, video_choices
 from host.picture import backends, pipeline
-from host.show import before_after
-from host.video import video
+from host.show import page as show_page
+from host.video import codecs
+from host.video.read.info import PIPE
 from model.base.errors import UserError, report_user_errors
 from model.graph.description import DEFAULT_NETWORK, list_networks
 from model.graph.network import UPSCALES
@@ -57,10 +60,14 @@ Examples:
   python host/run_pynq.py img.jpg -o large.jpg --upscale 2
   python host/run_pynq.py img.png --backend csim --tile 256x128
   python host/run_pynq.py img.png --weights my_x4_int8.npz
+  python host/run_pynq.py phone.jpg --weights photo      what is noisy, sharpened or compressed
   python host/run_pynq.py img.png --compare              and img_x3_compare.png, before and after
+  python host/run_pynq.py img.png --page look.html       bicubic and the result under a slider, in any browser
   python host/run_pynq.py photos/ more.png -o out/       folders with their sub-folders; again: what is new
   python host/run_pynq.py clip.mp4                       writes clip_x3.mp4 beside it
-  python host/run_pynq.py clip.mp4 --network abpn8m2 --upscale 2     by a network made for video
+  python host/run_pynq.py clip.mp4 --network abpn8m3 --upscale 2     by a network made for video
+  python host/run_pynq.py frames/%05d.png -o clip.mp4    numbered frames, in or out
+  ffmpeg -i a.mp4 -f yuv4mpegpipe - | python host/run_pynq.py - -o - | ffmpeg -i - b.mp4
   python host/run_pynq.py photos/ -o out/ --dask local   on many workers""",
 )
 @click.argument(
@@ -70,7 +77,7 @@ Examples:
     "-o",
     "--output",
     type=click.Path(),
-    help="Result: .png, .bmp, .jpg or .tif (a video: .mp4, .mov or .mkv), or a folder for "
+    help="Result: .png, .jpg, .tif, .webp, .bmp and others (a video: .mp4, .mov or .mkv), or a folder for "
     "the results of many.  [default: IMAGE_x3.png (.mp4), beside the image]",
 )
 @click.option(
@@ -83,8 +90,8 @@ Examples:
     type=click.Choice(backends.NAMES),
     default="auto",
     show_default=True,
-    help="What computes: the board, the C++ kernels or the golden model; all give the same bits. "
-    "auto takes the board if there is one with an overlay, else the golden model.",
+    help="What computes: the board, the C++ kernels, the golden model or onnxruntime; all give the same bits. "
+    "auto takes the board if there is one with an overlay, else onnxruntime if it is installed, else the golden model.",
 )
 @click.option(
     "--tile",
@@ -99,7 +106,8 @@ Examples:
 @click.option(
     "--weights",
     type=click.Path(path_type=pathlib.Path),
-    help="Integer weight file (*_int8.npz).  [default: the committed one]",
+    help="standard, photo (for noisy, sharpened or compressed pictures), or an integer weight file (*_int8.npz).  "
+    "[default: standard]",
 )
 @click.option(
     "--max-mpixel",
@@ -117,7 +125,13 @@ Examples:
 @click.option(
     "--truth",
     type=click.Path(path_type=pathlib.Path),
-    help="The original of a single IMAGE, for --compare: adds it and Y-PSNR.",
+    help="The original of a single IMAGE, for --compare or --page: adds it and Y-PSNR. With --page also a folder: of "
+    "each IMAGE the original of the same name.",
+)
+@click.option(
+    "--page",
+    type=click.Path(path_type=pathlib.Path),
+    help="Write a page (.html) to look at the pictures: slider, zoom, loupe. One file, needs no network.",
 )
 @click.option(
     "--format",
@@ -125,14 +139,7 @@ Examples:
     type=click.Choice([kind.lstrip(".") for kind in picture_files.WRITABLE]),
     default="png",
     show_default=True,
-    help="Of the pictures in an output folder.",
-)
-@click.option(
-    "--crf",
-    type=click.IntRange(0, 51),
-    default=video.CRF,
-    show_default=True,
-    help="Quality of videos (x264): smaller is better, 0 is lossless RGB.",
+    help="Of pictures' results that -o does not name.",
 )
 @click.option("--again", is_flag=True, help="With an output folder: compute what is finished as well.")
 @click.option(
@@ -147,6 +154,8 @@ Examples:
 )
 @click.option("-v", "--verbose", is_flag=True, help="Say more about weights and tiles.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@choices.options
+@video_choices.options
 def command(
     images: tuple[pathlib.Path, ...],
     output: str | None,
@@ -158,44 +167,84 @@ def command(
     max_mpixel: float,
     figure: bool,
     truth: pathlib.Path | None,
+    page: pathlib.Path | None,
     suffix: str,
-    crf: int,
     again: bool,
     cluster: str | None,
     workers: int | None,
     verbose: bool,
     quiet: bool,
 ) -> int:
-    """Upscale each IMAGE (bmp, png, jpg or tif; any size, grey or colour), video (mp4, mov, mkv, webm, avi) or folder
-    of both with SRCNN, or another network.
+    """Upscale each IMAGE (png, jpg, tif, webp, heic and others; any size, grey or colour), video (mp4, mov, mkv, webm,
+    avi, ts and others; numbered frames; - for a pipe) or folder of both with SRCNN, or another network.
 
     Y goes through the network, Cb and Cr (and transparency) are upscaled bicubically. A folder is taken with its
     sub-folders, which the output folder mirrors; a second run does what is new or has changed.
     """
-    say = (lambda text: None) if quiet else click.echo
+    chosen = choices.current()
+    quiet = quiet or chosen.lines is not None
+    piped = output == PIPE  # then that is no place for what is said
+    say = (lambda text: None) if quiet else functools.partial(click.echo, err=piped)
     many = _is_many(images, output)
-    if truth is not None and (many or not figure):
-        raise click.UsageError("--truth goes with --compare and a single picture")
+    truths = truth if truth is not None and page is not None and truth.is_dir() else None
+    if truth is not None and truths is None and (many or not (figure or page)):
+        raise click.UsageError(
+            "--truth goes with --compare or --page and a single picture, or is a folder, with --page"
+        )
+    if page is not None:
+        show_page.check_page(page, [*images, *(truths.iterdir() if truths else [truth])])
     if workers is not None and cluster != "local":
         raise click.UsageError("--workers goes with --dask local")
-    if weights is None:
-        network, upscale = network or DEFAULT_NETWORK, upscale or DEFAULT_UPSCALE
-    model = pipeline.load_model(network, upscale and int(upscale), weights)
+    committed = str(weights or "standard")
+    if committed in pipeline.WEIGHTS:
+        network, upscale, weights = network or DEFAULT_NETWORK, upscale or DEFAULT_UPSCALE, None
+        model = pipeline.load_model(network, int(upscale), degradation=committed)
+    else:
+        model = pipeline.load_model(network, upscale and int(upscale), weights)
     if verbose:
-        say(f"weights: {weights or pipeline.weight_path(network, upscale, quantised=True)}")
+        say(f"weights: {weights or pipeline.weight_path(network, upscale, committed, quantised=True)}")
     open_backend = _opener(backend, model, cluster, workers)
-    options = batch.Options(tile, max_mpixel, crf, figure, again)
+    encoding, part = video_choices.current(None if many else output)
+    options = batch.Options(tile, max_mpixel, encoding, part, figure, again, chosen)
+    note = pipeline.tile_note(model.network, tile)
+    if note and chosen.lines:
+        chosen.lines.emit("note", source=None, text=note)
+    elif note:
+        say(f"note: {note}")
     if many:
-        return _run_many(images, pathlib.Path(output), f".{suffix}", model, open_backend, options, say, quiet)
+        look = show_page.Look(page, truths, model)
+        return _run_many(images, pathlib.Path(output), f".{suffix}", model, open_backend, options, look, say, quiet)
     image = images[0]
-    output = pathlib.Path(output) if output else image.parent / collect.result_name(image, model.upscale, ".png")
-    single = _run_video if collect.is_video(image) else _run_picture
-    return single(image, output, model, open_backend, options, truth, say, verbose, quiet)
+    moving = single_video.is_moving(image, output)
+    if not output:
+        names = {"mark": chosen.mark, "video_suffix": encoding.suffix}
+        usual = single_video.usual_name(image, model.upscale, f".{suffix}", chosen.mark)
+        usual = image.parent / (usual or collect.result_name(image, model.upscale, f".{suffix}", **names))
+        single_picture.check_unnamed(usual, options)
+    output = pathlib.Path(output or usual)
+    truth = show_page.find_truth(truths, image) if truths else truth
+    look = show_page.Look(page, truths, model)
+    if chosen.dry_run:
+        work = collect.Work([collect.Job(image, output, moving)], [], [])
+        return _plan(work, open_backend, options, say)
+    if not moving:
+        return single_picture.upscale_file(
+            image, output, model, open_backend, options, truth, look, say, verbose, quiet
+        )
+    if figure or page or truth:
+        raise UserError("--compare and --page show pictures, not videos; give them a frame of the video as a picture")
+    return single_video.upscale_file(image, output, model, open_backend, options, say, quiet)
+
+
+def _plan(work, open_backend, options, say):
+    chosen, _ = open_backend()
+    with chosen:
+        return plan.dry_run(work, chosen, options, say, lambda text: print(f"error: {text}", file=sys.stderr))
 
 
 def _is_many(images, output):
     """Tell whether the results go into a folder; refuse a command line that cannot be meant."""
-    named = output is not None and pathlib.Path(output).suffix.lower() in (*picture_files.WRITABLE, *video.WRITABLE)
+    named = output is not None and pathlib.Path(output).suffix.lower() in (*picture_files.WRITABLE, *codecs.SUFFIXES)
     if len(images) == 1 and not images[0].is_dir():
         return output is not None and (output.endswith("/") or (not named and pathlib.Path(output).is_dir()))
     if output is None:
@@ -227,102 +276,33 @@ def _opener(backend, model, address, workers):
     return open_cluster
 
 
-def _run_many(images, folder, suffix, model, open_backend, options, say, quiet):
+def _run_many(images, folder, suffix, model, open_backend, options, look, say, quiet):
     """Files and folders into a folder; return the exit code."""
-    work = collect.collect(images, folder, model.upscale, suffix)
+    beside, mark = single_picture.beside(options), options.choices.mark
+    work = collect.collect(images, folder, model.upscale, suffix, beside, mark, options.encoding.suffix)
+    if look.page is not None:
+        show_page.check_page(look.page, [job.source for job in work.jobs])
     if not work.jobs and not work.refused:
         raise UserError(
             f"there are no pictures and no videos in {', '.join(map(str, images))} (looked for "
-            f"{', '.join(collect.PICTURES + collect.VIDEOS)})"
+            f"{', '.join(kinds.PICTURES + kinds.VIDEOS)})"
         )
+    if options.choices.dry_run:
+        return _plan(work, open_backend, options, say)
     chosen, why = open_backend()
     with chosen:
+        if options.choices.lines:
+            about = {"network": model.network.name, "upscale": model.upscale, "backend": chosen.name}
+            options.choices.lines.emit("start", files=len(work.jobs), **about)
         say(
-            f"{len(work.jobs)} files -> {folder}: {model.network.name} x{model.upscale} on "
+            f"{len(work.jobs)} file{'' if len(work.jobs) == 1 else 's'} -> {folder}: {model.network.name} "
+            f"x{model.upscale} on "
             f"{chosen.name}{f' ({why})' if why else ''}"
         )
-        return batch.run(work, folder, chosen, options, say, quiet)
-
-
-def _run_picture(image, output, model, open_backend, options, truth, say, verbose, quiet):
-    """One picture into one file."""
-    clock = pipeline.Clock()
-
-    def check_size(width, height):
-        pipeline.check_size(width, height, model.upscale, options.max_mpixel)
-        picture_files.check_output(output, image, (width * model.upscale, height * model.upscale))
-
-    with clock("read"):
-        picture = picture_files.read_picture(image, check_size)
-        original = truth and picture_files.read_picture(truth)
-    if original:
-        before_after.fit_truth(original, picture.size, model.upscale)
-    (width, height), (out_width, out_height) = picture.size, (side * model.upscale for side in picture.size)
-    chosen, why = open_backend()
-    with chosen:
-        scale = model.network.scale
-        rows, columns = (
-            side * scale for side in chosen.tile_for(out_height // scale, out_width // scale, options.tile)
-        )
-        say(
-            f"{image} {width}x{height} -> {output} {out_width}x{out_height}: {model.network.name} x{model.upscale} on "
-            f"{chosen.name}{f' ({why})' if why else ''}"
-        )
-        for note in picture.notes:
-            say(f"note: {note}")
-        if verbose:
-            say(
-                f"tiles: {-(-out_width // columns)} x {-(-out_height // rows)} of {columns}x{rows} pixels "
-                f"and a halo of {model.network.halo}"
-            )
-        # on a terminal only: a log file is no place for a bar
-        with tqdm(
-            total=out_width * out_height, unit="pixel", unit_scale=True, leave=False, disable=True if quiet else None
-        ) as bar:
-            result = pipeline.upscale_picture(picture, chosen, (rows, columns), clock, bar.update)
-    with clock("write"):
-        notes = picture_files.write_picture(output, result)
-    for note in notes:
-        say(f"note: {note}")
-    if options.compare:
-        figure, name = before_after.figure_path(output), before_after.method_name(model.network)
-        say(f"wrote {before_after.draw(picture, result, figure, original, name)}")
-    total = sum(clock.seconds.values())
-    say(f"{clock.line()}; {total:.2f} s in all, {out_width * out_height / 1e6 / total:.2f} Mpixel/s")
-    return 0
-
-
-def _run_video(image, output, model, open_backend, options, truth, say, verbose, quiet):
-    """One video into one file."""
-    if options.compare or truth:
-        raise UserError("--compare draws pictures, not videos; give it a frame of the video as a picture")
-    info, clock = video.probe(image), pipeline.Clock()
-    pipeline.check_size(*info.size, model.upscale, options.max_mpixel)
-    video.check_output(output, image)
-    (width, height), (out_width, out_height) = info.size, (side * model.upscale for side in info.size)
-    chosen, why = open_backend()
-    with chosen:
-        say(
-            f"{image} {width}x{height} -> {output} {out_width}x{out_height}, {info.frames} frames: "
-            f"{model.network.name} x{model.upscale} "
-            f"on {chosen.name}{f' ({why})' if why else ''}"
-        )
-        try:
-            with tqdm(total=info.frames, unit="frame", leave=False, disable=True if quiet else None) as bar:
-                result = video.upscale_video(
-                    image, output, chosen, options.tile, options.crf, clock, progress=lambda pixels: bar.update()
-                )
-        except KeyboardInterrupt:
-            print(f"interrupted; {batch.KEPT}", file=sys.stderr)
-            return EXIT_INTERRUPTED
-    for note in result.notes:
-        say(f"note: {note}")
-    before = f" ({result.before} of them in an earlier run)" if result.before else ""
-    say(
-        f"{clock.line()}; {result.frames} frames{before}, {result.sound}; {result.fps:.2f} fps, "
-        f"{result.fps * out_width * out_height / 1e6:.2f} Mpixel/s"
-    )
-    return 0
+        code = batch.run(work, folder, chosen, options, say, quiet)
+        if look.page is not None and code != EXIT_INTERRUPTED:
+            look.write_many(batch.finished_pictures(work, folder, chosen, options), folder, say, quiet)
+        return code
 
 
 @report_user_errors
@@ -330,6 +310,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad input ends in one sentence and exit code 2."""
     try:
         code = command.main(arguments, prog_name="run_pynq.py", standalone_mode=False)
+    except UserError as error:
+        if "--json" in (sys.argv if arguments is None else arguments):
+            with contextlib.suppress(OSError):  # who reads them may be gone
+                ProgressLines().emit("error", source=None, text=str(error))
+        raise
     except click.ClickException as error:
         raise UserError(f"{error.format_message().rstrip('.')} (see --help)") from error
     except click.Abort:  # Ctrl-C, in click's words

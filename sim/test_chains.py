@@ -7,11 +7,12 @@ import pytest
 
 from model.base.paths import ROOT
 
-# (k, output channels, PE, SIMD) of each layer: halos from 0 on, direct layers and some that scatter, SIMDs that do not
-# divide their taps, one to 16 bytes per position, whole positions and parts of them in a word.
+# (k, output channels, PE, SIMD, and taps of SIMD in LUTs if any are) of each layer: halos from 0 on, direct layers and
+# some that scatter, SIMDs that do not divide their taps, one to 16 bytes per position, whole positions and parts of
+# them in a word.
 CHAINS = {
     "one": [(1, 16, 8, 1)],
-    "two": [(5, 12, 6, 7), (3, 4, 4, 36)],
+    "two": [(5, 12, 6, 7, 7), (3, 4, 4, 36, 5)],
     "five": [(3, 3, 3, 5), (1, 4, 2, 3), (3, 2, 1, 12), (1, 16, 4, 1), (3, 1, 3, 4)],
     "eight": [
         (1, 2, 1, 1),
@@ -41,8 +42,7 @@ def described(request, tmp_path):
     network.write_text(
         f'name = "{request.param}"\n'
         + "".join(
-            f'[[layers]]\nname = "{name}"\nk = {k}\nout_ch = {out_ch}\nrelu = true\n'
-            for name, k, out_ch, _, _ in layers
+            f'[[layers]]\nname = "{name}"\nk = {k}\nout_ch = {out_ch}\nrelu = true\n' for name, k, out_ch, *_ in layers
         )
     )
     text = re.sub(r"\[folding\..*", "", (ROOT / "hls" / "boards" / "pynq_z2.toml").read_text(), flags=re.DOTALL)
@@ -50,9 +50,13 @@ def described(request, tmp_path):
     board.write_text(
         text
         + f"[folding.{request.param}]\n"
-        + "".join(f"{name} = {{ pe = {pe}, simd = {simd} }}\n" for name, _, _, pe, simd in layers)
+        + "".join(f"{name} = {{ {_entry(fold)} }}\n" for name, _, _, *fold in layers)
     )
     return Described(str(network), str(board))
+
+
+def _entry(fold):
+    return ", ".join(f"{key} = {value}" for key, value in zip(("pe", "simd", "lut_taps"), fold))
 
 
 def test_chain(described, options):

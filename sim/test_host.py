@@ -143,3 +143,18 @@ def test_kernel_that_never_fires(simulated, folder):
             False,
             {"SIM_HOST": str(folder)},
         )
+
+
+@pytest.mark.parametrize("simulated", ["video"], indirect=True)
+@pytest.mark.parametrize("test", ["placed_picture", "placed_faults"])
+def test_placed_design(simulated, folder, test):
+    """The whole design that is placed for a Zynq-7000, with this project's DMA: from the script to the pixels."""
+    from sim.benches import zynq
+    from sim.run import runner
+
+    config, options = simulated
+    files, seed = zynq.simulated("srcnn", config), options["seed"]
+    variables = {f"SIM_{name.upper()}": str(options[name]) for name in ("network", "board", "upscale")}
+    again = f"pytest sim/test_host.py -k {test} --seed {seed}"
+    variables["SIM_HOST"] = str(folder)
+    runner.run_design("placed", files, "bench", "sim.board.placed", test, seed, again, False, variables)

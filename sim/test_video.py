@@ -163,7 +163,14 @@ def test_frames_keeps_what_is_done_and_says_what_is_wrong(tmp_path, monkeypatch)
         broken = run(exact=False)
         assert broken.exit_code == 1 and "FAIL abpn8m2 x2 on pynq_z2: a bit" in broken.output
     assert len(measured) == 4
-    some = CliRunner().invoke(frames.main, ["--network", "abpn8m2", "--update-docs"])
-    assert some.exit_code == 2 and "--update-docs takes all networks" in some.output and len(measured) == 4
     none = CliRunner().invoke(frames.main, ["--network", "abpn8m2", "--upscale", "3"])
     assert none.exit_code == 2 and "no board folds abpn8m2 x3" in none.output
+    monkeypatch.setattr(frames, "COMMITTED", tmp_path / "frames.json")
+    monkeypatch.setattr(frames, "ROOT", tmp_path)
+    monkeypatch.setattr(frames, "measure", measure)
+    others = [{"board": "kv260", "upscale": 2, "network": name, "cycles": 1} for name in ("abpn12m3", "gone")]
+    frames.COMMITTED.write_text(json.dumps(others))
+    done = CliRunner().invoke(frames.main, ["--network", "abpn8m2", "--update-docs"])
+    assert done.exit_code == 0, done.output
+    kept = [(row["network"], row["cycles"]) for row in json.loads(frames.COMMITTED.read_text())]
+    assert kept == [("abpn12m3", 1), ("abpn8m2", 4 * 540 * 960)]

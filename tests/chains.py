@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from hls.design.boards import read_board
 from hls.design.config import make_config
-from hls.design.stage import Stage, legal_simd
+from hls.design.stage import Fold, Stage, legal_simd
 from model.graph.kinds import Add, Conv, DepthToSpace
 from model.graph.network import INPUT, INPUTS, Network
 
@@ -113,7 +113,8 @@ def _folded(draw, network, sides):
     for layer in network.convs:
         stage = Stage(layer, 1, 1, layer.in_ch, 1)
         pe = draw(st.sampled_from([d for d in range(1, stage.mac_out_ch + 1) if stage.mac_out_ch % d == 0]), label="pe")
-        folding[layer.name] = pe, draw(st.sampled_from(legal_simd(stage.mac_taps)), label="simd")
+        simd = draw(st.sampled_from(legal_simd(stage.mac_taps)), label="simd")
+        folding[layer.name] = Fold(pe, simd, draw(st.integers(0, simd), label="lut_taps"))
     board = read_board("pynq_z2") | {
         "name": "drawn",
         "pack": draw(st.booleans(), label="pack"),

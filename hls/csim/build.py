@@ -31,7 +31,8 @@ KERNELS = ROOT / "hls" / "kernels"
 CSIM = ROOT / "hls" / "csim" / "cpp"
 OPEN_TYPES = ROOT / "hls" / "open" / "include"
 OPEN_LIBRARY = ROOT / "hls" / "open" / "lib"
-# The loops over PE and SIMD are hardware: unrolled, their constant bit slices cost almost nothing.
+# The loops over PE are hardware: unrolled, their constant bit slices cost almost nothing. Those over SIMD say
+# themselves that they are to be vectorised (lanes.h).
 # clang 22's SLP vectoriser miscompiles sums of odd widths (seen with 21-bit accumulators), so it is off.
 NATIVE = [
     "-O3",
@@ -41,6 +42,9 @@ NATIVE = [
     "-unroll-threshold=20000",
     "-mllvm",
     "-unroll-full-max-count=2000",
+    "-fvisibility=hidden",
+    "-fvisibility-inlines-hidden",
+    "-mprefer-vector-width=512",
 ]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label"]
 
@@ -84,6 +88,7 @@ def compiler(types: str) -> list[str]:
         "-fno-sanitize=all",
         "-nostdinc++",
         *WARNINGS,
+        "-Wno-pass-failed",  # a loop of a few lanes is not worth vectors
         "-I",
         str(OPEN_TYPES),
     ]

@@ -13,7 +13,7 @@ import json
 from typing import TYPE_CHECKING
 
 from hls.design.dataflow import lower
-from hls.design.stage import Stage
+from hls.design.stage import Fold, Stage
 from model.base.errors import UserError
 from model.graph.formats import ACT_BITS, BIAS_BITS, MAX_SHIFT, WEIGHT_BITS
 from model.graph.kinds import Add, Conv
@@ -110,7 +110,7 @@ def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int
     network : Network
     board : dict
         A board description, as `read_board` returns it.
-    folding : dict of {layer name: (pe, simd)}
+    folding : dict of {layer name: Fold}, or of (pe, simd)
     """
     _check_tile(network, board["tile_width"], board["tile_height"])
     width = board["tile_width"] + 2 * network.halo
@@ -119,7 +119,8 @@ def make_config(network: Network, board: dict, folding: dict[str, tuple[int, int
         given = network.tensors[layer.inputs[0]]
         if isinstance(layer, Conv):
             max_w = width * given.scale - given.shrink
-            stage = Stage(layer, *folding[layer.name], words[layer.inputs[0]], max_w, board["pack"])
+            fold = Fold(*folding[layer.name])
+            stage = Stage(layer, fold.pe, fold.simd, words[layer.inputs[0]], max_w, board["pack"], fold.lut_taps)
             stages.append(stage)
             words[layer.name] = layer.out_ch if stage.scatter else stage.pe
         elif isinstance(layer, Add):

@@ -33,7 +33,7 @@ PIPELINE_WORDS = 16  # words of a MAC array's output FIFO beyond its declared de
 
 
 class Cost(typing.NamedTuple):
-    """Resources; `+` adds them up. A LUT is one LUT6, whatever it is used for."""
+    """Resources; `+` and `-` are for each. A LUT is one LUT6, whatever it is used for."""
 
     dsp: int = 0
     bram36: float = 0
@@ -44,25 +44,30 @@ class Cost(typing.NamedTuple):
     def __add__(self, other):
         return Cost(*map(operator.add, self, other))
 
+    def __sub__(self, other):
+        return Cost(*map(operator.sub, self, other))
+
 
 # Fitted to Yosys: LUTs and flip-flops per unit of `mac_sizes` and `sum_sizes`.
 LUT = {
-    "rotation": 1.119,
-    "window": 0.05,
-    "adders": 1.039,
-    "accumulators": 1.145,
-    "requantise": 7.614,
-    "control": 457.416,
+    "rotation": 0.968,
+    "window": 0.183,
+    "adders": 1.055,
+    "accumulators": 0.942,
+    "requantise": 7.771,
+    "products": 60.549,
+    "control": 420.787,
     "sum_stage": 0.0,
     "sum_chains": 0.906,
 }
 FF = {
-    "rotation": 0.16,
-    "window": 1.059,
-    "adders": 1.297,
-    "accumulators": 1.702,
-    "requantise": 4.733,
-    "control": 294.754,
+    "rotation": 0.07,
+    "window": 1.074,
+    "adders": 1.3,
+    "accumulators": 1.524,
+    "requantise": 4.777,
+    "products": 50.936,
+    "control": 346.766,
     "sum_stage": 0.0,
     "sum_chains": 1.71,
 }
@@ -177,6 +182,7 @@ def mac_sizes(stage: Stage) -> dict[str, int]:
         "adders": adder_bits(stage),
         "accumulators": stage.pe * acc_bits,
         "requantise": 0 if stage.scatter else stage.pe * acc_bits,
+        "products": stage.pe * stage.lut_taps,  # those without a DSP
         "control": 1,
     }
 

@@ -6,19 +6,24 @@ the budget; of those it takes the one with the fewest DSPs, then the least block
 output stream needs no attention: mac_out_ch / PE words per position, and never more than that many cycles. Behind the
 last stage the packer counts, which takes its bytes by the largest part of a word that is no larger than a beat.
 
+Where it may, it makes products of LUTs, too: those that the DSPs leave over, of whole stages first, the smallest. Then
+LUTs decide, after cycles.
+
 Of a network at low resolution a whole frame counts instead, edges included: its first layers see more positions than
 the last, so they may have to be faster.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import operator
 from typing import TYPE_CHECKING
 
 from hls.design.config import make_config
-from hls.design.cost import LIMITS, MAX_WORD, total
+from hls.design.cost import LIMITS, LUT, MAX_WORD, mac_cost, total
 from hls.design.dataflow import packer_behind
-from hls.design.stage import Stage, legal_simd
+from hls.design.stage import Fold, Stage, legal_simd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +112,14 @@ def fits(cost: Cost, budget: dict) -> bool:
     return all(getattr(cost, what) <= share * budget[what] for what, share in LIMITS.items())
 
 
-def search(network: Network, board: dict, tile_width: int | None = None, pack: bool | None = None) -> Config | None:
+def search(
+    network: Network,
+    board: dict,
+    tile_width: int | None = None,
+    pack: bool | None = None,
+    lut_products: bool = False,
+    enough: float = 0,
+) -> Config | None:
     """Return the best `Config`, or None if none fits.
 
     Parameters
@@ -119,16 +131,20 @@ def search(network: Network, board: dict, tile_width: int | None = None, pack: b
         Must be met. By default the board's is met if that costs no cycles; else the widest that doesn't is chosen.
     pack : bool, optional
         Overrides the board's.
+    lut_products : bool
+        Whether products may be made of LUTs where there are no DSPs left.
+    enough : float
+        Cycles that need not be fallen below: of what the search counts, a frame's for a network at low resolution.
     """
     board = board | {"pack": board["pack"] if pack is None else pack}
     widths = [tile_width] if tile_width else _widths(network, board["tile_width"])
     narrowest = _search(
-        network, board | {"tile_width": widths[-1]}
+        network, board | {"tile_width": widths[-1]}, lut_products, enough
     )  # the least memory: no other width takes fewer cycles
     if narrowest is None:
         return None
     for width in widths:
-        found = _search(network, board | {"tile_width": width}, narrowest[0])
+        found = _search(network, board | {"tile_width": width}, lut_products, enough, narrowest[0])
         if found:
             return make_config(network, board | {"tile_width": width}, found[1])
     return None
@@ -144,33 +160,57 @@ def _widths(network, widest):
     return sorted(widths, reverse=True)
 
 
-def _search(network, board, most=None):
-    """Return (cycles, {layer: (pe, simd)}), or None if nothing that fits takes `most` cycles or fewer."""
-    choices = []
+def _search(network, board, lut_products, enough, most=None):
+    """Return (cycles, {layer: Fold}), or None if nothing that fits takes `most` cycles or fewer."""
+    budget, choices = board["budget"], []
+    alone = budget | {"dsp": math.inf} if lut_products else budget  # of a stage by itself
     for layer in network.convs:
         given, taken = network.tensors[layer.inputs[0]], demand(network, layer, board["tile_width"])
         max_w = (board["tile_width"] + 2 * network.halo) * given.scale - given.shrink
         found = [
             (stage, cost, taken(stage))
             for stage, cost in candidates(layer, max_w, board["pack"], most, taken)
-            if fits(cost, board["budget"])
+            if fits(cost, alone)
         ]
         choices.append(found)
     others = _others(network, board)
-    for cycles in sorted({taken for stages in choices for _, _, taken in stages}):
+    counts = sorted({taken for stages in choices for _, _, taken in stages})
+    fastest = max((cycles for cycles in counts if cycles <= enough), default=0)
+    for cycles in (cycles for cycles in counts if cycles >= fastest):
         fast = [[(stage, cost) for stage, cost, taken in stages if taken <= cycles] for stages in choices]
-        if not all(fast) or sum(min(cost.dsp for _, cost in stages) for stages in fast) > board["budget"]["dsp"]:
+        if not all(fast):
             continue
+        missing = sum(min(cost.dsp for _, cost in stages) for stages in fast) - budget["dsp"]
+        luts = others.lut + sum(min(cost.lut for _, cost in stages) for stages in fast) + LUT["products"] * missing
+        if missing > 0 and (not lut_products or luts > LIMITS["lut"] * budget["lut"]):
+            continue  # none fits: a product at least for every DSP that is missing
         sums = [((), others)]
         for stages in fast:
             sums = _pareto(
                 [((*chosen, stage), spent + cost) for chosen, spent in sums for stage, cost in _pareto(stages)]
             )
-        fitting = [(cost, chosen) for chosen, cost in sums if fits(cost, board["budget"])]
+        if lut_products:
+            sums = [_in_luts(chosen, spent, budget["dsp"]) for chosen, spent in sums]
+        fitting = [(cost, chosen) for chosen, cost in sums if fits(cost, budget)]
         if fitting:
-            _, chosen = min(fitting, key=lambda pair: _key(pair[0]))
-            return cycles, {stage.layer.name: (stage.pe, stage.simd) for stage in chosen}
+            _, chosen = min(fitting, key=lambda pair: _key(pair[0], lut_products))
+            return cycles, {stage.layer.name: Fold(stage.pe, stage.simd, stage.lut_taps) for stage in chosen}
     return None
+
+
+def _in_luts(stages, cost, dsps):
+    """Return stages that take so many DSPs at most, and their cost: the taps that have none get LUTs, those of the
+    stages with the fewest DSPs first, so that most stages are of one kind.
+    """
+    stages, excess = list(stages), cost.dsp - dsps
+    for i, stage in sorted(enumerate(stages), key=lambda pair: pair[1].dsp):
+        if excess <= 0:
+            break
+        taps = min(stage.simd, -(-excess // (stage.dsp // stage.simd)))
+        stages[i] = dataclasses.replace(stage, lut_taps=taps)
+        excess -= stage.dsp - stages[i].dsp
+        cost = cost + mac_cost(stages[i]) - mac_cost(stage)
+    return tuple(stages), cost
 
 
 def _others(network, board):
@@ -180,8 +220,24 @@ def _others(network, board):
     return total(cost for name, cost in config.costs.items() if name not in folded)
 
 
-def _key(cost):
-    return cost.dsp, cost.bram36 + cost.uram, cost.lut, cost.ff
+def _key(cost, lut_products):
+    memory = cost.bram36 + cost.uram
+    return (cost.lut, memory, cost.dsp, cost.ff) if lut_products else (cost.dsp, memory, cost.lut, cost.ff)
+
+
+def least_cost(network: Network, board: dict) -> Cost | None:
+    """Return what no folding takes less of, resource by resource, at the board's tile width; None if a layer has words
+    that are too wide in every folding.
+    """
+    spent = [_others(network, board)]
+    for layer in network.convs:
+        given = network.tensors[layer.inputs[0]]
+        max_w = (board["tile_width"] + 2 * network.halo) * given.scale - given.shrink
+        costs = [cost for _, cost in candidates(layer, max_w, board["pack"])]
+        if not costs:
+            return None
+        spent.append(type(costs[0])(*map(min, zip(*costs))))
+    return total(spent)
 
 
 def _pareto(choices):

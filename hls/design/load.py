@@ -9,7 +9,7 @@ from hls.design.config import make_config
 from hls.design.cost import LIMITS, MAX_WORD, total
 from hls.design.folding import remedy
 from hls.design.keywords import KEYWORDS
-from hls.design.stage import legal_simd
+from hls.design.stage import Fold, legal_simd
 from model.base.errors import UserError
 from model.graph.description import depends_on_upscale, list_networks, load_network
 from model.graph.formats import WEIGHT_BITS
@@ -40,7 +40,7 @@ def load_config(
         File stem in `hls/boards`, or a path to a .toml file.
     upscale : int, optional
         The factor, of a network that is named and has one overlay per factor.
-    folding : dict of {layer name: (pe, simd)}, optional
+    folding : dict of {layer name: Fold}, or of (pe, simd), optional
         Overrides the board's folding.
     tile_width, tile_height : int, optional
         Override the board's largest tile (pixels of the network's input, without the halo).
@@ -64,7 +64,7 @@ def load_config(
     entries = described["folding"].get(network.label)
     if folding is None:
         try:
-            folding = {layer.name: (entries[layer.name]["pe"], entries[layer.name]["simd"]) for layer in network.convs}
+            folding = {layer.name: _fold(entries[layer.name]) for layer in network.convs}
         except (KeyError, TypeError) as error:
             lacks = f" ({error} is missing)" if isinstance(error, KeyError) else ""
             raise UserError(
@@ -113,6 +113,19 @@ def folding_board(network: Network) -> str:
     return next((board for board in boards if network.label in read_board(board)["folding"]), DEFAULT_BOARD)
 
 
+def _fold(entry):
+    return Fold(entry["pe"], entry["simd"], entry.get("lut_taps", 0))
+
+
+def software_board(network: Network) -> str:
+    """Return the board whose folding takes the fewest steps for a position, all stages together, the default board if
+    none folds the network: what the kernels in software, which step one after the other, are fastest with.
+    """
+    boards = [board for board in list_boards() if network.label in read_board(board)["folding"]]
+    steps = {board: sum(stage.fold for stage in load_config(network, board).stages) for board in boards}
+    return min(boards, key=steps.get, default=DEFAULT_BOARD)
+
+
 def _check_names(config):
     """Every process becomes two Verilog modules, itself and `<name>_stage`, which need names of their own."""
     names = [process.name for process in config.processes]
@@ -144,6 +157,10 @@ def _check_fold(stage):
             raise UserError(
                 f"{what} = {value} of layer {stage.layer.name} {rule} {whole}; the nearest legal value is {nearest}"
             )
+    if type(stage.lut_taps) is not int or not 0 <= stage.lut_taps <= stage.simd:
+        raise UserError(
+            f"lut_taps = {stage.lut_taps} of layer {stage.layer.name} is no part of its simd; choose 0 to {stage.simd}"
+        )
 
 
 def _check_words(process):

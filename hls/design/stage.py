@@ -2,12 +2,21 @@
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
-from hls.design.cost import BEAT_BITS
+from hls.design.cost import BEAT_BITS, MAX_WORD
 from hls.design.dataflow import layer_processes
 from hls.design.process import Process
 from model.graph.formats import ACT_BITS, WEIGHT_BITS
 from model.graph.kinds import Conv
+
+
+class Fold(NamedTuple):
+    """How a layer is folded: PE output channels by SIMD taps a cycle, of which the last `lut_taps` have no DSP."""
+
+    pe: int
+    simd: int
+    lut_taps: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +34,14 @@ class Stage:
     in_word: int  # channels per word of the input stream
     max_w: int  # positions of the widest row at its input: what its line buffer holds
     pack: bool = True  # two products per DSP (hls/kernels/products.hpp)
+    lut_taps: int = 0  # of SIMD, those whose products are made of LUTs
 
     @functools.cached_property
     def scatter(self) -> bool:
-        """True if a row of partial sums takes less memory than a row of inputs."""
-        return self.layer.k > 1 and self.layer.out_ch * self.layer.acc_bits < self.layer.in_ch * ACT_BITS
+        """True if a row of partial sums takes less memory than a row of inputs, and no word of them is too wide."""
+        layer, sums = self.layer, self.layer.out_ch * self.layer.acc_bits
+        widest = max(layer.k**2 * layer.out_ch * _product_bits(layer.in_ch), (layer.k - 1) * sums)  # cost.sum_widest
+        return layer.k > 1 and sums < layer.in_ch * ACT_BITS and widest <= MAX_WORD
 
     @property
     def mac_k(self) -> int:
@@ -49,7 +61,7 @@ class Stage:
     @property
     def raw_bits(self) -> int:
         """Signed width of one scattered sum of products: mac_taps * 255 * 128, and a sign."""
-        return (self.mac_taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)).bit_length() + 1
+        return _product_bits(self.mac_taps)
 
     @property
     def out_fold(self) -> int:
@@ -68,8 +80,10 @@ class Stage:
 
     @property
     def dsp(self) -> int:
-        """Multipliers: SIMD for every two of the PE output channels, or for every one without packing."""
-        return self.simd * (-(-self.pe // 2) if self.pack else self.pe)
+        """Multipliers: one per tap that has them, for every two of the PE output channels, or for every one without
+        packing.
+        """
+        return (self.simd - self.lut_taps) * (-(-self.pe // 2) if self.pack else self.pe)
 
     @property
     def weight_beats(self) -> int:
@@ -80,6 +94,10 @@ class Stage:
     def processes(self) -> tuple[Process, ...]:
         """The processes that compute it."""
         return layer_processes(self)
+
+
+def _product_bits(taps):
+    return (taps * (2**ACT_BITS - 1) * 2 ** (WEIGHT_BITS - 1)).bit_length() + 1
 
 
 def legal_simd(taps: int) -> list[int]:

@@ -2,11 +2,9 @@
 //
 // step() is one clock cycle. Per output position the MAC array takes FOLD = OUT_FOLD * TAP_FOLD steps: for each
 // group of PE output channels, TAP_FOLD steps of SIMD taps. The next column is fetched during the last steps of the
-// current position and enters with the last one: positions follow each other without a bubble.
-//
-// The parts are built elsewhere, each readable alone: message_gate.hpp (commands), parameters.hpp (weights, biases and
-// their way to the PEs), column_source.hpp (input words to columns), window.hpp, mac_array.hpp, requantise.hpp. What is
-// here is when each of them moves.
+// current position and enters with the last one: positions follow each other without a bubble. What is here is when
+// each part moves: message_gate.hpp (commands), parameters.hpp (weights, biases and their way to the PEs),
+// column_source.hpp (input words to columns), window.hpp, mac_array.hpp, requantise.hpp.
 #pragma once
 #include "column_source.hpp"
 #include "mac_array.hpp"
@@ -64,7 +62,9 @@ template <class L> struct conv_stage {
 
     void step(hls::stream<ctrl_t>& ctrl, hls::stream<in_t>& in, hls::stream<ctrl_t>& next, hls::stream<out_t>& out) {
 #pragma HLS INLINE
-        params.deliver();
+        if (hls_open::has_to_do(!running)) {  // while a tile is computed, nothing is on its way: `settle` saw to it
+            params.deliver();
+        }
         if (wants_ctrl()) {
             control(ctrl.read(), next);
         } else if (settling) {

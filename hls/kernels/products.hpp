@@ -47,4 +47,33 @@ inline ap_int<PRODUCT_BITS> high_product(packed_product_t product) {
     return product.range(2 * PRODUCT_BITS - 1, PRODUCT_BITS);
 }
 
+// A product without a multiplier, where the DSPs end: the weight, raised by 128 as above, in base 4. Each digit selects
+// 0, x, 2x or 3x, which is added to what the digits below it gave. One LUT6 holds a bit of selection and sum (two bits
+// of the digit, x and 2x share x's, 3x, the sum so far), so that four digits take 10 + 3 * 11 LUTs; 3x is for all
+// channels.
+constexpr int DIGIT_BITS = 2;
+typedef ap_uint<ACT_BITS + DIGIT_BITS> multiple_t;  // 0 to 3 times an activation
+
+inline multiple_t triple_of(act_t x) {
+#pragma HLS INLINE
+    return multiple_t(x) + multiple_t(multiple_t(x) << 1);
+}
+
+// (w + 128) * x
+inline ap_uint<PRODUCT_BITS> raised_product(weight_t w, act_t x, multiple_t triple) {
+#pragma HLS INLINE
+    const ap_uint<WEIGHT_BITS> raised = ap_uint<WEIGHT_BITS>(w) ^ ap_uint<WEIGHT_BITS>(1 << (WEIGHT_BITS - 1));
+    ap_uint<PRODUCT_BITS> sum = 0;
+raised_digits:
+    for (int at = 0; at < WEIGHT_BITS; at += DIGIT_BITS) {
+#pragma HLS UNROLL
+        const multiple_t odd = raised[at + 1] ? triple : multiple_t(x);
+        const multiple_t even = raised[at + 1] ? multiple_t(multiple_t(x) << 1) : multiple_t(0);
+        const multiple_t selected = raised[at] ? odd : even;
+        const ap_uint<ACT_BITS + DIGIT_BITS + 1> above = ap_uint<ACT_BITS + DIGIT_BITS + 1>(sum >> at) + selected;
+        sum = at == 0 ? ap_uint<PRODUCT_BITS>(selected) : ap_uint<PRODUCT_BITS>((above, sum.range(at - 1, 0)));
+    }
+    return sum;
+}
+
 }  // namespace srcnn

@@ -7,6 +7,7 @@
 
 #include <ap_axi_sdata.h>
 #include <hls_stream.h>
+#include <lanes.h>
 
 #include "srcnn_config.hpp"
 

@@ -40,6 +40,17 @@ DSP48E2_REGISTERS = (
     "setparam -unset USE_DPORT t:DSP48E1",
     "chtype -set DSP48E2 t:DSP48E1",
 )
+# Yosys takes a register into a DSP only if it drives all of the operand. What it knows of the bits of an operand (two
+# weights in one have a gap of zeros) it would cut out of the register before. So the multiplier stays a module of its
+# own, with all of its registers, until they are in the DSP: commands in front of `begin`, and behind `map_dsp`.
+MULTIPLIER, COPY = "*hls_open_multiply*", "*hls_open_copy*"
+DSP_APART = (
+    "hierarchy -top {top}",
+    f"setattr -mod -set keep_hierarchy 1 {MULTIPLIER}",
+    f"proc {COPY}",
+    f"setattr -set keep 1 {COPY}/t:$dff",  # an attribute of the wire would not keep it from being merged
+)
+DSP_TOGETHER = (f"setattr -mod -unset keep_hierarchy {MULTIPLIER}", "flatten", "opt_clean")
 # pyosys is a library; a process of its own keeps its memory and its errors apart.
 RUNNER = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 
@@ -56,6 +67,11 @@ def synthesis(top: str, family_name: str, begin: str = "begin", end: str = "chec
     """Return the Yosys command for a part of the synthesis of a module, from one of its labels to another."""
     uram = " -uram" if family_name == "xcup" else ""
     return f"synth_xilinx -family {family_name} -flatten -noiopad -noclkbuf{uram} -top {top} -run {begin}:{end}"
+
+
+def apart(top: str) -> list[str]:
+    """Return the Yosys commands that keep the multipliers apart; behind `map_dsp` follows `DSP_TOGETHER`."""
+    return [command.format(top=top) for command in DSP_APART]
 
 
 def count(cells: dict[str, int]) -> dict[str, float]:
@@ -102,8 +118,10 @@ def resources(files: Sequence[Path], top: str, part: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as work:
         commands = [
             "read_verilog -sv " + " ".join(f'"{Path(f).resolve()}"' for f in files),
+            *apart(top),
             synthesis(top, kind, "begin", "coarse"),
             *(DSP48E2_REGISTERS if kind == "xcup" else ()),
+            *DSP_TOGETHER,
             synthesis(top, kind, "coarse", "check"),
             "tee -q -o cells.json stat -json",
         ]

@@ -9,6 +9,7 @@ that keep up, the one with the highest PSNR on pictures held out of the training
 from __future__ import annotations
 
 import functools
+import itertools
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,13 +18,14 @@ import click
 from tqdm import tqdm
 
 from hls.design.boards import list_boards, read_board
-from hls.design.cost import LIMITS, total
+from hls.design.cost import LIMITS, LUT, total
 from hls.design.cycles import frame_rate
 from hls.design.folding import search
 from model.base.errors import UserError, report_user_errors
 from model.base.paths import BUILD, ROOT, atomic_write, make_folder
 from model.base.report import table, write_report
-from model.graph.family import family_description, family_member, family_name, family_network
+from model.graph.description import list_networks
+from model.graph.family import Member, family_description, family_member, family_name, family_network
 from model.graph.network import UPSCALES
 from model.graph.weights import load_float, weight_path
 from model.quality import results
@@ -36,8 +38,9 @@ if TYPE_CHECKING:
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080), "4k": (3840, 2160)}
 BOARD_SIZE = {"pynq_z2": "1080p"}  # what a board is asked for if nothing is said; others 4k
-CHANNELS, MIDDLE = range(4, 25, 2), range(9)
+CHANNELS, MIDDLE, FIRST = range(4, 25, 2), range(9), (3, 5)
 FOLDER = BUILD / "choose"
+BETWEEN_FRAMES = 40  # rows of cycles that a frame takes beyond those of its slowest process, more than there are
 
 
 class Size(click.ParamType):
@@ -59,7 +62,9 @@ class Size(click.ParamType):
 
 def family(upscale: int) -> list[Network]:
     """Return the members that are looked at, the cheapest first."""
-    members = [family_network(channels, middle, upscale) for channels in CHANNELS for middle in MIDDLE]
+    shapes = [Member(*shape) for shape in itertools.product(CHANNELS, MIDDLE, FIRST)]
+    shapes += [member for name in list_networks() if (member := family_member(name)) and member not in shapes]
+    members = [family_network(member, upscale) for member in shapes]
     return sorted(members, key=lambda network: (network.macs_per_pixel, network.name))
 
 
@@ -76,10 +81,26 @@ def reserved(board: dict) -> dict:
     return board | {"budget": free | {what: int(free[what] / LIMITS[what]) for what in reserve}}
 
 
-def products_limit(board: dict, width: int, height: int, fps: float) -> float:
-    """Return the products per pixel of the result beyond which no folding keeps up: two per DSP and cycle."""
-    per_dsp = 2 if board["pack"] else 1
-    return per_dsp * board["budget"]["dsp"] * board["clock_mhz"] * 1e6 / (fps * width * height)
+def products_limit(board: dict, width: int, height: int, fps: float, lut_products: bool = True) -> float:
+    """Return the products per pixel of the result beyond which no folding keeps up: two per DSP and cycle, and what the
+    LUTs could do if they did nothing else.
+    """
+    budget, pairs = reserved(board)["budget"], 2 if board["pack"] else 1
+    in_luts = LIMITS["lut"] * budget["lut"] / LUT["products"] if lut_products else 0
+    return (pairs * budget["dsp"] + in_luts) * board["clock_mhz"] * 1e6 / (fps * width * height)
+
+
+def folded(network: Network, board: dict, width: int, height: int, fps: float) -> Config | None:
+    """Return a network on a board as it keeps up with a rate, or as fast as it gets; with products of LUTs if the DSPs
+    alone don't do it, but then no faster than asked. None if nothing fits.
+    """
+    offered, tile_width, config = reserved(board), -(-width // network.scale), None
+    if network.macs_per_pixel <= products_limit(board, width, height, fps, lut_products=False):
+        config = search(network, offered, tile_width)
+    if config is None or frame_rate(config, height, width) < fps:
+        frame = board["clock_mhz"] * 1e6 / fps - BETWEEN_FRAMES * tile_width
+        config = search(network, offered, tile_width, lut_products=True, enough=frame) or config
+    return config
 
 
 @functools.cache
@@ -152,7 +173,7 @@ def choose(
     rows = []
     for network in networks:
         over = network.macs_per_pixel > products_limit(board, width, height, fps)
-        config = None if over else search(network, reserved(board), tile_width=-(-width // upscale))
+        config = None if over else folded(network, board, width, height, fps)
         if config is not None:
             rows.append(row_of(config, width, height, fps))
         if progress is not None:
@@ -163,8 +184,8 @@ def choose(
         nearest = best_that_keeps_up(board, upscale, width, height, fps)
         raise UserError(
             f"no network asked for keeps up on {board['name']} at {width}x{height}, {fps:g} frames a second, "
-            f"x{upscale}: {cheapest.name} takes {cheapest.macs_per_pixel:,.0f} products per pixel, the DSPs give at "
-            f"most {limit:,.0f}; "
+            f"x{upscale}: {cheapest.name} takes {cheapest.macs_per_pixel:,.0f} products per pixel, DSPs and LUTs give "
+            f"at most {limit:,.0f}; "
             + (
                 f"the nearest that does is {nearest['network']}"
                 if nearest
@@ -181,7 +202,7 @@ def best_that_keeps_up(board: dict, upscale: int, width: int, height: int, fps: 
     """Return the row of the member of the family that takes most products and still keeps up."""
     limit = products_limit(board, width, height, fps)
     for network in reversed([network for network in family(upscale) if network.macs_per_pixel <= limit]):
-        config = search(network, reserved(board), tile_width=-(-width // upscale))
+        config = folded(network, board, width, height, fps)
         row = config and row_of(config, width, height, fps)
         if row and row["fits"]:
             return row
@@ -200,7 +221,7 @@ def train(rows: list[dict], steps: int) -> None:
             continue
         description = FOLDER / f"{name}.toml"
         with atomic_write(description) as temporary:
-            temporary.write_text(family_description(*family_member(name)))
+            temporary.write_text(family_description(family_member(name)))
         command = ["--network", str(description), "--upscale", str(upscale), "--steps", str(steps), "--out", str(out)]
         done = subprocess.run([sys.executable, "-m", "model.train", *command], cwd=ROOT)
         if done.returncode:
@@ -226,12 +247,12 @@ def main(
     """
     member = network and family_member(network)
     if network and not member:
-        raise UserError(f"{network!r} is no member of the family; name one such as {family_name(12, 3)}")
+        raise UserError(f"{network!r} is no member of the family; name one such as {family_name(Member(12, 3))}")
     rows, problems = [], []
     boards = [read_board(name) for name in ([board] if board else list_boards())]
     factors = [int(upscale)] if upscale else list(UPSCALES)
     cases = [(described, factor) for described in boards for factor in factors]
-    members = {f: [family_network(*member, f)] if member else family(f) for f in factors}
+    members = {f: [family_network(member, f)] if member else family(f) for f in factors}
     with tqdm(total=sum(len(members[f]) for _, f in cases), unit="network", disable=None) as bar:
         for described, factor in cases:
             width, height = size or result_size(described["name"])

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from hls.design.cost import Cost
 
 FIGURES = pathlib.Path(__file__).with_name("cost_figures.json")
-KEYS = ("board", "network", "upscale", "stage", "pe", "simd", "pack", "max_w")  # what a figure belongs to
+KEYS = ("board", "network", "upscale", "stage", "pe", "simd", "pack", "max_w", "lut_taps")  # what a figure belongs to
 RESOURCES = cost.Cost._fields
 
 
 def recorded() -> list[dict]:
     """Return the figures of `hls/report/cost_figures.json`: a list of dicts with `KEYS` and resources."""
-    return [{"upscale": None, **figure} for figure in json.loads(FIGURES.read_text())]
+    figures = json.loads(FIGURES.read_text())
+    return [{"upscale": None, "lut_taps": None if figure["pe"] is None else 0, **figure} for figure in figures]
 
 
 def reported(board: str) -> list[dict]:
@@ -47,7 +48,7 @@ def reported(board: str) -> list[dict]:
     for row in rows:
         stage = stages.get(row["stage"].removesuffix("_sum"))
         if row["stage"] != "total":
-            folded = (stage.pe, stage.simd, stage.pack, stage.max_w) if stage else (None, None, None, None)
+            folded = (stage.pe, stage.simd, stage.pack, stage.max_w, stage.lut_taps) if stage else (None,) * 5
             key = dict(zip(KEYS, (board, row["network"], row["upscale"], row["stage"], *folded), strict=True))
             figures.append(key | {what: row[what] for what in RESOURCES})
     return figures
@@ -57,7 +58,8 @@ def stage_of(figure: dict) -> Stage | None:
     """Return the `Stage` a figure belongs to, or None for what has no folding."""
     name, network = figure["stage"].removesuffix("_sum"), load_network(figure["network"], figure["upscale"])
     layer = next((layer for layer in network.convs if layer.name == name), None)
-    return layer and Stage(layer, figure["pe"], figure["simd"], layer.in_ch, figure["max_w"], figure["pack"])
+    folded = (figure[key] for key in ("pe", "simd"))
+    return layer and Stage(layer, *folded, layer.in_ch, figure["max_w"], figure["pack"], figure["lut_taps"])
 
 
 def modelled(figure: dict) -> Cost:

@@ -28,13 +28,13 @@ def proposal_rows(config: Config) -> list[dict]:
     for name, cost in config.costs.items():
         stage = next((stage for stage in config.stages if stage.layer.name == name), None)
         folded = (
-            {"pe": stage.pe, "simd": stage.simd, "cycles": stage.fold}
+            {"pe": stage.pe, "simd": stage.simd, "lut_taps": stage.lut_taps, "cycles": stage.fold}
             if stage
-            else dict.fromkeys(("pe", "simd", "cycles"))
+            else dict.fromkeys(("pe", "simd", "lut_taps", "cycles"))
         )
         rows.append({**what, "stage": name, **folded, **cost._asdict()})
     whole = {"cycles": steady_cycles_per_pixel(config), **total(config.costs)._asdict()}
-    rows.append({**what, "stage": "total", "pe": None, "simd": None, **whole})
+    rows.append({**what, "stage": "total", "pe": None, "simd": None, "lut_taps": None, **whole})
     return [row | {"lut": round(row["lut"]), "ff": round(row["ff"])} for row in rows]
 
 
@@ -44,7 +44,8 @@ def proposal_toml(config: Config, board_width: int) -> str:
     if config.tile_width != board_width:
         lines.append(f"tile_width = {config.tile_width}")
     for stage in config.stages:
-        entry = f"{stage.layer.name} = {{ pe = {stage.pe}, simd = {stage.simd} }}"
+        in_luts = f", lut_taps = {stage.lut_taps}" if stage.lut_taps else ""
+        entry = f"{stage.layer.name} = {{ pe = {stage.pe}, simd = {stage.simd}{in_luts} }}"
         lines.append(f"{entry:<33} # {stage.fold} cycles per position, {stage.dsp} DSPs")
     return "\n".join(lines)
 
@@ -57,14 +58,17 @@ def proposal_toml(config: Config, board_width: int) -> str:
     type=click.IntRange(1),
     help="Input pixels of the widest tile.  [default: the board file's, or the widest that fits; a frame's for video]",
 )
+@click.option("--lut-products", is_flag=True, help="Make products of LUTs where the DSPs end.")
 @report_user_errors
-def main(network: str, upscale: int | None, board: str, pack: bool | None, tile_width: int | None) -> None:
+def main(
+    network: str, upscale: int | None, board: str, pack: bool | None, tile_width: int | None, lut_products: bool
+) -> None:
     """Propose the folding of a network on a board."""
     described, graph = read_board(board), load_network(network, upscale)
     offered, wanted = described, tile_width
     if graph.upscale is not None:  # for video: colour and DMA keep their share, and a tile is as wide as a frame
         offered, wanted = reserved(described), tile_width or -(-result_size(described["name"])[0] // graph.scale)
-    config = search(graph, offered, wanted, pack)
+    config = search(graph, offered, wanted, pack, lut_products)
     if config is None:
         raise UserError(
             f"no folding of {graph.label} fits {board}{f' at tile width {wanted}' if wanted else ''}; choose a "

@@ -3,7 +3,8 @@ docs/images/folding.svg).
 
 A DSP has two product slots per cycle (one without packing). While a pixel passes, the slots of a stage are taken by
 products; by taps that are padded with zeros, because SIMD does not divide the taps; by the partner that an odd channel
-lacks; and by waiting, because another stage is slower. DSPs that no stage has are unused all the time.
+lacks; and by waiting, because another stage is slower. DSPs that no stage has are unused all the time. Products of LUTs
+(`lut_taps`) take no slot; they are counted beside.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ COLOURS = ("#4878a8", "#5a9e6f", "#c9803a", "#8f6bb3", "#b04a5a", "#6b8f9e")  # 
 def occupancy_rows(config: Config) -> list[dict]:
     """Return one row per stage and one for unused DSPs, then their sum.
 
-    Keys: board, network, upscale, stage, pe, simd, dsp, cycles (of the stage, per pixel of the network's input), and
-    for each of `SHARES` the product slots per pixel in the steady state.
+    Keys: board, network, upscale, stage, pe, simd, dsp, cycles (of the stage, per pixel of the network's input), for
+    each of `SHARES` the product slots per pixel in the steady state, and in_luts, the products of LUTs per pixel.
     """
     steady, per_dsp = steady_cycles_per_pixel(config), 2 if config.stages[0].pack else 1
     rows = []
     for stage in config.stages:
         slots, positions, cycles = per_dsp * stage.dsp, *_positions(config, stage)
-        products, computed = positions * stage.layer.macs_per_pixel, cycles * stage.pe * stage.simd
+        products, computed = positions * _in_dsps(stage), cycles * stage.pe * (stage.simd - stage.lut_taps)
         rows.append(
             {
                 "stage": stage.layer.name,
@@ -51,16 +52,23 @@ def occupancy_rows(config: Config) -> list[dict]:
                 "odd_channel": slots * cycles - computed,
                 "waiting": slots * (steady - cycles),
                 "unused": 0,
+                "in_luts": positions * stage.layer.macs_per_pixel - products,
             }
         )
-    none = {"pe": None, "simd": None, "cycles": None} | dict.fromkeys(SHARES, 0)
+    none = {"pe": None, "simd": None, "cycles": None} | dict.fromkeys((*SHARES, "in_luts"), 0)
     unused = config.budget["dsp"] - config.dsp
     rows.append(none | {"stage": "none", "dsp": unused, "unused": per_dsp * unused * steady})
-    whole = {key: sum(row[key] for row in rows) for key in ("dsp", *SHARES)}
+    whole = {key: sum(row[key] for row in rows) for key in ("dsp", *SHARES, "in_luts")}
     rows.append(none | {"stage": "total", "cycles": steady} | whole)
-    order = ("stage", "pe", "simd", "dsp", "cycles", *SHARES)
+    order = ("stage", "pe", "simd", "dsp", "cycles", *SHARES, "in_luts")
     what = {"board": config.board, "network": config.network.name, "upscale": config.network.upscale}
     return [what | {key: row[key] for key in order} for row in rows]
+
+
+def _in_dsps(stage):
+    """Return the products per position that DSPs make: of each pass over the taps those in front of its `lut_taps`."""
+    passes = (min(stage.simd, stage.mac_taps - first) for first in range(0, stage.mac_taps, stage.simd))
+    return stage.mac_out_ch * sum(min(taps, stage.simd - stage.lut_taps) for taps in passes)
 
 
 def _positions(config, stage):

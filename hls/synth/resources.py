@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hls.design.cost import LIMITS
 from hls.generate.verilog import build_rtl
-from hls.open.resources import DSP48E2_REGISTERS, count, family, synthesis
+from hls.open.resources import DSP48E2_REGISTERS, DSP_TOGETHER, apart, count, family, synthesis
 from hls.synth.yosys import cached, run_yosys, side_by_side, stage_files
 from model.base.tools import tool_version
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from hls.design.config import Config
     from model.graph.network import Network
 
-REGISTERS = {"input": ("AREG", "BREG", "ADREG", "DREG"), "product": ("MREG",), "output": ("PREG",)}
+# Column -> what the parameter of a DSP says that is counted there: which of its registers it uses.
+REGISTERS = {f"dsp_{name}_{number}": (name.upper(), number) for name in ("areg", "breg") for number in (0, 1, 2)}
+REGISTERS |= {f"dsp_{name}": (name.upper(), 1) for name in ("mreg", "preg", "adreg", "dreg")}
 
 
 def script(files: Sequence[str | pathlib.Path], top: str, family_name: str) -> list[str]:
@@ -34,11 +36,13 @@ def script(files: Sequence[str | pathlib.Path], top: str, family_name: str) -> l
 
     return [
         "read_verilog -sv " + " ".join(map(str, files)),
+        *apart(top),
         synthesis(top, family_name, "begin", "map_dsp"),
         "tee -q -o multiplications.json stat -json",
         synthesis(top, family_name, "map_dsp", "coarse"),
         *(DSP48E2_REGISTERS if family_name == "xcup" else ()),
         "tee -q -o in_luts.json stat -json",
+        *DSP_TOGETHER,
         synthesis(top, family_name, "coarse", "check"),
         "tee -q -o cells.json stat -json",
         "select t:DSP48E*",
@@ -60,8 +64,8 @@ def synthesise(files: Sequence[pathlib.Path], top: str, family_name: str) -> dic
     Returns
     -------
     dict
-        cells: type -> number; multiplications, multiplications_in_luts: numbers; dsp_registers: "input", "product",
-        "output", "none" -> number of DSPs that use such a register.
+        cells: type -> number; multiplications, multiplications_in_luts: numbers; dsp_registers: {column of `REGISTERS`:
+        number of DSPs}.
     """
 
     def make(folder):
@@ -84,14 +88,12 @@ def _cells(path):
 
 
 def _registers(cells):
-    counts = dict.fromkeys([*REGISTERS, "none"], 0)
-    for cell in cells:
-        used = [
-            kind for kind, names in REGISTERS.items() if any(_number(cell["parameters"].get(name, 0)) for name in names)
-        ]
-        for kind in used or ["none"]:
-            counts[kind] += 1
-    return counts
+    """DSPs by what their parameters say of registers; Yosys writes all of these parameters."""
+    parameters = [cell["parameters"] for cell in cells]
+    return {
+        column: sum(_number(of.get(name, 0)) == number for of in parameters)
+        for column, (name, number) in REGISTERS.items()
+    }
 
 
 def _number(value):
@@ -108,10 +110,7 @@ def row(network: Network, stage: str, found: dict) -> dict:
         **count(found["cells"]),
         "multiplications": found["multiplications"],
         "multiplications_in_luts": found["multiplications_in_luts"],
-        **{
-            f"dsp_{kind}_reg" if kind != "none" else "dsp_no_reg": number
-            for kind, number in found["dsp_registers"].items()
-        },
+        **found["dsp_registers"],
     }
 
 

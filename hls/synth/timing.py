@@ -1,8 +1,9 @@
 """Clock and critical path per stage, placed and routed with open tools: `make timing`.
 
-There is no open tool that places and routes for the boards' devices, so each stage goes onto another vendor's fabric:
-Lattice ECP5, 85k, speed grade 8, by Yosys' `synth_ecp5` and nextpnr. Pins don't count: ports stay unconnected, and
-only paths from register to register are reported. docs/synthesis.md says what that tells about a Zynq.
+PyPI has no tool that places and routes for the boards' devices (`hls/place` uses one that is built from source), so
+each stage goes onto another vendor's fabric: Lattice ECP5, 85k, speed grade 8, by Yosys' `synth_ecp5` and nextpnr. Pins
+don't count: ports stay unconnected, and only paths from register to register are reported. docs/synthesis.md says what
+that tells about a Zynq.
 """
 
 from __future__ import annotations

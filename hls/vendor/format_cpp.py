@@ -18,6 +18,7 @@ from model.base.paths import ROOT, atomic_write
 SOURCES = (
     "hls/kernels",
     "hls/csim/cpp",
+    "hls/dma/cpp",
     "hls/open/check/include",
     "hls/open/examples",
     "hls/open/include",

@@ -15,7 +15,7 @@ from model.base.toml import load_toml
 
 RULES = pathlib.Path(__file__).with_suffix(".toml")
 _PRAGMA = re.compile(r"\s*#\s*pragma\s+(.*)")
-_LOOP = re.compile(r"(?:\w+\s*:\s*)?(?:for|while)\s*\(.*\)\s*\{$", re.DOTALL)
+_LOOP = re.compile(r"(?:\w+\s*:\s*)?(?:HLS_OPEN_LANES\s+)?(?:for|while)\s*\(.*\)\s*\{$", re.DOTALL)
 _CONTROL = re.compile(r"(?:\w+\s*:\s*)?(?:(?:else\s+)?if|else|switch|do|struct|class|namespace|enum|union)\b")
 
 

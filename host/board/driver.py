@@ -22,6 +22,7 @@ from hls.packets import packets
 from hls.packets.parameters import load_packet
 from host.board.buffers import AGAIN, ERROR_WORDS, WORD, Slot
 from host.board.overlay import lock_overlay, read_manifest
+from host.board.processor import prepare
 from model.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ class Driver:
                 f"the overlay {manifest['bit']} cannot be loaded ({error!r}); run as root on the board, with its PYNQ "
                 f"image"
             ) from error
+        self._pynq = pynq
+        self._fclk0_mhz = manifest["fclk0_mhz"]
+        self._settle()
         try:
             self._dma = getattr(self._overlay, manifest["dma"])
             self._send, self._recv = self._dma.sendchannel, self._dma.recvchannel
@@ -123,6 +127,11 @@ class Driver:
             )
         self._batch_words = min(batch_bytes // WORD, self._most_words)
         self._slots = Slot(pynq.allocate, address_bits), Slot(pynq.allocate, address_bits)
+
+    def _settle(self):
+        """Give the overlay what it needs of the processor, if its manifest says so."""
+        if self._fclk0_mhz is not None:
+            prepare(self._pynq, self._fclk0_mhz)
 
     @property
     def largest_tile(self) -> tuple[int, int]:
@@ -221,6 +230,7 @@ class Driver:
             self._reset_dma()
             try:
                 self._overlay.download()  # the kernel may be in the middle of a packet
+                self._settle()
                 self._start_channels()
             except Exception as error:
                 raise UserError(
@@ -246,7 +256,7 @@ class Driver:
         except Exception as error:
             raise UserError(f"the DMA did not take a transfer ({error}); {self._state()}; {AGAIN}") from error
         cycles = slot.pixels * steady_cycles_per_pixel(self._config)
-        computing_s = cycles / (self._config.clock_mhz * 1e6)
+        computing_s = cycles / ((self._fclk0_mhz or self._config.clock_mhz) * 1e6)
         slot.expected_s = time.monotonic() + computing_s
         slot.deadline_s = slot.expected_s + 3 * computing_s + self._patience_s
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from model.graph.network import Network
 
 OVERLAYS = ROOT / "bitstreams"
+DESK = ("blink", "register", "loop")  # designs without a network, to try a board with (hls/place/designs.py)
 DEVICE_TREE = pathlib.Path("/proc/device-tree/chosen/pynq_board")  # where PYNQ's images take $BOARD from
 
 
@@ -49,8 +50,9 @@ def _said_board():
 
 
 def list_overlays(board: str) -> list[str]:
-    """Return the labels of a board's overlays, sorted."""
-    return sorted(path.parent.name for path in (OVERLAYS / board).glob("*/manifest.json"))
+    """Return the labels of a board's overlays that compute a network, sorted."""
+    manifests = (OVERLAYS / board).glob("*/manifest.json")
+    return sorted(path.parent.name for path in manifests if path.parent.name not in DESK)
 
 
 def find_overlay(network: Network) -> pathlib.Path:
@@ -121,27 +123,66 @@ def read_manifest(folder: pathlib.Path) -> dict:
     -------
     dict
         "board", "config" (`Config`, of this checkout's description), "bit" (path of the bitstream), "dma" (name of the
-        DMA's instance).
+        DMA's instance), "fclk0_mhz" (float: the rate that the host has to set; None: the handoff file says it all).
 
     Raises
     ------
     UserError
         Missing, unreadable or damaged files, or an overlay built from another description than this checkout's.
     """
-    path = folder / "manifest.json"
-    rebuild = f"build or copy the overlay {folder.name} again"
-    if not path.is_file():
-        raise UserError(f"there is no overlay in {folder} (manifest.json is missing); {rebuild}")
+    path, rebuild = folder / "manifest.json", _rebuild(folder)
+    manifest = read_design(folder)
     try:
-        manifest = json.loads(path.read_text())
         found = {
             "network": manifest["network"],
             "upscale": manifest.get("upscale"),
             "board": manifest["board"],
             "config_id": int(manifest["config_id"], 16),
             "dma": manifest.get("dma", "axi_dma_0"),
+            "folding": {layer: tuple(fold) for layer, fold in manifest.get("folding", {}).items()} or None,
         }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no manifest of an overlay ({error!r}); {rebuild}") from error
+    try:
+        config = _described(found)
+    except (TypeError, KeyError) as error:
+        raise UserError(f"{path} names a folding that is none ({error!r}); {rebuild}") from error
+    if config.config_id != found["config_id"]:
+        raise UserError(
+            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's "
+            f"{config.network.label} on {found['board']} "
+            f"has {config.config_id:#010x}; {rebuild}"
+        )
+    return {
+        "board": found["board"],
+        "config": config,
+        "bit": manifest["bit"],
+        "dma": found["dma"],
+        "fclk0_mhz": manifest["fclk0_mhz"],
+    }
+
+
+def read_design(folder: pathlib.Path) -> dict:
+    """Read a manifest of any design, whether it computes a network or not, and check its files.
+
+    Returns
+    -------
+    dict
+        The manifest; with "bit" (path of the bitstream) and "fclk0_mhz" (float or None) in any case.
+
+    Raises
+    ------
+    UserError
+        Missing, unreadable or damaged files.
+    """
+    path, rebuild = folder / "manifest.json", _rebuild(folder)
+    if not path.is_file():
+        raise UserError(f"there is no overlay in {folder} (manifest.json is missing); {rebuild}")
+    try:
+        manifest = json.loads(path.read_text())
         files = dict(manifest["files"])  # name: sha256
+        clock = manifest.get("fclk0_mhz")
+        clock = None if clock is None else float(clock)
         bits = [name for name in files if name.endswith(".bit")]
         handoffs = [name for name in files if name.endswith(".hwh")]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -155,16 +196,15 @@ def read_manifest(folder: pathlib.Path) -> dict:
             raise UserError(f"{folder / name} cannot be read ({error.strerror}); {rebuild}") from error
         if actual != digest:
             raise UserError(f"{folder / name} is not the file that the manifest describes; {rebuild}")
-    config = _described(found)
-    if config.config_id != found["config_id"]:
-        raise UserError(
-            f"the overlay in {folder} has config id {found['config_id']:#010x}, this checkout's "
-            f"{config.network.label} on {found['board']} "
-            f"has {config.config_id:#010x}; {rebuild}"
-        )
-    return {"board": found["board"], "config": config, "bit": folder / bits[0], "dma": found["dma"]}
+    return {**manifest, "bit": folder / bits[0], "fclk0_mhz": clock}
+
+
+def _rebuild(folder):
+    return f"build or copy the overlay {folder.name} again"
 
 
 def _described(found: dict) -> Config:
-    """Return the configuration that a manifest names, as this checkout describes it."""
-    return load_config(load_network(found["network"], found["upscale"]), found["board"])
+    """Return the configuration that a manifest names, as this checkout describes it: with the board's folding, or with
+    its own, of an overlay that was built by tools that could not place the board's.
+    """
+    return load_config(load_network(found["network"], found["upscale"]), found["board"], folding=found["folding"])

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from host.jobs.kinds import is_video, wanted
+from model.base import outputs
 from model.base.errors import UserError
 
-PICTURES = (".bmp", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 VIDEO_SUFFIX = ".mp4"
 
 
@@ -52,29 +53,48 @@ class Work:
     others: list
 
 
-def is_video(path: pathlib.Path) -> bool:
-    """Tell whether a file is a video, by its extension."""
-    return path.suffix.lower() in VIDEOS
+def result_name(
+    source: pathlib.Path,
+    upscale: int,
+    suffix: str,
+    whole_name: bool = False,
+    mark: str | None = None,
+    video_suffix: str = VIDEO_SUFFIX,
+) -> str:
+    """Return the usual name of a result: img.bmp -> img_x3.png (or img.bmp_x3.png); videos become mp4. `mark` stands in
+    the place of _x3.
+    """
+    mark = f"_x{upscale}" if mark is None else mark
+    return f"{source.name if whole_name else source.stem}{mark}{video_suffix if is_video(source) else suffix}"
 
 
-def result_name(source: pathlib.Path, upscale: int, suffix: str, whole_name: bool = False) -> str:
-    """Return the usual name of a result: img.bmp -> img_x3.png (or img.bmp_x3.png); videos become mp4."""
-    return f"{source.name if whole_name else source.stem}_x{upscale}{VIDEO_SUFFIX if is_video(source) else suffix}"
-
-
-def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, suffix: str = ".png") -> Work:
+def collect(
+    inputs: Sequence[pathlib.Path],
+    folder: pathlib.Path,
+    upscale: int,
+    suffix: str = ".png",
+    beside: Callable[[pathlib.Path], Sequence[pathlib.Path]] = lambda output: (),
+    mark: str | None = None,
+    video_suffix: str = VIDEO_SUFFIX,
+) -> Work:
     """List the work of a run.
 
     Parameters
     ----------
     inputs : list of pathlib.Path
         Files, taken whatever their extension, and folders, taken with their sub-folders. Hidden files and folders
-        (a dot in front) are passed over, and links to folders are not followed.
+        (a dot in front) are passed over. Links to folders are followed, each folder once.
     folder : pathlib.Path
         Where results go; a folder's sub-folders are mirrored.
     upscale : int
     suffix : str
         Extension of pictures' results.
+    beside : callable
+        Takes a picture's output; returns what else is written with it, which may not replace an input either.
+    mark : str or None
+        As for `result_name`.
+    video_suffix : str
+        Extension of videos' results.
 
     Returns
     -------
@@ -96,39 +116,69 @@ def collect(inputs: Sequence[pathlib.Path], folder: pathlib.Path, upscale: int, 
                 f"input folder {path}, "
                 "and the next run would take results for pictures; choose an output folder outside of it"
             )
-        for file in _walk(path, refused):
-            if file.suffix.lower() in PICTURES + VIDEOS:
+        for file in _walk(path, folder, refused):
+            if wanted(file):
                 found.append((file, file.parent.relative_to(path)))
             else:
                 others.append(file)
     found = list({os.path.realpath(source): (source, place) for source, place in reversed(found)}.values())[
         ::-1
     ]  # each file once
-    names = collections.Counter(place / result_name(source, upscale, suffix) for source, place in found)
-    jobs, owners = [], {os.path.realpath(source): source for source, _ in found}
+    name_of = functools.partial(result_name, upscale=upscale, suffix=suffix, mark=mark, video_suffix=video_suffix)
+    names = collections.Counter(place / name_of(source) for source, place in found)
+    one_place = functools.partial(outputs.place, folds=functools.cache(outputs.folds_case))
+    sources = {one_place(source): source for source, _ in found}
+    jobs, owners = [], dict(sources)
     for source, place in found:
-        name = place / result_name(source, upscale, suffix)
+        name = place / name_of(source)
         if names[name] > 1:  # a.jpg and a.png: both keep their extension
-            name = place / result_name(source, upscale, suffix, whole_name=True)
-        output = folder / name
-        owner = owners.setdefault(os.path.realpath(output), source)
-        if owner is not source:
+            name = place / name_of(source, whole_name=True)
+        job = Job(source, folder / name, is_video(source))
+        written = {one_place(path): path for path in (job.output, *(() if job.video else beside(job.output)))}
+        taken = next((key for key in written if key in owners), None)
+        if taken is not None:
             refused.append(
-                f"{source} is left out: its result {output} would replace "
-                f"{'that input' if os.path.realpath(owner) == os.path.realpath(output) else f'the result of {owner}'}; "
+                f"{source} is left out: its {'result' if written[taken] == job.output else 'figure'} {written[taken]} "
+                f"would replace "
+                f"{_which(source, sources[taken]) if taken in sources else f'the result of {owners[taken]}'}; "
                 "give it a run and an output folder of its own"
             )
             continue
-        jobs.append(Job(source, output, is_video(source)))
+        owners.update(dict.fromkeys(written, source))
+        jobs.append(job)
     return Work(jobs, refused, others)
 
 
-def _walk(folder, refused):
-    """Yield the files below a folder, sorted, without hidden ones; what cannot be listed is added to `refused`."""
+def _which(source, owner):
+    return "it" if owner == source else f"the input {owner}"
+
+
+def _walk(folder, output, refused):
+    """Yield the files below a folder, sorted, without hidden ones; what cannot be listed, and what links lead to in a
+    circle or into the output folder, is added to `refused`.
+    """
 
     def note(error):
         refused.append(f"cannot list the folder {error.filename}: {error.strerror}; make it readable")
 
-    for parent, folders, files in os.walk(folder, onerror=note):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (pathlib.Path(parent) / name for name in sorted(files) if not name.startswith("."))
+    seen, output = set(), outputs.inode(output)
+    todo = collections.deque([folder])  # the folder, then the folders that links lead to: real places come first
+    while todo:
+        start = todo.popleft()
+        if outputs.inode(start) in seen:
+            continue
+        for parent, folders, files in os.walk(start, onerror=note):
+            here = pathlib.Path(parent)
+            seen.add(outputs.inode(here))
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for link in [here / name for name in folders if (here / name).is_symlink()]:
+                leads_to = outputs.inode(link)
+                if leads_to in map(outputs.inode, here.resolve().joinpath("x").parents):
+                    refused.append(f"the link {link} leads back to a folder that it lies in; remove it")
+                elif output is not None and output in map(outputs.inode, (link, *link.resolve().parents)):
+                    refused.append(f"the link {link} leads into the output folder; remove it or choose another output")
+                else:
+                    todo.append(link)
+            if start != folder:  # beyond a link a folder may have been there before
+                folders[:] = [name for name in folders if outputs.inode(here / name) not in seen]
+            yield from (here / name for name in sorted(files) if not name.startswith("."))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import errno
@@ -10,18 +9,17 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 from typing import TYPE_CHECKING
 
 from model.base.errors import UserError
-from model.base.paths import take_lock
+from model.base.outputs import Inputs
+from model.base.paths import TEMPORARY, take_lock
 
 if TYPE_CHECKING:
     from host.jobs.collect import Job
     from model.graph.weights import QuantModel
 
 RECORD = ".run_pynq.jsonl"
-_TEMPORARY = re.compile(r"\.(.+)-\w{8}(\.\w+)", re.DOTALL)  # as `model.base.paths.atomic_write` names them
 _FORMAT = 2  # of the record; and of how settings become a digest
 
 
@@ -45,24 +43,32 @@ def settings_digest(model: QuantModel, **settings: object) -> str:
 class Record:
     """What is finished in an output folder, and the folder's lock; use as a context manager.
 
-    A line of JSON per finished file, appended when the file is in place. A result counts as finished while it and its
-    input have the size and time of change that were recorded, and the settings are the same. A line that was cut short
-    counts for nothing, and without the record everything is computed again.
+    A line of JSON per finished file, appended when the file is in place, and one before a temporary file is made, so
+    that the next run knows what a killed one left; nothing else is ever removed. A result counts as finished while it
+    and its input have the size and time of change that were recorded, and the settings are the same. A line that was
+    cut short counts for nothing, and without the record everything is computed again.
 
     Parameters
     ----------
     folder : pathlib.Path
         Made if missing.
+    inputs : Inputs, optional
+        Files that must not be written to.
 
     Raises
     ------
     UserError
-        Another run has the folder, or it cannot be written.
+        Another run has the folder, or it cannot be written, or the record would be written into an input.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, inputs: Inputs | None = None) -> None:
         self.folder = output_folder(folder)
-        self._lines = {}
+        self._lines, self._writing, self._becoming = {}, set(), set()
+        if os.path.islink(folder / RECORD) or (inputs and inputs.owner(folder / RECORD) is not None):
+            raise UserError(
+                f"{folder / RECORD}, where a run records what is finished, leads to another file; remove that link or "
+                f"choose another output folder"
+            )
         try:
             self._file = open(folder / RECORD, "a+", encoding="ascii", errors="replace")
         except OSError as error:
@@ -74,9 +80,14 @@ class Record:
             raise UserError(f"another run is writing into {folder}; wait for its end or choose another output folder")
         self._file.seek(0)
         for line in self._file:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
                 entry = json.loads(line)
-                self._lines[entry["output"]] = entry
+                if isinstance(entry.get("writing"), str):
+                    self._writing.add(entry["writing"])
+                    self._becoming.add(entry.get("becomes"))
+                else:
+                    self._lines[entry["output"]] = entry
+                    self._becoming.difference_update(entry.get("files", ()))
 
     def finished(self, job: Job, settings: str) -> bool:
         """Tell whether a job's files are there, made from this input with these settings, and untouched since."""
@@ -116,11 +127,40 @@ class Record:
             "settings": settings,
             "files": {self._name(path): stamp(path) for path in files},
         }
+        self._append(entry)
+        self._lines[entry["output"]] = entry
+
+    def writing(self, temporary: pathlib.Path, output: pathlib.Path | None = None) -> None:
+        """Record the name of a file that is about to be made (`announce` of `model.base.paths.atomic_write`), and of
+        the file that it will become.
+        """
+        self._append({"writing": self._name(temporary), "becomes": output and self._name(output)})
+        self._writing.add(self._name(temporary))
+
+    def owns(self, path: pathlib.Path) -> bool:
+        """Tell whether a file in the output folder is as a run has left it, or was being written when a run ended."""
+        name = self._name(path)
+        known = [entry["files"][name] for entry in self._lines.values() if name in entry.get("files", ())]
+        try:
+            return (bool(known) and known[-1] == stamp(path)) or name in self._becoming
+        except OSError:
+            return True
+
+    def remove_leftovers(self) -> None:
+        """Remove the temporary files that this record names: of runs that were killed."""
+        for name in sorted(self._writing):
+            path = pathlib.PurePath(name)
+            # what is written into a record by others leads nowhere else
+            if path.name.startswith(TEMPORARY) and not path.is_absolute() and ".." not in path.parts:
+                with contextlib.suppress(OSError, ValueError):
+                    (self.folder / path).unlink()
+        self._writing.clear()
+
+    def _append(self, entry):
         self._file.write(
             f"\n{json.dumps(entry)}"
         )  # the line feed first: what a full disk cut short stays a line of its own
         self._file.flush()
-        self._lines[entry["output"]] = entry
 
     def _name(self, path):
         return os.path.relpath(path, self.folder)
@@ -146,25 +186,6 @@ def stamp(path: str | pathlib.Path) -> list[int]:
     """Return [size, time of the last change] of a file: what tells that it is still the same one."""
     status = os.stat(path)
     return [status.st_size, status.st_mtime_ns]
-
-
-def remove_leftovers(jobs: list[Job]) -> None:
-    """Remove what a run that was killed left of these outputs: temporary files, which nobody else knows.
-
-    Parameters
-    ----------
-    jobs : list of Job
-        In a folder that this run has locked.
-    """
-    outputs = collections.defaultdict(set)
-    for job in jobs:
-        outputs[job.output.parent].add((job.output.stem, job.output.suffix))
-    for folder, names in outputs.items():
-        with contextlib.suppress(OSError):
-            for path in list(folder.iterdir()):
-                match = _TEMPORARY.fullmatch(path.name)
-                if match and match.groups() in names:
-                    path.unlink()
 
 
 def is_full(error: UserError) -> bool:

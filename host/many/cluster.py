@@ -354,7 +354,7 @@ def _worker_backend(order):
                 _open_backends.popitem()[1].close()
             backend, _ = backends.open_backend(order.backend, order.model)
             cv2.setNumThreads(worker.state.nthreads)
-            if isinstance(backend, backends.GoldenBackend):
+            if not isinstance(backend, backends.PynqBackend):
                 backend.threads = worker.state.nthreads  # the worker's share of its machine
             _open_backends[key] = _Shared(backend)
         return _open_backends[key]

@@ -8,6 +8,9 @@ To add one, write a function that makes it and put it into `CONTENDERS`.
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
+import pathlib
 import statistics
 import time
 import typing
@@ -19,12 +22,14 @@ from tqdm import tqdm
 
 from model.base import report
 from model.base.errors import UserError, report_user_errors
+from model.base.paths import ROOT, atomic_write
 from model.graph.description import DEFAULT_NETWORK, list_networks, load_network
 from model.graph.network import UPSCALES, Network
 from model.graph.weights import load_float, load_quant, weight_path
 from model.integer import golden
 
 SEED = 0
+COMMITTED = ROOT / "docs" / "results" / "bench.json"  # of each network's last run with --update-docs
 
 
 @dataclasses.dataclass
@@ -86,15 +91,52 @@ def golden_one_worker(network: str, upscale: int) -> Contender:
 
 
 def csim(network: str, upscale: int) -> Contender:
-    """The C++ kernels as a shared library, on one core."""
+    """The C++ kernels as a shared library, on all cores."""
     from host.picture.backends import CsimBackend
     from host.picture.pipeline import infer_input
 
     backend = CsimBackend(load_quant(weight_path(network, upscale, quantised=True), network))
-    return Contender("csim, 1 core", lambda y: infer_input(y, backend), rows=64, most_runs=3)
+    return Contender("csim", lambda y: infer_input(y, backend), rows=128, most_runs=5)
 
 
-CONTENDERS = (tensorflow_float, tensorflow_compiled, golden_model, golden_one_worker, csim)
+def onnxruntime_float(network: str, upscale: int) -> Contender:
+    """The float network as it is in onnxruntime, on all cores: the picture is padded and made floats beforehand."""
+    import onnxruntime
+
+    from host.picture.exact_onnx import INPUT_NAME, float_model
+
+    model = load_float(weight_path(network, upscale), network)
+    session = onnxruntime.InferenceSession(float_model(model).SerializeToString(), providers=["CPUExecutionProvider"])
+    halo, ready = model.network.halo, {}
+
+    def run(y):
+        if y.shape not in ready:
+            planes = golden.pad(y, halo).astype(np.float32).reshape(y.shape[0] + 2 * halo, y.shape[1] + 2 * halo, -1)
+            ready[y.shape] = np.ascontiguousarray(planes.transpose(2, 0, 1)[None]) / np.float32(255)
+        return session.run(None, {INPUT_NAME: ready[y.shape]})[0]
+
+    return Contender("onnxruntime float", run)
+
+
+def exact_onnxruntime(network: str, upscale: int) -> Contender:
+    """The golden model's integers through onnxruntime, on all cores."""
+    from host.picture.onnx_session import OnnxSession
+
+    model = load_quant(weight_path(network, upscale, quantised=True), network)
+    session = OnnxSession(model)
+    return Contender("onnxruntime, golden's bits", lambda y: session.infer_valid(golden.pad(y, model.network.halo)))
+
+
+CONTENDERS = (
+    tensorflow_float,
+    tensorflow_compiled,
+    onnxruntime_float,
+    exact_onnxruntime,
+    golden_model,
+    golden_one_worker,
+    csim,
+)
+PAUSE = 0.02  # seconds before each run: the threads of the one before go on looking for work for a while
 
 
 def bench(
@@ -125,6 +167,7 @@ def bench(
                 continue
             if progress is not None:
                 progress(contender.what)
+            time.sleep(PAUSE)
             started = time.perf_counter()
             contender.run(picture[: contender.rows])
             if round_ >= 0:
@@ -179,8 +222,11 @@ def modelled(network: Network, size: int) -> list[dict]:
     "--size", type=click.IntRange(16, 8192), default=512, show_default=True, help="Side of the square picture."
 )
 @click.option("--runs", type=click.IntRange(1), default=15, show_default=True)
+@click.option(
+    "--update-docs", is_flag=True, help="Keep what was measured in docs/results/bench.json, for `make pages`."
+)
 @report_user_errors
-def main(network: str, upscale: str, size: int, runs: int) -> None:
+def main(network: str, upscale: str, size: int, runs: int, update_docs: bool) -> None:
     """Measure the speed of TensorFlow, golden model and C++ kernels in one run, beside the accelerator's modelled
     rate.
     """
@@ -212,6 +258,19 @@ def main(network: str, upscale: str, size: int, runs: int) -> None:
     rows = [{"network": network, "upscale": int(upscale), **row} for row in rows]
     print(report.table(rows))
     print(f"\n{network} x{upscale}, one run, contenders in turns, medians; wrote {report.write_report('bench', rows)}")
+    if update_docs:
+        keep([row | {"cores": os.cpu_count()} for row in rows if row["kind"] == "measured"])
+        print(f"wrote {COMMITTED.relative_to(ROOT)}; `make pages` puts it on the page")
+
+
+def keep(rows: list[dict], path: pathlib.Path | None = None) -> None:
+    """Put what was measured of a network in the place of what was kept of it, in `COMMITTED` or another file."""
+    path = path or COMMITTED
+    kept = json.loads(path.read_text()) if path.is_file() else []
+    replaced = {(row["network"], row["upscale"]) for row in rows}
+    kept = [row for row in kept if (row["network"], row["upscale"]) not in replaced] + rows
+    with atomic_write(path) as temporary:
+        temporary.write_text("[\n" + ",\n".join(json.dumps(row) for row in kept) + "\n]\n")
 
 
 if __name__ == "__main__":

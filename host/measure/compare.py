@@ -146,7 +146,7 @@ def main(
     names, upscale = parse_methods(methods), int(upscale)
     files = find_pictures(paths)
     protocols = (protocol,) if protocol else PROTOCOLS
-    pictures = [(path.stem, read_picture(path).pixels) for path in files]
+    pictures = [(path.stem, read_picture(path).shallow().pixels) for path in files]
     drawn, name = [], method_name(load_network(network, upscale))
     with tqdm(total=len(files) * len(protocols), unit="picture", disable=None) as bar:
 

@@ -248,7 +248,7 @@ def main(picture: pathlib.Path, upscale: str, network: str, crop: str | None, ou
     from model.imaging.files import read_picture
 
     upscale, crop = int(upscale), parse_crop(crop)
-    pixels = read_picture(picture).pixels
+    pixels = read_picture(picture).shallow().pixels
     case = prepare(pixels, upscale)
     results = Methods(network, upscale, SHOWN).run_all(case)
     output = output or BUILD / "figures" / f"{picture.stem}_x{upscale}.png"

@@ -1,13 +1,19 @@
-"""What computes the network: golden model, C++ kernels or board, behind one small interface. All give the same bits."""
+"""What computes the network: golden model, onnxruntime, C++ kernels or board, behind one small interface. All give the
+same bits.
+"""
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import math
+import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from host.picture import tiling
 from model.base.errors import UserError
@@ -15,12 +21,10 @@ from model.graph.network import require_picture
 from model.integer import golden
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from model.graph.weights import QuantModel
     from model.imaging.files import Picture
 
-NAMES = ("auto", "pynq", "csim", "golden")
+NAMES = ("auto", "pynq", "csim", "golden", "onnxruntime")
 
 
 class ComputeError(UserError):
@@ -167,15 +171,48 @@ class GoldenBackend(Backend):
             yield result
 
 
+class OnnxBackend(Backend):
+    """The golden model's integers through onnxruntime's float convolutions (`host.picture.exact_onnx`).
+
+    Attributes
+    ----------
+    threads : int or None
+        All cores if None.
+    """
+
+    name = "onnxruntime"
+    threads = None
+
+    def __init__(self, model: QuantModel) -> None:
+        super().__init__(model)
+        from host.picture.onnx_session import OnnxSession
+
+        self._session = OnnxSession(model)
+
+    def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
+        for tile in tiles:
+            with clock("compute"):
+                result = self._session.infer_valid(tile, self.threads)
+            yield result
+
+
 class CsimBackend(Backend):
-    """The C++ kernels, compiled for this machine, as a board folds the network: any gives the same bits."""
+    """The C++ kernels, compiled for this machine, as a board folds the network: any gives the same bits.
+
+    Attributes
+    ----------
+    threads : int or None
+        Accelerators side by side, each for some rows of a tile; as many as cores if None.
+    """
 
     name = "csim"
-    usual_pixels = 1 << 18  # a few seconds
+    usual_pixels = 1 << 18  # about a second
+    threads = None
+    _MIN_ROWS = 16  # less is not worth another one, whose halo is computed again
 
     def __init__(self, model: QuantModel, board: str | None = None) -> None:
         super().__init__(model)
-        from hls.design.load import folding_board, load_config
+        from hls.design.load import load_config, software_board
 
         try:
             from hls.csim.accelerator import CsimTop
@@ -183,15 +220,34 @@ class CsimBackend(Backend):
             raise UserError(
                 f"the C++ kernels cannot be run here ({error}); use --backend golden, it gives the same bits"
             ) from error
-        config = load_config(model.network, board or folding_board(model.network))
+        config = load_config(model.network, board or software_board(model.network))
         self.largest_tile = (config.tile_height, config.tile_width)
-        self._top = CsimTop(config)
+        self._new_top = functools.partial(CsimTop, config)
+        self._tops = [self._new_top()]
 
     def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
         for tile in tiles:
             with clock("compute"):
-                result = self._top.infer_valid(self.model, tile)
+                result = self._compute(tile)
             yield result
+
+    def _compute(self, tile):
+        network = self.model.network
+        height, width = (side - 2 * network.halo for side in tile.shape[:2])
+        workers = max(1, min(self.threads or os.cpu_count() or 1, height // self._MIN_ROWS))
+        while len(self._tops) < workers:
+            self._tops.append(self._new_top())
+        if workers == 1:
+            return self._tops[0].infer_valid(self.model, tile)
+        parts = tiling.cut(height, width, -(-height // workers), width)
+        pixel = () if network.out_ch == 1 else (network.out_ch,)
+        out = np.empty((height * network.scale, width * network.scale, *pixel), np.uint8)
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            views = tiling.views(tile, parts, network.halo)
+            results = pool.map(lambda top, view: top.infer_valid(self.model, view), self._tops, views)
+            for part, pixels in zip(parts, results, strict=True):
+                tiling.put(out, part.times(network.scale), pixels)
+        return out
 
 
 class PynqBackend(Backend):
@@ -214,14 +270,22 @@ class PynqBackend(Backend):
         self._driver.close()
 
 
+def _fastest_here(model):
+    """Return what is fastest without a board: onnxruntime, if it is installed and holds all sums in float32."""
+    if golden.exact_dtype(model) is np.float32:
+        with contextlib.suppress(UserError):
+            return OnnxBackend(model)
+    return GoldenBackend(model)
+
+
 def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
     """Open a backend.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else the golden
-        model, which gives the same bits fastest.
+        One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else onnxruntime, which
+        gives the same bits fastest, and without it the golden model.
     model : QuantModel
 
     Returns
@@ -242,10 +306,12 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
         return GoldenBackend(model), ""
     if name == "csim":
         return CsimBackend(model), ""
+    if name == "onnxruntime":
+        return OnnxBackend(model), ""
     if name == "pynq":
         return PynqBackend(model, find_overlay(model.network)), ""
     try:
         folder = find_overlay(model.network)
     except UserError as reason:
-        return GoldenBackend(model), f"the same bits, fastest here: {str(reason).split(';')[0]}"
+        return _fastest_here(model), f"the same bits, fastest here: {str(reason).split(';')[0]}"
     return PynqBackend(model, folder), f"overlay in {folder}"

@@ -29,15 +29,21 @@ from model.integer import golden
 
 if TYPE_CHECKING:
     from host.picture.backends import Backend
+    from model.graph.network import Network
     from model.imaging.files import Picture
 
 STEPS = ("read", "colour", "bicubic", "pack", "compute", "unpack", "merge", "write")
+WEIGHTS = ("standard", "photo")  # of the committed ones, by the pictures they are for
 MAX_MPIXEL = 64.0
-# Peak memory of a run: per pixel of the result, measured at 64 Mpixel with colour and transparency (at most 8.3, at
-# x3), and what Python and a backend take for themselves. Refusing early is kinder than the kernel's out-of-memory
-# killer.
-BYTES_PER_PIXEL = 9
-BYTES_AT_LEAST = 150e6
+WASTEFUL = 4  # times the work that is needed: small tiles are warned of
+# Peak memory of a run per pixel of the result, in bytes, while it is computed: by channels (grey, with transparency,
+# colours, with transparency) and bytes per sample; measured at 24 Mpixel, x2, where the input weighs most. What Python
+# and a backend take for themselves, and what a backend has given back but the process keeps. Refusing early is kinder
+# than the kernel's out-of-memory killer.
+COMPUTE_BYTES = {1: (3.2, 6.6, 8.9, 11.1), 2: (6.2, 10.0, 13.8, 17.8)}
+KEPT_BYTES = 3
+BYTES_PER_PIXEL = 9  # of a frame of a video
+BYTES_AT_LEAST = 120e6
 
 
 class Clock:
@@ -65,7 +71,9 @@ class Clock:
         return ", ".join(f"{step} {_duration(seconds)}" for step, seconds in times)
 
 
-def load_model(network: str | None, upscale: int | None, weights: pathlib.Path | None = None) -> QuantModel:
+def load_model(
+    network: str | None, upscale: int | None, weights: pathlib.Path | None = None, degradation: str = "standard"
+) -> QuantModel:
     """Load the integer weights of a network, the committed ones or the user's.
 
     Parameters
@@ -76,19 +84,25 @@ def load_model(network: str | None, upscale: int | None, weights: pathlib.Path |
         None: the weights' own.
     weights : path-like, optional
         A file of this project; by default the committed one, which needs `network` and `upscale`.
+    degradation : str
+        Which of the committed ones: for what pictures they were trained.
 
     Raises
     ------
     UserError
         No such file, or weights of another network or upscale.
     """
-    path = weights or weight_path(network, upscale, quantised=True)
+    path = weights or weight_path(network, upscale, degradation, quantised=True)
     if weights is None and not path.is_file():
-        factors = [f"x{known}" for known in UPSCALES if weight_path(network, known, quantised=True).is_file()]
+        there = [known for known in UPSCALES if weight_path(network, known, degradation, quantised=True).is_file()]
+        other = [kind for kind in WEIGHTS if weight_path(network, upscale, kind, quantised=True).is_file()]
+        which = "" if degradation == "standard" else f"{degradation} "
+        choices = [f"x{known}" for known in there] + [f"--weights {kind}" for kind in other]
         raise UserError(
-            f"there are no weights of {network} for x{upscale} ({path.name} is missing); "
-            + (f"choose {' or '.join(factors)}, or " if factors else "choose another network, or ")
-            + f"make them with `make train` and `make quantise` (NETWORK={network} UPSCALE={upscale})"
+            f"there are no {which}weights of {network} for x{upscale} ({path.name} is missing); "
+            + (f"choose {' or '.join(choices)}, or " if choices else "choose another network, or ")
+            + f"make them with `make train` and `make quantise` (NETWORK={network} UPSCALE={upscale}"
+            + (f" DEGRADATION={degradation})" if which else ")")
         )
     model = load_quant(path, network)
     if model.upscale not in UPSCALES:
@@ -101,8 +115,37 @@ def load_model(network: str | None, upscale: int | None, weights: pathlib.Path |
     return model
 
 
-def check_size(width: int, height: int, upscale: int, max_mpixel: float = MAX_MPIXEL) -> None:
-    """Raise `UserError` if the result of a width x height picture is too large for the limit or the memory."""
+def bytes_per_pixel(channels: int, sample_bytes: int, encoder: float) -> float:
+    """Return the memory that a picture takes per pixel of its result, at its peak.
+
+    Parameters
+    ----------
+    channels, sample_bytes : int
+        See `model.imaging.files.Header`.
+    encoder : float
+        `memory` of the result's `model.imaging.formats.Format`.
+    """
+    result = channels * sample_bytes
+    return max(COMPUTE_BYTES[sample_bytes][channels - 1], result * (1 + encoder) + KEPT_BYTES)
+
+
+def memory_needed(pixels: int, per_pixel: float = BYTES_PER_PIXEL) -> float:
+    """Return the bytes that a run takes for a result of so many pixels."""
+    return pixels * per_pixel + BYTES_AT_LEAST
+
+
+def check_size(
+    width: int, height: int, upscale: int, max_mpixel: float = MAX_MPIXEL, per_pixel: float = BYTES_PER_PIXEL
+) -> None:
+    """Raise `UserError` if the result of a width x height picture is too large for the limit or the memory.
+
+    Parameters
+    ----------
+    width, height, upscale : int
+    max_mpixel : float
+    per_pixel : float
+        Memory per pixel of the result, see `bytes_per_pixel`.
+    """
     pixels = width * height * upscale**2
     if not pixels <= max_mpixel * 1e6:  # the other way round, NaN would mean no limit
         raise UserError(
@@ -110,13 +153,34 @@ def check_size(width: int, height: int, upscale: int, max_mpixel: float = MAX_MP
             f"Mpixel, "
             f"the limit is {max_mpixel:g}; cut the picture into parts or raise --max-mpixel"
         )
-    need, have = pixels * BYTES_PER_PIXEL + BYTES_AT_LEAST, _available_memory()
+    need, have = memory_needed(pixels, per_pixel), _available_memory()
     if have is not None and need > have:
         raise UserError(
             f"{width * upscale}x{height * upscale} pixels need about {need / 1e6:.0f} MB of memory, {have / 1e6:.0f} "
             f"MB are available; "
             "cut the picture into parts"
         )
+
+
+def tile_note(network: Network, tile: tuple[int, int] | None) -> str | None:
+    """Return a warning if tiles are so small that most of the work is done for their halos.
+
+    Parameters
+    ----------
+    network : model.graph.network.Network
+    tile : (int, int) or None
+        Rows and columns in pixels of the result.
+    """
+    if tile is None:
+        return None
+    rows, columns = (max(1, side // network.scale) for side in tile)
+    more = (rows + 2 * network.halo) * (columns + 2 * network.halo) / (rows * columns)
+    if more < WASTEFUL:
+        return None
+    return (
+        f"tiles of {tile[1]}x{tile[0]} pixels compute {more:.0f} times what the picture needs, since each has a halo "
+        f"of {network.halo}; leave --tile out, or take larger ones"
+    )
 
 
 def upscale_picture(

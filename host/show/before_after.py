@@ -6,7 +6,9 @@ Drawn with Pillow and OpenCV, which are on a board; figures for papers come from
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
@@ -29,12 +31,78 @@ _MARGIN, _LINE, _FONT = 12, 30, 22
 _FRAME = (255, 90, 54)
 
 
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One way a picture was made larger.
+
+    Attributes
+    ----------
+    name : str
+        "bicubic", what the network is called, or "original".
+    picture : model.imaging.files.Picture
+    y : ndarray of uint8, shape (H, W)
+    psnr : float or None
+        Y-PSNR in dB, where the original is known and this is another picture.
+    """
+
+    name: str
+    picture: Picture
+    y: np.ndarray
+    psnr: float = None
+
+    @property
+    def caption(self) -> str:
+        """The name, and the PSNR if there is one."""
+        return self.name if self.psnr is None else f"{self.name}  {self.psnr:.2f} dB"
+
+
+def compare(picture: Picture, result: Picture, truth: Picture | None = None, name: str = "SRCNN") -> tuple[Panel, ...]:
+    """Return what figure, page and notebook put side by side.
+
+    Parameters
+    ----------
+    picture : model.imaging.files.Picture
+        The input.
+    result : model.imaging.files.Picture
+        Its upscaled self.
+    truth : model.imaging.files.Picture, optional
+        The original that the input is a smaller version of; see `fit_truth`.
+    name : str
+        What the result is called; see `method_name`.
+
+    Returns
+    -------
+    tuple of Panel
+        Bicubic, the result, and the original if there is one; all of one size.
+
+    Raises
+    ------
+    UserError
+        The truth has another size.
+    """
+    upscale = result.size[0] // picture.size[0]
+    picture, result = picture.shallow(), result.shallow()
+    bicubic = dataclasses.replace(result, pixels=_bicubic(picture.pixels, upscale), notes=())
+    panels = [
+        Panel(what, image, color.rgb_to_y(image.pixels)) for what, image in (("bicubic", bicubic), (name, result))
+    ]
+    if truth is None:
+        return tuple(panels)
+    truth = truth.shallow()
+    pixels = fit_truth(truth, picture.size, upscale)
+    alpha = None if truth.alpha is None else truth.alpha[: pixels.shape[0], : pixels.shape[1]]
+    original = Panel("original", dataclasses.replace(truth, pixels=pixels, alpha=alpha), color.rgb_to_y(pixels))
+    measured = (dataclasses.replace(panel, psnr=_psnr(original.y, panel.y, upscale)) for panel in panels)
+    return (*measured, original)
+
+
 def draw(
     picture: Picture,
     result: Picture,
     path: str | pathlib.Path,
     truth: Picture | None = None,
     name: str = "SRCNN",
+    announce: Callable | None = None,
 ) -> pathlib.Path:
     """Draw the figure.
 
@@ -50,6 +118,8 @@ def draw(
         The original that the input is a smaller version of; see `fit_truth`. Adds a panel, and Y-PSNR to the others.
     name : str
         What the result is called; see `method_name`.
+    announce : callable, optional
+        As for `model.imaging.files.write_picture`.
 
     Returns
     -------
@@ -61,20 +131,12 @@ def draw(
     UserError
         The truth has another size; the figure cannot be written.
     """
-    upscale = result.size[0] // picture.size[0]
-    panels = {"bicubic": _bicubic(picture.pixels, upscale), name: result.pixels}
-    y = {what: color.rgb_to_y(pixels) for what, pixels in panels.items()}
-    captions = {what: what for what in panels}
-    if truth is not None:
-        pixels = fit_truth(truth, picture.size, upscale)
-        true_y = color.rgb_to_y(pixels)
-        captions = {what: f"{what}  {_psnr(true_y, y[what], upscale):.2f} dB" for what in panels}
-        panels["original"], captions["original"] = pixels, "original"
-    left, top, side = choose_crop(y["bicubic"], y[name])
-    columns = [_column(pixels, captions[what], left, top, side) for what, pixels in panels.items()]
+    panels = compare(picture, result, truth, name)
+    left, top, side = choose_crop(panels[0].y, panels[1].y)
+    columns = [_column(panel.picture.pixels, panel.caption, left, top, side) for panel in panels]
     gap = np.full((columns[0].shape[0], _MARGIN, 3), 255, np.uint8)
     figure = np.hstack([part for column in columns for part in (gap, column)] + [gap])
-    write_picture(path, Picture(figure))
+    write_picture(path, Picture(figure), announce)
     return pathlib.Path(path)
 
 
@@ -116,7 +178,7 @@ def fit_truth(truth: Picture, size: tuple[int, int], upscale: int) -> np.ndarray
             f"the original has {truth.size[0]}x{truth.size[1]} pixels and the result {width}x{height}; "
             "give the picture that the input was shrunk from"
         )
-    return truth.pixels[:height, :width]
+    return truth.shallow().pixels[:height, :width]
 
 
 def choose_crop(bicubic: np.ndarray, result: np.ndarray) -> tuple[int, int, int]:

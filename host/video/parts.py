@@ -13,29 +13,25 @@ NEON. With `--crf 0` the frames are the same everywhere.
 from __future__ import annotations
 
 import contextlib
-import heapq
+import hashlib
 import io
 import json
-import operator
+import os
 import pathlib
-import shutil
-import types
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from host.jobs.record import output_folder
 from model.base.errors import UserError
-from model.base.paths import atomic_write, take_lock
+from model.base.outputs import NAME_MAX
+from model.base.paths import TEMPORARY, atomic_write, take_lock
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from av.container.output import OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 PART_FRAMES = 100
 _ABOUT = "about.json"
@@ -53,18 +49,25 @@ class Parts:
 
     Attributes
     ----------
+    folder : pathlib.Path
+        Where they lie. Of what else lies there only what is called like a run's is removed.
     count : int
         Parts that are complete.
 
     Raises
     ------
     UserError
-        Another run makes this video, or the folder cannot be made.
+        Another run makes this video, or the folder cannot be made, or is not a run's.
     """
 
     def __init__(self, output: pathlib.Path, about: list[object]) -> None:
-        self._folder = output_folder(output.with_name(f".{output.name}.parts"))
-        self._lock = open(self._folder / _ABOUT, "a+", encoding="ascii", errors="replace")
+        self.folder = output_folder(output.with_name(_folder_name(output)))
+        if not (self.folder / _ABOUT).exists() and not all(map(_is_ours, os.listdir(self.folder))):
+            raise UserError(
+                f"cannot write {output}: its parts would lie in the folder {self.folder}, which has files that are no "
+                f"run's; move them away or choose another output"
+            )
+        self._lock = open(self.folder / _ABOUT, "a+", encoding="ascii", errors="replace")
         if not take_lock(self._lock):
             self._lock.close()
             raise UserError(f"another run is writing {output}; wait for its end or choose another output")
@@ -74,8 +77,8 @@ class Parts:
         self.count = 0
         while mine and self._is_complete(self.count):
             self.count += 1
-        for path in self._folder.iterdir():  # what isn't ours, and what an interrupted write left
-            if path.name != _ABOUT and path not in map(self._path, range(self.count)):
+        for path in self.folder.iterdir():  # what isn't ours, and what an interrupted write left
+            if _is_ours(path.name) and path.name != _ABOUT and path not in map(self._path, range(self.count)):
                 path.unlink()
         if not mine:
             self._lock.truncate(0)
@@ -86,6 +89,11 @@ class Parts:
     def frames(self) -> int:
         """Frames in the complete parts."""
         return self.count * PART_FRAMES
+
+    @property
+    def bytes(self) -> int:
+        """What the complete parts take of the disk."""
+        return sum(self._path(index).stat().st_size for index in range(self.count))
 
     def add(self, packets: list[Packet]) -> None:
         """Store the packets of the next part.
@@ -126,10 +134,13 @@ class Parts:
 
     def remove(self) -> None:
         """Throw the parts away: the video is complete, or cannot be."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # the folder stays while there is something of the user's in it
+            for name in filter(_is_ours, os.listdir(self.folder)):
+                (self.folder / name).unlink()
+            self.folder.rmdir()
 
     def _path(self, index):
-        return self._folder / f"{index:06d}.npz"
+        return self.folder / f"{index:06d}.npz"
 
     def _is_complete(self, index):
         try:
@@ -146,6 +157,23 @@ class Parts:
             self._lock.close()
         if not self.count:
             self.remove()
+
+
+def _is_ours(name):
+    """Tell whether a file in the folder is called like one of a run's."""
+    return name == _ABOUT or name.startswith(TEMPORARY) or re.fullmatch(r"\d{6,}\.npz", name) is not None
+
+
+def _folder_name(output):
+    """Return the name of the folder of a video's parts: short enough wherever the video's is."""
+    usual = f".{output.name}.parts"
+    try:
+        longest = os.pathconf(output.parent, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        longest = NAME_MAX
+    if len(os.fsencode(usual)) <= longest:
+        return usual
+    return f".{hashlib.sha256(os.fsencode(output.name)).hexdigest()[:16]}.parts"
 
 
 class Encoder:
@@ -177,45 +205,3 @@ class Encoder:
             self._packets += self._context.encode(None)
             self._parts.add(self._packets)
         self._context, self._packets, self._frames = None, [], 0
-
-
-def interleave(
-    av: types.ModuleType,
-    container: OutputContainer,
-    stream: VideoStream,
-    packets: Iterable[tuple],
-    time_base: Fraction,
-    sound: Iterable[Packet],
-) -> None:
-    """Write video and audio packets in the order of time.
-
-    Parameters
-    ----------
-    av : module
-    container : av.container.OutputContainer
-    stream : av.VideoStream
-        Of `container`.
-    packets : iterable
-        As of `Parts.packets`.
-    time_base : fractions.Fraction
-        Seconds per unit of their times.
-    sound : iterable of av.Packet
-        Each with its stream of `container`.
-    """
-
-    def pictures():
-        for pts, dts, duration, key, data in packets:
-            packet = av.Packet(data)
-            packet.pts, packet.dts, packet.duration, packet.time_base, packet.is_keyframe = (
-                pts,
-                dts,
-                duration,
-                time_base,
-                key,
-            )
-            packet.stream = stream
-            yield dts * time_base, packet
-
-    audio = ((packet.dts * packet.time_base, packet) for packet in sound)
-    for _, packet in heapq.merge(pictures(), audio, key=operator.itemgetter(0)):
-        container.mux(packet)

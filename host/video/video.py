@@ -1,4 +1,4 @@
-"""Videos through the network, frame by frame: mp4 in, mp4 out, through PyAV (FFmpeg's libraries).
+"""Videos through the network, frame by frame, through PyAV (FFmpeg's libraries).
 
 A frame becomes RGB, goes through the same steps as a picture, and is encoded. Frames keep their times; audio is copied
 without decoding it.
@@ -8,29 +8,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import os
 import pathlib
-import re
+import secrets
+import sys
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-from host.jobs import collect, record
+from host.jobs import record
+from host.jobs.record import output_folder
 from host.picture.backends import Backend, insist
 from host.picture.pipeline import Clock
-from host.video.parts import Encoder, Parts, interleave
-from host.video.source import MATRICES, DamagedError, Info, Source, reason, scaling
+from host.video import codecs
+from host.video.codecs import Encoding
+from host.video.frames import FrameSink, FrameSource, frame_path, is_pattern
+from host.video.needs import check_memory
+from host.video.read.animated import AnimatedSource, is_animated
+from host.video.read.clip import Clip
+from host.video.read.info import PIPE, Info
+from host.video.read.library import reason
+from host.video.read.source import Source
+from host.video.sinks import FileSink, PipeSink, pipe_encoding
+from host.video.target import Target
 from model.base.errors import UserError
-from model.base.paths import atomic_write
+from model.base.outputs import Inputs
 from model.imaging import files as picture_files
 
-CRF = 17  # x264's constant rate factor: visually lossless
-LOSSLESS = 0
-WRITABLE = (".mp4", ".mov", ".mkv")
-_FINEST = 10_000_000  # parts of a second
-_LIMITED = 1  # range of Y, as H.273 numbers it
+WRITABLE = codecs.SUFFIXES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Result:
         What became of the audio.
     notes : tuple of str
         What was lost or converted, for the user.
+    damage : tuple of str
+        What of the source could not be read, and is missing in the result.
     """
 
     frames: int
@@ -57,10 +63,30 @@ class Result:
     fps: float
     sound: str
     notes: tuple
+    damage: tuple
 
 
-def probe(path: pathlib.Path) -> Info:
-    """Look at a video: its header and first frame.
+def open_source(path: str | pathlib.Path, clip: Clip = Clip()) -> Source | FrameSource | AnimatedSource:
+    """Open a video: a file, "-" for standard input, numbered frames (`frames/%05d.png`), or an animated picture.
+
+    Raises
+    ------
+    UserError
+        Missing, empty, damaged, no video in it, nothing in the wanted part, or PyAV is not installed.
+    """
+    if clip.raw and str(path) != PIPE:
+        raise UserError(f"--raw describes what comes through a pipe; give {PIPE} for {path}, or leave --raw away")
+    if is_pattern(path):
+        return FrameSource(path, clip)
+    if str(path) != PIPE and is_animated(path):
+        return AnimatedSource(path, clip)
+    if clip.rate:
+        raise UserError("--rate goes with numbered frames (frames/%05d.png); a video has a rate of its own")
+    return Source(path, clip)
+
+
+def probe(path: str | pathlib.Path, clip: Clip = Clip()) -> Info:
+    """Look at a video, of a file or of numbered frames: its header and first frame.
 
     Returns
     -------
@@ -69,48 +95,73 @@ def probe(path: pathlib.Path) -> Info:
     Raises
     ------
     UserError
-        Missing, empty, damaged, no video in it, or PyAV is not installed.
+        As of `open_source`.
     """
-    with Source(path) as source:
+    with open_source(path, clip) as source:
         return source.info
 
 
-def check_output(path: pathlib.Path, source: pathlib.Path) -> None:
-    """Raise `UserError` unless a video can be written to `path` later."""
+def check_output(path: str | pathlib.Path, source: str | pathlib.Path, encoding: Encoding) -> None:
+    """Raise `UserError` unless a video, numbered frames or a pipe can be written later."""
     path = pathlib.Path(path)
-    if path.suffix.lower() not in WRITABLE:
-        raise UserError(
-            f"cannot write {path}: the output's extension is {path.suffix or 'missing'}; choose {', '.join(WRITABLE)} "
-            f"for a video"
-        )
-    picture_files.check_place(path, source)
+    if str(path) == PIPE:
+        if sys.stdout.isatty():
+            raise UserError(
+                f"{PIPE} writes frames to a pipe, and this is a terminal; give a file, or a program behind |"
+            )
+    elif is_pattern(path):
+        if path.suffix.lower() not in picture_files.WRITABLE:
+            raise UserError(
+                f"cannot write {path}: frames cannot be {path.suffix or 'without an extension'}; choose "
+                f"{', '.join(picture_files.WRITABLE)}"
+            )
+        picture_files.check_place(frame_path(output_folder(path.parent) / path.name, 99_999), source)
+        if is_pattern(source) and pathlib.Path(source).resolve() == path.resolve():
+            raise UserError(f"the output {path} is the input; choose another output, the original would be lost")
+    else:
+        codecs.check_suffix(path, encoding.codec)
+        picture_files.check_place(path, Inputs([] if str(source) == PIPE else [source]))
+
+
+def encoding_of(output: str | pathlib.Path, encoding: Encoding) -> Encoding | None:
+    """Return the encoding of a file; None for numbered frames and pipes, which have none."""
+    return None if str(output) == PIPE or is_pattern(output) else encoding
+
+
+def _open_sink(output, source, target, about):
+    if str(output) == PIPE:
+        return PipeSink(source, target)
+    if is_pattern(output):
+        return FrameSink(output, about, source)
+    return FileSink(output, about, source, target)
 
 
 def upscale_video(
-    source_path: str | pathlib.Path,
-    output: pathlib.Path,
+    source: Source | FrameSource | AnimatedSource,
+    output: str | pathlib.Path,
     backend: Backend,
     tile: tuple[int, int] | None = None,
-    crf: int = CRF,
+    encoding: Encoding | None = None,
     clock: Callable | None = None,
     check_size: Callable | None = None,
     progress: Callable | None = None,
 ) -> Result:
-    """Upscale a video file; the result appears under its name when it is complete.
+    """Upscale a video; the result appears under its name when it is complete.
 
     A run that ends early, by whatever means, leaves what it has encoded in a hidden folder beside the result, and the
-    next one goes on from there (`host.video.parts`).
+    next one goes on from there (`host.video.parts`). Of a damaged video what can be read is upscaled and written.
 
     Parameters
     ----------
-    source_path, output : path-like
-        Output: one of `WRITABLE`; H.264.
+    source : Source, FrameSource or AnimatedSource
+        From `open_source`; read to its end, and not closed.
+    output : path-like
+        A file whose extension is one of `WRITABLE`, numbered frames (`frames/%05d.png`), or "-" for standard output.
     backend : host.picture.backends.Backend
     tile : (int, int), optional
         As for `host.picture.pipeline.upscale_picture`.
-    crf : int
-        x264's rate factor, 0..51, smaller is better. 0 is lossless: RGB as computed (`libx264rgb`), which not every
-        player shows; the others are Y, Cb, Cr with halved colour, for every player.
+    encoding : host.video.codecs.Encoding, optional
+        H.264 if None.
     clock : host.picture.pipeline.Clock, optional
     check_size : callable, optional
         Called with width and height of the frames before anything is computed; raises to refuse the video.
@@ -124,184 +175,57 @@ def upscale_video(
     Raises
     ------
     UserError
-        The video is damaged, cut short or changes its size; the result cannot be written.
+        Nothing of the video can be read; the result cannot be written.
     host.picture.backends.ComputeError
         The backend failed twice.
     """
-    clock, output = clock or Clock(), pathlib.Path(output)
+    clock, output, encoding = clock or Clock(), pathlib.Path(output), encoding or codecs.encoding()
     begin, frames = time.perf_counter(), 0
-    with Source(source_path) as source:
-        if check_size is not None:
-            check_size(*source.info.size)
-        target = _Target(source, backend.model.upscale, crf)
-        tick = None if progress is None else functools.partial(progress, target.pixels)
-        about = [
-            os.path.realpath(source_path),
-            record.stamp(source_path),
-            record.settings_digest(backend.model, crf=crf),
-            sorted(source.av.library_versions.items()),
-            sorted(target.options.items()),
-        ]
-        try:
-            with Parts(output, about) as parts:
-                record.remove_leftovers([collect.Job(source_path, output)])
-                encoder, before = Encoder(parts, target.open_encoder), parts.frames
-                try:
-                    for pts, compute in backend.upscale_many(source.read(clock, before, tick), tile, clock):
-                        result = insist(compute)
-                        with clock("write"):
-                            encoder.write(target.frame(pts, result.pixels))
-                        frames += 1
-                        if tick is not None:
-                            tick()
-                except DamagedError:
-                    parts.remove()
-                    raise
-                with clock("write"):
-                    encoder.finish()
-                    with atomic_write(output) as temporary:
-                        sound = target.write_file(temporary, source_path, parts)
-                parts.remove()
-        except (OSError, source.av.FFmpegError) as error:  # reading raises UserError
-            raise UserError(f"cannot write {output}: {reason(error)}; choose another output") from error
-        fps = frames / (time.perf_counter() - begin)
-        return Result(
-            before + frames,
-            (before + frames) * target.pixels,
-            before,
-            fps,
-            sound,
-            (*source.info.notes, *source.notes, *target.notes),
-        )
-
-
-class _Target:
-    """How the result is encoded.
-
-    Parameters
-    ----------
-    source : Source
-    upscale : int
-    crf : int
-
-    Attributes
-    ----------
-    pixels : int
-        Of a frame.
-    options : dict
-        Of the encoder.
-    notes : list of str
-    """
-
-    def __init__(self, source, upscale, crf):
-        self._av, self._info, self._lossless, self.notes = source.av, source.info, crf == LOSSLESS, []
-        width, height = (side * upscale for side in source.info.size)
-        self.pixels = width * height
-        # players and hardware want halved colour, and that wants even sides
-        self._pad = (0, 0) if self._lossless else (height % 2, width % 2)
-        self._size = width + self._pad[1], height + self._pad[0]
-        if any(self._pad):
-            self.notes.append(
-                f"{width}x{height} pixels became {self._size[0]}x{self._size[1]}: the last row or column is doubled, "
-                f"videos have even sides"
-            )
-        self._codec = "libx264rgb" if self._lossless else "libx264"
-        self.options = {"crf": str(crf)} | _same_bits_again()
-        self._time_base = source.stream.time_base
-        ratio, origin = source.stream.sample_aspect_ratio, source.stream.codec_context
-        self._ratio = 1 / ratio if ratio and source.info.quarter_turns % 2 else ratio
-        self._primaries, self._transfer = origin.color_primaries, origin.color_trc
-
-    def open_encoder(self):
-        """Return an encoder for frames from `frame`."""
-        context = self._av.CodecContext.create(self._codec, "w")
-        self._configure(context)
-        context.framerate = self._info.rate
-        context.options = self.options
-        context.flags |= int(
-            self._av.codec.context.Flags.global_header
-        )  # parameters in the file's header, as mp4 has them
-        context.open()
-        return context
-
-    def frame(self, pts, pixels):
-        """Return a frame to encode: RGB uint8 (H, W, 3) at a time in units of the source's time base."""
-        if any(self._pad):
-            pixels = np.pad(pixels, ((0, self._pad[0]), (0, self._pad[1]), (0, 0)), mode="edge")
-        frame = self._av.VideoFrame.from_ndarray(pixels, format="rgb24")
-        if not self._lossless:
-            frame = frame.reformat(
-                format="yuv420p",
-                dst_colorspace=self._av.video.reformatter.Colorspace[MATRICES[self._info.matrix]],
-                dst_color_range=_LIMITED,
-                interpolation=scaling(self._av),
-            )
-        frame.pts, frame.time_base = pts, self._time_base
-        return frame
-
-    def write_file(self, path, source_path, parts):
-        """Write the file from its parts and the source's audio; return what became of the audio, in words."""
-        with self._av.open(str(source_path)) as source:
-            sounds = list(source.streams.audio)
-            try:
-                return self._write_file(path, source, sounds, parts)
-            except (self._av.ArgumentError, self._av.InvalidDataError):
-                if not sounds:
-                    raise
-                # the container takes the codec but not this kind of it, and says so only now
-                self.notes.append(f"the audio ({_names(sounds)}) is dropped: {path.suffix} holds no such audio")
-                return self._write_file(path, source, [], parts)
-
-    def _write_file(self, path, source, sounds, parts):
-        # mp4 and mov count the beginning of each stream in units of the whole file's: milliseconds if nobody says so
-        unit = math.lcm(self._time_base.denominator, *(sound.time_base.denominator for sound in sounds))
-        options = {"movie_timescale": str(unit)} if path.suffix.lower() != ".mkv" and unit <= _FINEST else {}
-        with self._av.open(str(path), "w", options=options) as container:
-            stream = container.add_stream(self._codec, rate=self._info.rate, options=self.options)
-            self._configure(stream.codec_context)
-            copies = {}
-            for sound in sounds:
-                try:
-                    copies[sound] = container.add_stream_from_template(sound)
-                except ValueError:  # the container has no place for this codec
-                    self.notes.append(f"the audio ({_names([sound])}) is dropped: {path.suffix} holds no such audio")
-            container.start_encoding()
-
-            def packets():
-                for packet in source.demux(*copies):
-                    if packet.dts is not None:  # else the end of a stream
-                        packet.stream = copies[packet.stream]
-                        yield packet
-
-            interleave(self._av, container, stream, parts.packets(), self._time_base, packets() if copies else ())
-            return f"audio ({_names(copies)}) copied untouched" if copies else "no audio"
-
-    def _configure(self, context):
-        context.width, context.height = self._size
-        context.pix_fmt = "rgb24" if self._lossless else "yuv420p"
-        context.time_base = self._time_base
-        if not self._lossless:
-            context.colorspace, context.color_range = self._info.matrix, _LIMITED
-            context.color_primaries, context.color_trc = self._primaries, self._transfer
-        if self._ratio:
-            context.sample_aspect_ratio = self._ratio
-
-
-@functools.cache
-def _same_bits_again():
-    """Return the options with which x264 makes the same file of the same frames every time.
-
-    Its AVX-512 code for macroblock trees (`mbtree`) reads memory that nobody has written, and what happens to lie there
-    decides over quantisers. Its AVX2 code does not, gives the bits of AVX and SSE4 and is as fast here; without
-    macroblock trees five short clips took 19 to 106 % more bytes. `asm` is taken as it is given, so AVX2 has to be
-    there.
-    """
+    if check_size is not None:
+        check_size(*source.info.size)
+    if str(output) == PIPE:
+        encoding = pipe_encoding(source)
+    elif source.info.alpha:
+        encoding = codecs.with_alpha(encoding)
+    check_memory(*(side * backend.model.upscale for side in source.info.size), encoding_of(output, encoding))
+    target = Target(source.av, source.info, backend.model.upscale, encoding)
+    tick = None if progress is None else functools.partial(progress, target.pixels)
+    about = [
+        *_identity(source),
+        record.settings_digest(backend.model, encoding=dataclasses.asdict(encoding)),
+        sorted(source.av.library_versions.items()),
+    ]
     try:
-        flags = set(re.findall(r"\w+", pathlib.Path("/proc/cpuinfo").read_text()))
-    except OSError:
-        flags = set()
-    return {"x264-params": "asm=AVX2"} if {"avx512bw", "avx2", "fma", "abm", "bmi1", "bmi2"} <= flags else {}
+        with _open_sink(output, source, target, about) as sink:
+            for pts, compute in backend.upscale_many(source.read(clock, sink.before, tick), tile, clock):
+                result = insist(compute)
+                with clock("write"):
+                    sink.write(pts, result)
+                frames += 1
+                if tick is not None:
+                    tick()
+            with clock("write"):
+                sound = sink.finish(source)
+    except (OSError, source.av.FFmpegError) as error:  # reading raises UserError
+        name = "to standard output" if str(output) == PIPE else output
+        raise UserError(f"cannot write {name}: {reason(error)}; choose another output") from error
+    fps = frames / (time.perf_counter() - begin)
+    return Result(
+        sink.before + frames,
+        (sink.before + frames) * target.pixels,
+        sink.before,
+        fps,
+        sound,
+        (*source.info.notes, *source.notes, *target.notes, *sink.notes),
+        tuple(source.damage),
+    )
 
 
-def _names(sounds):
-    return ", ".join(sound.codec_context.name for sound in sounds)
+def _identity(source):
+    """Return what tells a source from any other, as JSON values; a pipe has nothing of this kind."""
+    clip = repr(source.clip)
+    if isinstance(source, FrameSource):
+        return [os.path.realpath(source.path), clip, [record.stamp(path) for path in source.paths]]
+    if str(source.path) == PIPE:
+        return [PIPE, clip, secrets.token_hex(8)]
+    return [os.path.realpath(source.path), clip, record.stamp(source.path)]

@@ -34,9 +34,19 @@ def hear_interrupts() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def print_any_name() -> None:
+    """Let what a stream's encoding does not have, like a file's name of another system, be printed as a backslash and
+    digits: it is no reason to end a run.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def report_user_errors(command: Callable) -> Callable:
     """Make a CLI entry point print a `UserError` as one line on stderr and exit with code 2; see also
-    `hear_interrupts`. What the compiler refuses is an exception of click, which says and does the same.
+    `hear_interrupts` and `print_any_name`. What the compiler refuses is an exception of click, which says and does
+    the same.
 
     Parameters
     ----------
@@ -51,6 +61,7 @@ def report_user_errors(command: Callable) -> Callable:
 
     @functools.wraps(command)
     def wrapped(*args, **kwargs):
+        print_any_name()
         try:
             with hear_interrupts():
                 return command(*args, **kwargs)

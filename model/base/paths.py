@@ -6,8 +6,8 @@ import contextlib
 import fcntl
 import os
 import pathlib
-import tempfile
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from model.base.errors import UserError
@@ -17,6 +17,7 @@ BUILD = pathlib.Path(os.environ.get("SRCNN_BUILD") or ROOT / "build").resolve()
 WEIGHTS = ROOT / "model" / "weights"
 NETWORKS = ROOT / "model" / "networks"
 DATASETS = ("T91", "Set5", "Set14")
+TEMPORARY = ".sr-"  # how the names of files begin that are not complete yet
 
 
 def data_dir() -> pathlib.Path | None:
@@ -88,27 +89,51 @@ def take_lock(file: IO) -> bool:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
+def atomic_write(
+    path: str | pathlib.Path, announce: Callable | None = None, folder: str | pathlib.Path | None = None
+) -> Iterator[pathlib.Path]:
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
 
-    The temporary name keeps the suffix, since image and array writers choose their format by it.
+    Parameters
+    ----------
+    path : path-like
+    announce : callable, optional
+        Called with the temporary path before the file is made: who keeps a record can tell, after a process was
+        killed, what it left.
+    folder : path-like, optional
+        Where the temporary file lies, on the same file system as `path`; beside it if None.
+
+    Yields
+    ------
+    pathlib.Path
+        Its name is short, whatever `path`'s, and keeps the suffix, since image and array writers choose their format
+        by it.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         raise UserError(f"cannot write {path}: it is a folder; choose another output")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        temporary = _make_temporary(pathlib.Path(folder or path.parent), path.suffix, announce)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another output") from error
-    os.close(handle)
-    temporary = pathlib.Path(name)
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _make_temporary(folder, suffix, announce):
+    """Make an empty file of a new name."""
+    while True:
+        temporary = folder / f"{TEMPORARY}{secrets.token_hex(4)}{suffix if len(suffix) < 16 else ''}"
+        if announce is not None:
+            announce(temporary)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600))
+            return temporary
 
 
 def _umask():

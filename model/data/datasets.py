@@ -19,6 +19,7 @@ import numpy as np
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, atomic_write, data_dir, dataset_files
+from model.data import photo
 from model.imaging.color import rgb_to_y, rgb_to_ycrcb_full
 from model.imaging.resize import imresize, modcrop, opencv_resize, to_uint8
 
@@ -115,7 +116,7 @@ def training_sets(data: str) -> list[list[pathlib.Path]]:
 
 
 def degrade(
-    picture: np.ndarray, upscale: int, degradation: str = "standard", kind: str = "upscaled"
+    picture: np.ndarray, upscale: int, degradation: str = "standard", kind: str = "upscaled", copy: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make a pair from a true picture.
 
@@ -125,10 +126,13 @@ def degrade(
     upscale : int
     degradation : str
         "standard": BT.601 Y, `imresize` down and up in floats, rounded once at the end. "opencv": the original
-        project's; `cv2.resize` of the 8-bit colours down and up, then full-range Y.
+        project's; `cv2.resize` of the 8-bit colours down and up, then full-range Y. "photo": what cameras and the web
+        do, in colour (`model.data.photo`), then as standard.
     kind : str
         What the network takes (`Network.input`). "y" and "rgb" are not brought up again; for "rgb" both pictures stay
         in colour.
+    copy : int
+        Of what is drawn for "photo".
 
     Returns
     -------
@@ -140,9 +144,13 @@ def degrade(
     if kind == "rgb" and picture.ndim == 2:
         picture = np.repeat(picture[:, :, None], 3, axis=2)
     size = picture.shape[:2]
-    if degradation == "standard":
+    if degradation in ("standard", "photo"):
         high = picture if kind == "rgb" else rgb_to_y(picture)
-        small = imresize(high, 1 / upscale)
+        if degradation == "photo":
+            small = photo.photograph(picture, upscale, copy)
+            small = small if kind == "rgb" else rgb_to_y(small)
+        else:
+            small = imresize(high, 1 / upscale)
         return to_uint8(imresize(small, upscale) if kind == "upscaled" else small), high
     low = opencv_resize(picture, (size[0] // upscale, size[1] // upscale))
     if kind == "upscaled":
@@ -193,6 +201,10 @@ def load_pairs(
     """
     contents = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     parameters = [_CACHE_VERSION, contents, upscale, degradation, list(rescales)]
+    copies = 1
+    if degradation == "photo":
+        copies = photo.settings(upscale)["copies"]
+        parameters.append(photo.settings(upscale))
     key = json.dumps(parameters + ([] if kind == "upscaled" else [kind]))
     scale = 1 if kind == "upscaled" else upscale
     cache = BUILD / "cache" / f"pairs-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
@@ -209,7 +221,7 @@ def load_pairs(
                 continue
             copy = picture if factor == 1 else to_uint8(imresize(picture, factor))
             if min(copy.shape[:2]) >= upscale:
-                made.append(degrade(copy, upscale, degradation, kind))
+                made += [degrade(copy, upscale, degradation, kind, number) for number in range(copies)]
     if not made:
         raise UserError(f"no picture has the {upscale} pixels a side that x{upscale} needs; take larger ones")
     pairs = Pairs.of(made, scale)

@@ -2,6 +2,7 @@
 
     name = "abpn8m2"
     input = "y"                  # what the network takes (model.graph.network.INPUTS); "upscaled" unless it says so
+    upscale = 3                  # the only factor it is for, where no layer says "upscale^2"
 
     [[layers]]                   # in topological order; a layer reads the one before it, or what its `input` names
     name = "conv1"               # kind = "convolution" unless it says so
@@ -78,11 +79,44 @@ def load_network(name: str = DEFAULT_NETWORK, upscale: int | None = None) -> Net
         kind = description.get("input", "upscaled")
         if kind not in INPUTS:
             raise UserError(f"{path} has input = {kind!r}; it is one of {', '.join(INPUTS)}")
-        return reader.network(description["name"], kind)
+        only = description.get("upscale")
+        if only is not None and (only not in UPSCALES or upscale not in (None, only)):
+            wanted = f"x{upscale} is asked for" if only in UPSCALES else f"it is one of {', '.join(map(str, UPSCALES))}"
+            raise UserError(f"{path} is for upscale = {only!r} alone, {wanted}; name that factor, or leave it out")
+        return reader.network(description["name"], kind, only)
     except KeyError as error:
         raise UserError(f"{path} lacks the key {error}; compare it with srcnn915.toml") from error
     except (TypeError, AttributeError) as error:
         raise UserError(f"{path} has no list of [[layers]]; compare it with srcnn915.toml") from error
+
+
+def description_text(network: Network, comments: dict[str, str] | None = None) -> str:
+    """Return a network's description, as `load_network` reads it.
+
+    Parameters
+    ----------
+    network : Network
+    comments : dict of str to str, optional
+        A line of comment for the network (under its name) and for layers.
+    """
+    comments = comments or {}
+    lines = [f"# {comments[network.name]}"] if network.name in comments else []
+    lines += [f'name = "{network.name}"', f'input = "{network.input}"']
+    lines += [f"upscale = {network.upscale}"] if network.upscale is not None else []
+    for layer in network.layers:
+        lines += ["", "[[layers]]", f'name = "{layer.name}"']
+        if layer.name in comments:
+            lines[-1] += f"  # {comments[layer.name]}"
+        if isinstance(layer, Conv):
+            lines += [f"k = {layer.k}", f"out_ch = {layer.out_ch}", f'activation = "{layer.activation}"']
+            lines += [] if layer.cap is None else [f"cap = {float(layer.cap)!r}"]
+        elif isinstance(layer, Add):
+            lines.append('kind = "add"')
+        else:
+            lines += ['kind = "depth_to_space"', f"factor = {layer.factor}"]
+        sources = ", ".join(f'"{source}"' for source in layer.inputs)
+        lines.append(f"inputs = [{sources}]")
+    return "\n".join(lines) + "\n"
 
 
 def depends_on_upscale(name: str) -> bool:
@@ -118,8 +152,10 @@ class _Reader:
         }
         read[kind](entry, name, self.sources(entry, name))
 
-    def network(self, name, kind):
-        """Return the network of all layers; channels of inputs are filled in, now that the input's are known."""
+    def network(self, name, kind, only):
+        """Return the network of all layers, for one factor `only` or what they depend on; channels of inputs are filled
+        in, now that the input's are known.
+        """
         known, layers = {INPUT: INPUTS[kind]}, []
         for layer in self.layers:
             channels = [known.get(source, 0) for source in layer.inputs]
@@ -131,7 +167,7 @@ class _Reader:
             else:
                 known[layer.name] = channels[0] // layer.factor**2
             layers.append(layer)
-        return Network(name, tuple(layers), kind, self.upscale if self.dependent else None)
+        return Network(name, tuple(layers), kind, only or (self.upscale if self.dependent else None))
 
     def sources(self, entry, name):
         """Return the names of the tensors that a layer reads."""

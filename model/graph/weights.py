@@ -26,9 +26,10 @@ from model.graph.network import Network
 if TYPE_CHECKING:
     import os
 
-DEGRADATIONS = ("standard", "opencv")
-T91 = "T91"
-TRAINED_ON = (T91, "T91+BSDS399")  # the pictures that committed weights are trained on, as `--data` has them
+DEGRADATIONS = ("standard", "opencv", "photo")
+T91, BOTH = "T91", "T91+BSDS399"
+TRAINED_ON = (T91, BOTH)  # the pictures that committed weights are trained on, as `--data` has them
+USUAL_DATA = {"standard": T91, "opencv": T91, "photo": BOTH}  # where nothing is said
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +136,7 @@ class QuantModel:
 
 
 def weight_path(
-    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False, data: str = T91
+    network: str | os.PathLike, upscale: int, degradation: str = "standard", quantised: bool = False, data: str = ""
 ) -> pathlib.Path:
     """Return where the committed weights of a network lie.
 
@@ -146,14 +147,14 @@ def weight_path(
     degradation : str
     quantised : bool
     data : str
-        What they are trained on: T91, T91+BSDS399.
+        What they are trained on: T91, T91+BSDS399; what is usual for the degradation unless it is said.
 
     Returns
     -------
     pathlib.Path
     """
     suffix = "" if degradation == "standard" else f"_{degradation}"
-    suffix += "" if data in ("", T91) else f"_{data_suffix(data)}"
+    suffix += "" if data in ("", USUAL_DATA[degradation]) else f"_{data_suffix(data)}"
     return WEIGHTS / f"{pathlib.Path(network).stem}_x{upscale}{suffix}{'_int8' if quantised else ''}.npz"
 
 

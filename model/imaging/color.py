@@ -21,6 +21,7 @@ _YCBCR_TO_RGB = (
     (1.1643835616438358, -0.39176253994145005, -0.81296829216220534),
     (1.1643835616438358, 2.0172326395564593, 3.0542617453304942e-06),
 )
+Y_GAIN = _YCBCR_TO_RGB[0][0]  # what a step of Y adds to red, green and blue alike
 # The same as OpenCV wants it, offsets in a last column. It rounds sums of doubles to the nearest integer, without a
 # rule for ties that holds on every machine: half of the smallest step, 1 / 255000, turns "half" into "up", as MATLAB
 # rounds.

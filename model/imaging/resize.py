@@ -64,13 +64,13 @@ def imresize(image: np.ndarray, scale_or_size: float | tuple[int, int]) -> np.nd
 
 
 def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | None = None) -> np.ndarray:
-    """Upscale an 8-bit picture: `imresize`, rounded half up and clipped, exactly.
+    """Upscale a picture: `imresize`, rounded half up and clipped, exactly.
 
     The kernel's weights at multiples of 1 / (2 * upscale) are fractions with one small denominator.
 
     Parameters
     ----------
-    image : ndarray of uint8, shape (H, W) or (H, W, C)
+    image : ndarray of uint8 or uint16, shape (H, W) or (H, W, C)
     upscale : int
         Positive.
     rows : (int, int), optional
@@ -78,9 +78,9 @@ def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | Non
 
     Returns
     -------
-    ndarray of uint8, shape (upscale * H, upscale * W) or with C channels; fewer rows with `rows`
+    ndarray of the same dtype, shape (upscale * H, upscale * W) or with C channels; fewer rows with `rows`
     """
-    _check_uint8(image, upscale)
+    _check_unsigned(image, upscale)
     begin, end = rows or (0, upscale * len(image))
     if upscale == 1:
         return image[begin:end].copy()
@@ -88,7 +88,8 @@ def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | Non
         channels = [np.ascontiguousarray(image[:, :, c]) for c in range(image.shape[2])]
         return np.stack([upscale_bicubic(channel, upscale, rows) for channel in channels], axis=2)
     first, weights, denominator = _phases(upscale)
-    dtype = _sum_dtype(weights, denominator)
+    white = np.iinfo(image.dtype).max
+    dtype = _sum_dtype(weights, denominator) if white == 255 else np.float64  # 53 bits are always enough for 16
     down = np.array(weights, dtype)
     across = np.array(weights, dtype) / dtype(denominator**2)
     # Rounding is adding a half and flooring. Half a unit more: the sums are whole numbers of units, so that none is
@@ -100,12 +101,12 @@ def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | Non
     padded = cv2.copyMakeBorder(
         image[start - above : stop + below], _REACH - above, _REACH - below, 0, 0, cv2.BORDER_REFLECT
     )
-    out = np.empty((height, upscale, width, upscale), np.uint8)
+    out = np.empty((height, upscale, width, upscale), image.dtype)
 
     def work(strips):
         for top, bottom in strips:
             strip = padded[top : bottom + 2 * _REACH].astype(dtype)
-            planes = [np.empty((bottom - top, width), np.uint8) for _ in range(upscale)]
+            planes = [np.empty((bottom - top, width), image.dtype) for _ in range(upscale)]
             for i in range(upscale):
                 tall = cv2.filter2D(strip, -1, down[i][:, None], anchor=(0, _REACH - first[i]))[_REACH:-_REACH]
                 for j in range(upscale):
@@ -117,7 +118,7 @@ def upscale_bicubic(image: np.ndarray, upscale: int, rows: tuple[int, int] | Non
                         delta=half,
                         borderType=cv2.BORDER_REFLECT,
                     )
-                    np.clip(total, 0, 255, out=total)
+                    np.clip(total, 0, white, out=total)
                     np.copyto(planes[j], total, casting="unsafe")  # floors
                 cv2.merge(planes, out[top:bottom, i])
 
@@ -245,8 +246,10 @@ def _sum_dtype(weights, denominator):
     return np.float32 if worst < (2**23 if power_of_two else 2**20) else np.float64
 
 
-def _check_uint8(image, upscale):
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
-        raise UserError(f"upscaling takes uint8 pictures of at least 1x1 pixels, not {image.dtype} {image.shape}")
+def _check_unsigned(image, upscale):
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or image.size == 0:
+        raise UserError(
+            f"upscaling takes uint8 or uint16 pictures of at least 1x1 pixels, not {image.dtype} {image.shape}"
+        )
     if upscale < 1 or upscale != int(upscale):
         raise UserError(f"upscale {upscale} is not a positive whole number; choose 2, 3 or 4")

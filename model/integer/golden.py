@@ -32,6 +32,7 @@ from model.graph.network import INPUT
 from model.integer.flat import infer_block
 
 if TYPE_CHECKING:
+    from model.graph.network import Network
     from model.graph.weights import QuantLayer, QuantModel
 
 FLOAT32_EXACT = 2**24  # float32 holds every integer of smaller magnitude
@@ -110,14 +111,8 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
         If `x` is not uint8, has other channels than the network takes, or is too small to give one pixel.
     """
     network = model.network
+    require_input(network, x)
     halo, scale = network.halo, network.scale
-    shape = (network.in_ch,) * (network.in_ch > 1)  # of a pixel
-    if x.dtype != np.uint8 or x.shape[2:] != shape or x.ndim < 2 or min(x.shape[:2]) <= 2 * halo:
-        colour = " of three channels" if shape else ""
-        raise UserError(
-            f"the network takes uint8 pictures{colour} of at least {2 * halo + 1} pixels a side with their halo, not "
-            f"{x.dtype} {x.shape}"
-        )
     height, width = x.shape[0] - 2 * halo, x.shape[1] - 2 * halo
     pixel = () if network.out_ch == 1 else (network.out_ch,)
     out = np.empty((height * scale, width * scale, *pixel), np.uint8)
@@ -142,6 +137,17 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
             with concurrent.futures.ThreadPoolExecutor(workers) as pool:
                 list(pool.map(run, blocks))
     return out
+
+
+def require_input(network: Network, x: np.ndarray) -> None:
+    """Raise `UserError` unless an array is what a network takes, with its halo: see `infer_valid`."""
+    shape = (network.in_ch,) * (network.in_ch > 1)  # of a pixel
+    if x.dtype != np.uint8 or x.shape[2:] != shape or x.ndim < 2 or min(x.shape[:2]) <= 2 * network.halo:
+        colour = " of three channels" if shape else ""
+        raise UserError(
+            f"the network takes uint8 pictures{colour} of at least {2 * network.halo + 1} pixels a side with their "
+            f"halo, not {x.dtype} {x.shape}"
+        )
 
 
 @functools.cache

@@ -65,9 +65,16 @@ class Results:
         return list(dict.fromkeys(row["dataset"] for row in self.rows))
 
 
-def weight_hashes() -> dict[str, str]:
-    """Return {name: sha256} of the committed weight files."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(WEIGHTS.glob("*.npz"))}
+def weight_hashes(photo: bool = False) -> dict[str, str]:
+    """Return {name: sha256} of the committed weight files: those that the test sets measure, or those for photographs
+    (`model.quality.photo_results`).
+    """
+    found = {}
+    for path in sorted(WEIGHTS.glob("*.npz")):
+        of_photos = path.stem.removesuffix("_int8").endswith("_photo")
+        if of_photos == photo:
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def histories() -> dict[str, list[list[float]]]:

@@ -10,7 +10,7 @@ from model.base import report
 from model.base.errors import UserError, report_user_errors
 from model.graph.description import DEFAULT_NETWORK
 from model.graph.network import UPSCALES
-from model.graph.weights import DEGRADATIONS, QuantModel, load_float, save_quant, weight_path
+from model.graph.weights import DEGRADATIONS, T91, USUAL_DATA, QuantModel, load_float, save_quant, weight_path
 from model.quantise.search import calibration_pictures, provenance, quantise
 
 
@@ -36,10 +36,11 @@ def main(network: str, upscale: int, degradation: str, source: str, output: str,
             f"{source} was trained for x{float_model.upscale}, not for x{upscale}; name the matching --upscale"
         )
     started = time.perf_counter()
-    pictures, files = calibration_pictures(upscale, degradation, data, float_model.network.input)
+    seen = data or ("" if USUAL_DATA[degradation] == T91 else USUAL_DATA[degradation])  # what trained the weights
+    pictures, files = calibration_pictures(upscale, degradation, seen, float_model.network.input)
     model, rows = quantise(float_model, pictures, seed)
     config = {"network": network, "upscale": upscale, "degradation": degradation, "data": data}
-    meta = provenance(config, source, files, seed)
+    meta = provenance(config, source, files, seed) | ({"calibration_set": seen} if seen else {})
     model = QuantModel(model.network, model.upscale, model.layers, meta)
     output = output or weight_path(network, upscale, degradation, quantised=True, data=data)
     save_quant(model, output)

@@ -11,7 +11,11 @@ import pathlib
 import click
 
 from model.base.errors import UserError, report_user_errors
-from model.graph.weights import load_float, save_float, weight_path
+from model.base.paths import atomic_write
+from model.graph.weights import TRAINED_ON, load_float, save_float, weight_path
+from model.quality import cards
+from model.quality import results as committed
+from model.quality.pair import pair
 from model.train import recipes
 from model.train.float_training import FloatTraining, init_path
 from model.train.loop import command_line, prepare_data, run_folder
@@ -66,7 +70,8 @@ def main(run_name: str, restart: bool, out: str, epochs: int | None, plain: bool
     if plain:
         config["plain"] = True
     named = config["network"], config["upscale"], config["degradation"]
-    out = pathlib.Path(out or weight_path(*named, data=config["data"]))
+    own, out = config["data"] not in ("", *TRAINED_ON), out or weight_path(*named, data=config["data"])
+    out = run_folder(config, run_name) / out.name if own and isinstance(out, pathlib.Path) else pathlib.Path(out)
     if out.is_dir() or out.suffix != ".npz":
         raise UserError(f"--out {out} has to be a file name that ends in .npz; choose another")
     if config["init"]:
@@ -86,6 +91,17 @@ def main(run_name: str, restart: bool, out: str, epochs: int | None, plain: bool
     save_float(model, out)
     results = ", ".join(f"{name} {psnr:.3f} dB" for name, psnr in model.meta["test_psnr"].items())
     print(f"{out}: validation {model.meta['validation_psnr']:.3f} dB at step {model.meta['best_step']}; {results}")
+    if own:
+        card = out.with_suffix(".md")
+        with atomic_write(card) as temporary:
+            temporary.write_text(cards.card(pair(out), committed.load()))
+        fixed = out.with_name(f"{out.stem}_int8.npz")
+        asked = f"--network {config['network']} --upscale {config['upscale']}"
+        print(
+            f"model card: {card}, curves: {folder / 'history.png'}\n"
+            f"next: python -m model.quantise {asked} --weights {out} -o {fixed}\n"
+            f"      python host/run_pynq.py img.png --weights {fixed}"
+        )
 
 
 def _parse_rescales(text):

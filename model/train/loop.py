@@ -14,7 +14,9 @@ import json
 import math
 import pathlib
 import shlex
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,11 +26,13 @@ from tqdm import tqdm
 
 from model.base.errors import UserError
 from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_files
-from model.data.datasets import Pairs, Patches, load_pairs, split_sets, training_sets
+from model.data import photo
+from model.data.checks import check_pictures
+from model.data.datasets import Pairs, Patches, load_pairs, split, split_sets, training_sets
 from model.graph.description import load_network
 from model.graph.kinds import Conv
 from model.graph.network import require_picture
-from model.graph.weights import data_suffix
+from model.graph.weights import TRAINED_ON, data_suffix
 from model.imaging.color import rgb_to_y
 from model.quality.metrics import MOST_PSNR, psnr
 
@@ -72,6 +76,7 @@ class Training:
         model.compile(self.optimizer, loss=loss, jit_compile=config["steps"] >= JIT_STEPS)
         self.patches, self.validation, self.validation_files = data
         self.step, self.seconds, self.history = 0, 0.0, []
+        self.interrupted = False
         self.best = {"psnr": -math.inf, "step": 0, "weights": None}
 
     def candidate(self) -> list[np.ndarray]:
@@ -206,12 +211,26 @@ class Training:
         }
 
     def run_or_stop(self) -> None:
-        """Train to the last step; Ctrl-C ends the process with exit code 130 and one sentence."""
+        """Train to the last step; Ctrl-C ends the process with exit code 130 and one sentence.
+
+        It waits for the step's end: in the middle of one, a backend makes another error of it. A second one does not.
+        """
+
+        def interrupt(number, frame):
+            self.interrupted = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        before = None
+        if threading.current_thread() is threading.main_thread():
+            before = signal.signal(signal.SIGINT, interrupt)
         try:
             self.run()
         except KeyboardInterrupt:
             print(f"stopped at step {self.step}; the same command goes on from the last checkpoint", file=sys.stderr)
             sys.exit(130)
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
 
     def run(self) -> None:
         """Train to the last step. Raises UserError when the loss is no longer a number."""
@@ -223,6 +242,8 @@ class Training:
             while self.step < steps:
                 loss = float(self.model.train_on_batch(*self.patches(self.step)))
                 self.step += 1
+                if self.interrupted:
+                    raise KeyboardInterrupt
                 if not math.isfinite(loss):
                     raise self._diverged(f"the loss is {loss}")
                 losses.append(loss)
@@ -274,7 +295,7 @@ def command_line(module: str) -> str:
 
 def seed_everything(seed: int) -> None:
     """Seed the backend, and let it add in a fixed order (a CPU does so anyway, a GPU only if told)."""
-    import keras
+    from model.train.keras_layers import keras  # imported quietly
 
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
@@ -295,11 +316,19 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
 
     What a resumption has to find unchanged beside the options is written into `config`: layers and pictures.
     """
-    train, validation = split_sets(training_sets(config["data"]))
+    sets = training_sets(config["data"])
+    train, validation = split_sets(sets)
+    if config["degradation"] == "photo":
+        validation = [path for files in sets for path in photo.for_validation(split(files)[1])]
     network = load_network(config["network"], config["upscale"])
     if network.input != "rgb":
         require_picture(network)
     halo = network.halo
+    if config["data"] not in ("", *TRAINED_ON):
+        border = 2 * halo if config["padding"] == "valid" else 0  # pictures are padded by as much
+        patch = (config["size"] - border) * (1 if network.input == "upscaled" else config["upscale"])
+        for note in check_pictures([path for files in sets for path in files], config["upscale"], patch):
+            print(f"note: {note}", file=sys.stderr)
     if config["padding"] == "valid" and config["size"] <= 2 * halo:
         raise UserError(
             f"--size {config['size']} leaves nothing after valid convolutions; it needs at least {2 * halo + 1}"

@@ -14,7 +14,7 @@ from model.base.toml import load_toml
 from model.graph.description import DEFAULT_NETWORK
 from model.graph.family import family_member
 from model.graph.network import UPSCALES
-from model.graph.weights import DEGRADATIONS, TRAINED_ON, data_suffix
+from model.graph.weights import DEGRADATIONS, T91, TRAINED_ON, USUAL_DATA, data_suffix
 
 FAMILY = "abpn"  # the table of all members of the family for video (model.graph.family)
 RECIPES = ROOT / "model" / "train" / "recipes.toml"
@@ -40,12 +40,14 @@ def load_recipe(kind: str, network: str, upscale: int, degradation: str = "stand
         Every key of the table [kind], each from the most special table that has it.
     """
     tables, stem = [_checked(load_toml(RECIPES, "the committed one"))[kind]], pathlib.Path(network).stem
-    of_pictures = []  # more special than all others: a training on more pictures is another one
+    data = "" if data == USUAL_DATA[degradation] else data
+    of_pictures, degraded = [], []  # more special than all others: a training on other pictures is another one
     for name in ([FAMILY] if family_member(stem) else []) + [stem]:
         special = tables[0].get(name, {})
-        tables += [special, special.get(f"x{upscale}", {}), special.get(degradation, {})]
+        tables += [special, special.get(f"x{upscale}", {})]
+        degraded += [special.get(degradation, {})]
         of_pictures += [special.get(data_suffix(data), {})] if data else []
-    tables += of_pictures
+    tables += degraded + of_pictures
     known = [key for key, value in tables[0].items() if not isinstance(value, dict)]
     recipe = {key: next(table[key] for table in reversed(tables) if key in table) for key in known}
     names = {"network": stem, "upscale": upscale}
@@ -127,4 +129,6 @@ def complete(kind: str, config: dict) -> dict:
     """Return the options with those left out (None) taken from the recipe, and the factor as a number."""
     config = config | {"upscale": int(config["upscale"])}
     recipe = load_recipe(kind, config["network"], config["upscale"], config["degradation"], config.get("data", ""))
+    if "data" in config and not config["data"] and USUAL_DATA[config["degradation"]] != T91:
+        config["data"] = USUAL_DATA[config["degradation"]]
     return config | {key: value for key, value in recipe.items() if config.get(key) is None}

@@ -46,7 +46,6 @@ from sim.board.dma import DmaEngine
 if TYPE_CHECKING:
     from hls.design.config import Config
 
-PERIOD_STEPS = 1000  # of the clock that cocotbpynq starts
 RESET_CYCLES = 20  # long enough for every FIFO and pipeline of the design
 PATIENCE_S = 2e-4  # of the driver: 30,000 cycles at 150 MHz; its default of 5 s would take hours
 LIMIT_CYCLES = 20_000_000
@@ -124,6 +123,8 @@ class Board:
     overlay : Overlay or None
     """
 
+    period_steps = 1000  # of the clock that cocotbpynq starts
+
     def __init__(
         self,
         config: Config,
@@ -161,7 +162,7 @@ class Board:
 
     def cycles(self) -> int:
         """Return the clock cycles since the simulation began."""
-        return int(get_sim_time("step")) // PERIOD_STEPS
+        return int(get_sim_time("step")) // self.period_steps
 
     def seconds(self) -> float:
         """Return the time on the board's clock."""
@@ -171,7 +172,7 @@ class Board:
         """Let the simulation run, without any Python per cycle."""
         if self.cycles() > LIMIT_CYCLES:
             raise TimeoutError(f"the test's limit of {LIMIT_CYCLES} cycles is over")
-        await Timer(count * PERIOD_STEPS, "step")
+        await Timer(count * self.period_steps, "step")
 
     async def reset_kernel(self) -> None:
         """Reset `srcnn_top`."""

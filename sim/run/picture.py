@@ -41,7 +41,7 @@ def network_input(
         If the picture cannot be read, is too large, or smaller than `size`.
     """
     picture = picture_files.read_picture(path, lambda width, height: pipeline.check_size(width, height, upscale))
-    whole = prepared(picture.pixels, network, upscale)
+    whole = prepared(picture.shallow().pixels, network, upscale)
     if size is None:
         return whole
     height, width = whole.shape[:2]

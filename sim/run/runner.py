@@ -29,6 +29,9 @@ PUBLIC = """\
 `verilator_config
 public_flat_rw -module "{top}" -var "*"
 """
+WATCHED = """\
+public_flat_rd -module "{module}" -var "*"
+"""
 # Vitis HLS' names around the AXI4-Stream ports.
 VITIS_TOP = """\
 module srcnn_sim (
@@ -100,13 +103,53 @@ def run(
     """
     toplevel, seed = "srcnn_sim" if options["rtl"] == "vitis" else top, options["seed"]
     again = f"pytest sim/ -k {test} " + " ".join(f"--{name} {value}" for name, value in options.items())
-    folder = make_folder(BUILD / "sim" / f"{config.name}-{top}-{digest((BUILD_ARGS, waves, toplevel), files)}")
+    variables = {
+        "SIM_NETWORK": options["network"],
+        "SIM_BOARD": options["board"],
+        "SIM_UPSCALE": str(options["upscale"]),
+    }
+    run_design(f"{config.name}-{top}", files, toplevel, bench, test, seed, again, waves, variables | extra)
+
+
+def run_design(
+    name: str,
+    files: Sequence[pathlib.Path],
+    toplevel: str,
+    bench: str,
+    test: str,
+    seed: int,
+    again: str,
+    waves: bool,
+    extra: dict[str, str],
+    watched: Sequence[str] = (),
+) -> pathlib.Path:
+    """Run one cocotb test on any design; return cocotb's results, an XML file. Raises AssertionError with the test's own message if it fails.
+
+    Parameters
+    ----------
+    name : str
+        The simulation's folder begins with it.
+    files : sequence of pathlib.Path
+    toplevel, bench, test : str
+        Verilog module, Python module, test function.
+    seed : int
+        The bench finds it in SIM_SEED.
+    again : str
+        The command that repeats the test; in SIM_AGAIN.
+    waves : bool
+    extra : dict
+        More environment for the bench.
+    watched : sequence of str
+        Modules inside the design whose signals the bench reads.
+    """
+    folder = make_folder(BUILD / "sim" / f"{name}-{digest((BUILD_ARGS, waves, toplevel, *watched), files)}")
     simulator = _Verilator()
     with _environment(environment()):
         with build_lock(folder.name):
             public = folder / "public.vlt"
             if not public.is_file():
-                public.write_text(PUBLIC.format(top=toplevel))
+                inside = (WATCHED.format(module=module) for module in watched)
+                public.write_text(PUBLIC.format(top=toplevel) + "".join(inside))
             simulator.build(
                 sources=[VerilatorControlFile(public), *files],
                 hdl_toplevel=toplevel,
@@ -117,16 +160,13 @@ def run(
             )  # make: up to date stays as it is
         log, results = folder / f"{test}-{seed}.log", folder / f"{test}-{seed}.xml"
         variables = {
-            "SIM_NETWORK": options["network"],
-            "SIM_BOARD": options["board"],
-            "SIM_UPSCALE": str(options["upscale"]),
             "SIM_SEED": str(seed),
             "SIM_AGAIN": again,
             "COCOTB_RANDOM_SEED": str(seed),
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
             **extra,
         }
-        print(f"{top}: {bench}.{test}, seed {seed}, log {log}")
+        print(f"{toplevel}: {bench}.{test}, seed {seed}, log {log}")
         try:
             simulator.test(
                 hdl_toplevel=toplevel,
@@ -150,6 +190,7 @@ def run(
         f"{failed} of {count} failed: {' | '.join(r.strip() for r in reasons[:3]) or text[-1500:]}\n"
         f"again: {again}; WAVES=1 leaves a waveform; log: {log}"
     )
+    return results
 
 
 @contextlib.contextmanager

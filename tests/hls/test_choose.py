@@ -20,7 +20,7 @@ def test_the_networks_of_the_boards_are_among_those_that_keep_up():
         ("kv260", 3, "4k", "abpn16m4"),
         ("kv260", 4, "4k", "abpn18m6"),
     ):
-        network = family_network(*choose.family_member(name), upscale)
+        network = family_network(choose.family_member(name), upscale)
         (row,) = choose.choose(read_board(board), upscale, *choose.SIZES[size], 60, [network])
         assert row["fits"] and row["fps"] >= 60 and row["dsp"] <= (212 if board == "pynq_z2" else 1200), row
 
@@ -38,7 +38,7 @@ def test_quality_comes_from_trainings_alone(monkeypatch, tmp_path):
     assert set(choose.quality("abpn6m7", 2).values()) == {None}, "no training of it is on record"
     known = {"abpn6m1": 37.1, "abpn6m2": 37.3}
     monkeypatch.setattr(choose, "quality", lambda name, _: {"validation_psnr": known.get(name)})
-    networks = [family_network(6, middle, 2) for middle in (0, 1, 2)]
+    networks = [family_network(choose.Member(6, middle), 2) for middle in (0, 1, 2)]
     rows = choose.choose(read_board("pynq_z2"), 2, 1920, 1080, 60, networks)
     assert [row["network"] for row in rows if row["chosen"]] == ["abpn6m2"]
 
@@ -46,10 +46,10 @@ def test_quality_comes_from_trainings_alone(monkeypatch, tmp_path):
 def test_what_does_not_keep_up_is_refused_with_the_nearest_that_does():
     with pytest.raises(
         UserError,
-        match=r"abpn18m6 takes 4,648 products per pixel, the DSPs give at most 5\d\d; the "
-        r"nearest that does is abpn8m2",
+        match=r"abpn18m6 takes 4,648 products per pixel, DSPs and LUTs give at most 1,\d\d\d; "
+        r"the nearest that does is abpn8m3",
     ):
-        choose.choose(read_board("pynq_z2"), 2, 1920, 1080, 60, [family_network(18, 6, 2)])
+        choose.choose(read_board("pynq_z2"), 2, 1920, 1080, 60, [family_network(choose.Member(18, 6), 2)])
     with pytest.raises(
         UserError, match="none of the family does: choose a smaller size, fewer frames or a larger board"
     ):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hls.design.boards import BOARDS, list_boards
-from hls.design.load import folding_board, load_config
+from hls.design.load import folding_board, load_config, software_board
 from hls.design.stage import legal_simd
 from hls.generate.header import header_text
 from model.base.errors import UserError
@@ -34,6 +34,16 @@ def test_software_computes_as_some_board_folds():
     assert [folding_board(network) for network in networks] == ["pynq_z2", "pynq_z2", "kv260", "pynq_z2"]
     with pytest.raises(UserError, match="no folding for abpn8m2_x4"):
         load_config(networks[3], folding_board(networks[3]))
+
+
+def test_kernels_in_software_take_the_folding_of_the_fewest_steps():
+    steps = {
+        board: sum(stage.fold for stage in load_config("srcnn915", board).stages) for board in ("pynq_z2", "kv260")
+    }
+    assert steps["kv260"] < steps["pynq_z2"]
+    known = [("srcnn915", None), ("abpn8m2", 2), ("abpn12m3", 2), ("abpn8m2", 4)]
+    boards = [software_board(load_network(*one)) for one in known]
+    assert boards == ["kv260", "pynq_z2", "kv260", "pynq_z2"]
 
 
 def test_packing_halves_the_multipliers():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hls.design.boards import list_boards, read_board
 from hls.design.config import make_config
 from hls.design.cost import DISTRIBUTED_DEPTH, LIMITS, MAX_WORD, PACKER, PARSER, Ram, adder_bits, total
-from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel
+from hls.design.cycles import limit_cycles_per_pixel, steady_cycles_per_pixel, tile_cycles
 from hls.design.folding import candidates, fewest_dsps, fits, search
 from hls.design.load import list_configs, load_config
 from hls.design.stage import Stage, legal_simd
@@ -26,6 +26,7 @@ from hls.report.folding import main
 from hls.report.occupancy import SHARES, draw, occupancy_rows
 from hls.synth.resources import count
 from hls.synth.yosys import run_yosys
+from model.base.errors import UserError
 from model.base.toml import tomllib
 from model.graph.description import list_networks, load_network
 from model.graph.kinds import Conv
@@ -81,6 +82,38 @@ def test_the_packer_behind_several_channels_counts():
 def test_without_packing_a_pixel_takes_about_twice_the_cycles():
     config = search(load_network("srcnn915"), read_board("pynq_z2"), pack=False)
     assert config.dsp <= 220 and 8032 / 220 <= steady_cycles_per_pixel(config) <= 40
+
+
+def test_products_of_luts_begin_where_the_dsps_end():
+    """They make it faster, no DSP is left unused meanwhile, and a rate that is enough takes fewer LUTs."""
+    network, board = load_network("abpn8m3", 2), read_board("pynq_z2")
+    board = board | {"budget": board["budget"] | {"dsp": 212}}
+    plain, fast = (search(network, board, 960, lut_products=lut_products) for lut_products in (False, True))
+    assert not any(stage.lut_taps for stage in plain.stages) and any(stage.lut_taps for stage in fast.stages)
+    frames = [tile_cycles(config, 540, 960) for config in (plain, fast)]
+    assert frames[1] < frames[0] and fast.dsp == 212 and fits(total(fast.costs), board["budget"])
+    enough = search(network, board, 960, lut_products=True, enough=frames[1] * 1.2)
+    assert tile_cycles(enough, 540, 960) < frames[1] * 1.2 + 40 * 960
+    assert total(enough.costs).lut < total(fast.costs).lut
+    for stage in fast.stages:
+        in_dsps = (stage.simd - stage.lut_taps) * -(-stage.pe // 2)
+        assert stage.dsp == in_dsps and stage.fold == dataclasses.replace(stage, lut_taps=0).fold
+
+
+def test_where_dsps_suffice_nothing_is_made_of_luts():
+    network = small_network(3, 2, 4, 3)
+    config = search(network, PLENTY, lut_products=True)
+    assert not any(stage.lut_taps for stage in config.stages)
+    assert steady_cycles_per_pixel(config) == steady_cycles_per_pixel(search(network, PLENTY))
+
+
+@pytest.mark.parametrize("lut_taps", [-1, 26, 1.5, "all"])
+def test_more_taps_in_luts_than_there_are_is_refused(lut_taps):
+    folding = folding_of(load_config("abpn8m2", "pynq_z2", 2))
+    with pytest.raises(
+        UserError, match=rf"lut_taps = {lut_taps} of layer conv1 is no part of its simd; choose 0 to 25"
+    ):
+        load_config("abpn8m2", "pynq_z2", 2, folding=folding | {"conv1": (2, 25, lut_taps)})
 
 
 def small_network(taps1, out1, out2, k3):
@@ -152,7 +185,9 @@ def test_every_product_slot_is_accounted_for(tmp_path):
             assert {row["upscale"] for row in rows} == {network.upscale}
             whole = rows[-1]
             assert whole["dsp"] == config.budget["dsp"]
-            assert whole["products"] == pytest.approx(network.macs_per_pixel * network.scale**2)
+            made = whole["products"] + whole["in_luts"]
+            assert made == pytest.approx(network.macs_per_pixel * network.scale**2)
+            assert bool(whole["in_luts"]) == any(stage.lut_taps for stage in config.stages)
             assert sum(whole[share] for share in SHARES) == 2 * config.budget["dsp"] * steady_cycles_per_pixel(config)
     draw([[config]], tmp_path / "one.svg")
     assert f"{config.stages[1].pe} x {config.stages[1].simd}" in (tmp_path / "one.svg").read_text()

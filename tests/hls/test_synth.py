@@ -63,10 +63,11 @@ KNOWN = {
     "ff": 1,
     "multiplications": 1,
     "multiplications_in_luts": 0,
-    "dsp_input_reg": 1,
-    "dsp_product_reg": 1,
-    "dsp_output_reg": 1,
-    "dsp_no_reg": 0,
+    **dict.fromkeys(resources.REGISTERS, 0),
+    "dsp_areg_1": 1,
+    "dsp_breg_1": 1,
+    "dsp_mreg": 1,
+    "dsp_preg": 1,
 }
 # Yosys makes products of less than 9 bits from LUTs.
 LITTLE = ("reg [15:0] delay;", "reg [15:0] delay; wire [5:0] little = x[2:0] * x[5:3];"), ("<= ^x", "<= ^little")
@@ -105,16 +106,29 @@ def found(tmp_path_factory):
 
 def edited(files, *changes):
     """Replace text in the pipeline; return the files."""
-    text = files[3].read_text()
+    text = files[-2].read_text()
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    files[3].write_text(text)
+    files[-2].write_text(text)
     return files
 
 
 def test_counts_of_a_stage_whose_cells_are_known(found):
     assert row(NET, "tiny", found["xc7"]) == {"network": "net", "upscale": 3, "stage": "tiny", **KNOWN}
+
+
+# Two weights in one operand, zeros between them, and an operand that comes from a register: what Yosys knows of the
+# bits must not keep the first register out of the DSP, nor take the second in with it.
+GAP = ("(.clk(clk), .a(a), .b(b), .p(p))", "(.clk(clk), .a({a[8:6], 3'd0, a[5:3]}), .b(b_held), .p(p))")
+HELD = ("reg [15:0] delay;", "reg [15:0] delay; reg signed [7:0] b_held; always_ff @(posedge clk) b_held <= b;")
+
+
+@pytest.mark.parametrize("kind", ["xc7", "xcup"])
+def test_a_product_has_its_registers_in_the_dsp(tmp_path, kind):
+    counted = row(NET, "tiny", synthesise(edited(tiny(tmp_path), GAP, HELD), "tiny_stage", kind))
+    assert {key: counted[key] for key in resources.REGISTERS} == {key: KNOWN[key] for key in resources.REGISTERS}
+    assert counted["ff"] == KNOWN["ff"] + 8
 
 
 def test_every_stage_comes_with_the_library_it_needs():
@@ -163,7 +177,7 @@ def test_a_stage_is_synthesised_once_per_content(tmp_path, monkeypatch):
 
 def test_what_yosys_refuses_is_one_sentence_and_leaves_its_log(tmp_path, build):
     files = tiny(tmp_path)
-    files[3].write_text("module tiny (input wire clk; endmodule")
+    files[-2].write_text("module tiny (input wire clk; endmodule")
     with pytest.raises(
         UserError, match=r"^Yosys does not synthesise tiny_stage: .*tiny.sv:1: ERROR: syntax error.*; the log is \S+$"
     ) as error:

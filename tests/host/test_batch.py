@@ -23,6 +23,7 @@ import pytest
 from host.jobs import record
 from host.many import batch
 from host.picture import backends
+from host.picture.backends import GoldenBackend
 from model.imaging.files import read_picture
 from model.integer import golden
 from tests.host.test_backends import board_with_overlay
@@ -122,7 +123,7 @@ def test_mixed_folder(photos, run):  # noqa: F811
 def test_limits_are_per_picture(photos, run):  # noqa: F811
     cv2.imwrite("photos/large.png", np.zeros((40, 40), np.uint8))
     code, out, err = run("photos", "-o", "out", "--max-mpixel", "0.01")
-    assert code == 1 and written() == RESULTS and "40x40 pixels x3 make 120x120 = 0.0 Mpixel, the limit is 0.01" in err
+    assert code == 1 and written() == RESULTS and "photos/large.png: 40x40 pixels x3 make 120x120 = " in err
 
 
 def test_figures(photos, run):  # noqa: F811
@@ -232,6 +233,7 @@ def interrupt_at(monkeypatch, count, error):
             raise error
         return infer_valid(*arguments)
 
+    monkeypatch.setattr("host.picture.backends._fastest_here", GoldenBackend)
     monkeypatch.setattr(golden, "infer_valid", counted)
 
 
@@ -253,11 +255,12 @@ def test_ctrl_c_keeps_what_is_finished(photos, run, monkeypatch):  # noqa: F811
 def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftovers, inherited):  # noqa: F811
     """Ctrl-C as a shell sends it; and a kill while a picture is being written, which leaves a temporary file."""
     hook = (
-        "import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes\n"
+        "import pathlib, runpy, sys, time; sys.argv = sys.argv[1:]; write = pathlib.Path.write_bytes; written = []\n"
         "def slow(self, data):\n"
         "    write(self, bytes(data)[:len(data) // 2])\n"
         # one sleep could begin after the signal
-        "    if 'b_x3' in self.name: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"
+        "    written.append(self)\n"
+        "    if len(written) == 2: print('writing', flush=True); [time.sleep(0.1) for _ in range(600)]\n"
         "    write(self, data)\n"
         "pathlib.Path.write_bytes = slow\nrunpy.run_path(sys.argv[0], run_name='__main__')"
     )
@@ -276,6 +279,23 @@ def test_a_process_that_is_ended(photos, run, weight_files, sent, code, leftover
     assert written()[-1] == "out/a_x3.png" and len(written()) == 1 + leftovers
     assert "3 of 4 upscaled, 1 finished before" in run("photos", "-o", "out")[1] and written() == RESULTS
     check()
+
+
+def test_a_user_s_hidden_file_survives(photos, run):  # noqa: F811
+    mine = pathlib.Path("out/.a_x3-backup01.png")
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    assert run("photos", "-o", "out", "-q")[0] == 0 and mine.read_text() == "mine"
+    assert run("photos", "-o", "out", "-q", "--again")[0] == 0 and mine.read_text() == "mine"
+
+
+def test_a_figure_in_the_place_of_an_input(photos, run):  # noqa: F811
+    pathlib.Path("out").mkdir()
+    os.rename("img.bmp", "out/a_x3_compare.png")
+    before = pathlib.Path("out/a_x3_compare.png").read_bytes()
+    code, out, err = run("photos/a.png", "out/a_x3_compare.png", "-o", "out", "--compare")
+    assert code == 1 and "photos/a.png is left out: its figure out/a_x3_compare.png would replace the input" in err
+    assert pathlib.Path("out/a_x3_compare.png").read_bytes() == before
 
 
 def test_a_board_that_stumbles_once_goes_on(photos, run, monkeypatch):  # noqa: F811
@@ -346,11 +366,12 @@ def test_two_runs_with_one_output(photos, run):  # noqa: F811
 
 
 def test_disk_full_while_writing(photos, run, monkeypatch):  # noqa: F811
-    write = pathlib.Path.write_bytes
+    write, calls = pathlib.Path.write_bytes, []
 
     def full(self, data):
         write(self, bytes(data)[:50])
-        if "c_x3" in self.name:
+        calls.append(self)
+        if len(calls) == 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(self, data)
 

@@ -120,7 +120,10 @@ BAD = {
         ["img.bmp", "--compare", "--truth", "img.bmp"],
         "the original has 19x14 pixels and the result 57x42",
     ),
-    "truth alone": (["img.bmp", "--truth", "img.bmp"], "--truth goes with --compare and a single picture"),
+    "truth alone": (
+        ["img.bmp", "--truth", "img.bmp"],
+        "--truth goes with --compare or --page and a single picture",
+    ),
     "truth missing": (["img.bmp", "--compare", "--truth", "none.png"], "there is no file none.png"),
 }
 

@@ -5,11 +5,13 @@ import fnmatch
 import importlib.metadata
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from model.base.paths import ROOT
@@ -37,6 +39,9 @@ HEAVY = {
     "scipy",
     "matplotlib",
     "h5py",
+    "onnx",
+    "onnxruntime",
+    "tf2onnx",
     "pytest",
     "hypothesis",
     "pynq",
@@ -44,7 +49,7 @@ HEAVY = {
 DESCRIPTION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def closure(machine, python):
+def closure(machine, python, start=tuple(DESCRIPTION["dependencies"])):
     """Return the packages that `pip install .` brings to a machine, from the metadata of what is installed here."""
     environment = {
         "platform_machine": machine,
@@ -57,7 +62,7 @@ def closure(machine, python):
         "platform_python_implementation": "CPython",
         "extra": "",
     }
-    found, open_ends = set(), [Requirement(text) for text in DESCRIPTION["dependencies"]]
+    found, open_ends = set(), [Requirement(text) for text in start]
     while open_ends:
         requirement = open_ends.pop()
         name = canonicalize_name(requirement.name)
@@ -67,9 +72,8 @@ def closure(machine, python):
         try:
             open_ends += [Requirement(text) for text in importlib.metadata.requires(name) or ()]
         except importlib.metadata.PackageNotFoundError:
-            assert name == "tomli", (
-                f"{name} is not installed here, so what it needs is not known"
-            )  # only where Python has no tomllib
+            # only where Python has neither tomllib nor groups of exceptions
+            assert name in ("tomli", "exceptiongroup"), f"{name} is not installed here, so what it needs is not known"
     return found
 
 
@@ -94,6 +98,17 @@ def test_what_a_board_gets(board, machine):
     assert len(on_board) == 1 and "1.26.4" in on_board[0].specifier and "2.0.0" not in on_board[0].specifier
 
 
+@pytest.mark.parametrize("board, machine", BOARDS.items())
+def test_a_board_can_serve(board, machine):
+    """What `pip install '.[serve]'` adds is plain Python, for the board's Python, too, in the pinned versions."""
+    more = closure(machine, "3.10", DESCRIPTION["optional-dependencies"]["serve"]) - closure(machine, "3.10")
+    assert {"starlette", "uvicorn"} <= more and not more & HEAVY and len(more) < 10, more
+    for name in more - {"exceptiongroup"}:  # that one only for Python 3.10, so it is not installed here
+        metadata = importlib.metadata.distribution(name)
+        assert "3.10.12" in SpecifierSet(metadata.metadata["Requires-Python"] or ""), name
+        assert re.search(r"^Tag: py(2\.py)?3-none-any$", metadata.read_text("WHEEL"), re.M), name
+
+
 ALONE = """
 import importlib.abc, json, os, pathlib, pkgutil, runpy, sys
 allowed = set(json.loads(sys.argv[1]))
@@ -106,6 +121,10 @@ sys.meta_path.insert(0, Nothing())
 sys.path.insert(0, sys.argv[2])
 import host
 for module in pkgutil.walk_packages(host.__path__, "host."):
+    if module.name == "host.picture.exact_onnx":  # by onnx_session, where onnx is installed
+        continue
+    if module.name.split(".")[-1] in ("serve", "app", "guard", "uploads", "connections"):  # with pip install '.[serve]'
+        continue
     quality = module.name.startswith("host.measure.") and not module.name.startswith("host.measure.bench_")  # by what trains
     if module.name != "host.run_pynq" and not quality:
         __import__(module.name)
@@ -167,7 +186,7 @@ def test_the_host_runs_with_what_a_board_gets(files_of_the_host):
 
 def test_the_host_is_written_in_the_boards_python(files_of_the_host):
     """PYNQ 3.0 and 3.1 have Python 3.10."""
-    for file in files_of_the_host:
+    for file in [*files_of_the_host, ROOT / "host" / "serve.py", *(ROOT / "host" / "web").glob("*.py")]:
         ast.parse(file.read_text(), filename=str(file), feature_version=(3, 10))
 
 

@@ -8,8 +8,9 @@ import pathlib
 import pytest
 
 from host.jobs.collect import Job, collect
-from host.jobs.record import Record, remove_leftovers, settings_digest, stamp
+from host.jobs.record import Record, settings_digest, stamp
 from model.base.errors import UserError
+from model.base.outputs import Inputs
 from tests.random_models import random_model
 
 
@@ -83,10 +84,42 @@ def test_each_file_once(folder):
     assert outputs("in", "in/a.png", "link.png", "./in/../in/a.png") == ({"in/a.png": "out/a_x3.png"}, [])
 
 
-def test_links_to_folders_are_not_followed(folder):
-    touch("in/a.png")
-    os.symlink("..", "in/loop")
-    assert outputs("in") == ({"in/a.png": "out/a_x3.png"}, [])
+def test_links_to_folders_are_followed_once(folder):
+    touch("in/a.png", "album/b.png", "album/more/c.png", "in/real/d.png")
+    for link, target in {
+        "in/album": "../album",
+        "in/zoo": "../album",
+        "in/link": "real",
+        "in/more": "../album/more",
+    }.items():
+        os.symlink(target, link)
+    done, refused = outputs("in")
+    assert refused == [] and done == {
+        "in/a.png": "out/a_x3.png",
+        "in/real/d.png": "out/real/d_x3.png",  # by its real name
+        "in/album/b.png": "out/album/b_x3.png",
+        "in/album/more/c.png": "out/album/more/c_x3.png",
+    }
+
+
+def test_links_in_circles_are_refused(folder):
+    touch("in/a.png", "in/sub/b.png")
+    os.symlink("..", "in/sub/up")
+    os.symlink(".", "in/itself")
+    done, refused = outputs("in")
+    assert done == {"in/a.png": "out/a_x3.png", "in/sub/b.png": "out/sub/b_x3.png"}
+    assert refused == [
+        f"the link in/{name} leads back to a folder that it lies in; remove it" for name in ("itself", "sub/up")
+    ]
+
+
+def test_a_link_into_the_output_folder_is_refused(folder):
+    touch("in/a.png", "out/old/result_x3.png")
+    os.symlink("../out/old", "in/old")
+    done, refused = outputs("in")
+    assert list(done) == ["in/a.png"] and refused == [
+        "the link in/old leads into the output folder; remove it or choose another output"
+    ]
 
 
 def test_same_stem_keeps_the_extension(folder):
@@ -112,9 +145,36 @@ def test_two_sources_of_one_result(folder):
 def test_a_result_that_is_an_input(folder):
     touch("a.png", "out/a_x3.png")
     done, refused = outputs("a.png", "out/a_x3.png")
-    assert (
-        done == {"out/a_x3.png": "out/a_x3_x3.png"} and len(refused) == 1 and "would replace that input" in refused[0]
+    assert done == {"out/a_x3.png": "out/a_x3_x3.png"} and len(refused) == 1 and "would replace the input" in refused[0]
+
+
+def test_a_result_that_is_an_input_by_a_link(folder):
+    touch("in/a.png", "keep/precious.png")
+    pathlib.Path("out").mkdir()
+    os.link("keep/precious.png", "out/a_x3.png")
+    done, refused = outputs("in", "keep/precious.png")
+    assert list(done) == ["keep/precious.png"]
+    assert len(refused) == 1 and "its result out/a_x3.png would replace the input keep/precious.png" in refused[0]
+
+
+def test_a_figure_that_is_an_input(folder):
+    touch("out/a_x3_compare.png", "in/a.png")
+    work = collect(
+        [pathlib.Path("in"), pathlib.Path("out/a_x3_compare.png")],
+        pathlib.Path("out"),
+        3,
+        beside=lambda output: [output.with_name(f"{output.stem}_compare.png")],
     )
+    assert [str(job.source) for job in work.jobs] == ["out/a_x3_compare.png"]
+    assert "its figure out/a_x3_compare.png would replace the input out/a_x3_compare.png" in work.refused[0]
+
+
+def test_two_results_of_one_name_where_case_does_not_count(folder, monkeypatch):
+    touch("one/a.png", "two/A.png")
+    assert outputs("one", "two")[1] == []
+    monkeypatch.setattr("model.base.outputs.folds_case", lambda folder: True)
+    done, refused = outputs("one", "two")
+    assert list(done) == ["one/a.png"] and "out/A_x3.png would replace the result of one/a.png" in refused[0]
 
 
 @pytest.mark.parametrize("out", ["in", "in/out", "in/sub/../x/y", "other"])
@@ -242,24 +302,39 @@ def test_output_folder_that_cannot_be(folder, out):
         Record(pathlib.Path(out))
 
 
-def test_leftovers_of_these_outputs_only(folder):
-    names = [
-        "out/.a_x3-abcd_123.png",
-        "out/.a_x3-abcd_123.jpg",
-        "out/.b_x3-abcd_123.png",
-        "out/.a_x3-short.png",
-        "out/a_x3-abcd_123.png",
-        "out/sub/.c-d_x3-00000000.mp4",
-    ]
-    touch(*names)
-    remove_leftovers(
-        [
-            Job(None, pathlib.Path("out/a_x3.png")),
-            Job(None, pathlib.Path("out/sub/c-d_x3.mp4")),
-            Job(None, pathlib.Path("none/e.png")),
-        ]
+def test_only_what_the_record_names_is_removed(folder):
+    mine = ["out/.sr-00000001.png", "out/sub/.sr-00000002.mp4"]
+    others = ["out/.a_x3-backup01.png", "out/.sr-00000003.png", "out/a_x3.png", "photo.png", ".sr-00000004.png"]
+    touch(*mine, *others)
+    with Record(pathlib.Path("out")) as record:
+        for name in mine:
+            record.writing(pathlib.Path(name))
+    with open("out/.run_pynq.jsonl", "a") as file:  # what a stranger's record may say
+        for name in (
+            "a_x3.png",
+            "../photo.png",
+            "../.sr-00000004.png",
+            str(folder / ".sr-00000004.png"),
+            "\0",
+            ".sr-\0",
+        ):
+            file.write(f"\n{json.dumps({'writing': name})}")
+        file.write('\n{"writing": 3}')
+    with Record(pathlib.Path("out")) as record:
+        record.remove_leftovers()
+    assert sorted(str(path) for path in folder.rglob("*") if path.is_file()) == sorted(
+        str(folder / name) for name in [*others, "out/.run_pynq.jsonl"]
     )
-    assert sorted(str(path) for path in pathlib.Path("out").rglob("*") if path.is_file()) == sorted(names[1:5])
+
+
+def test_the_record_is_never_written_into_another_file(folder):
+    touch("photo.png", "out/x")
+    for make in (os.symlink, os.link):
+        make(folder / "photo.png", "out/.run_pynq.jsonl")
+        with pytest.raises(UserError, match="leads to another file; remove that link"):
+            Record(pathlib.Path("out"), Inputs(["photo.png"]))
+        os.unlink("out/.run_pynq.jsonl")
+    assert pathlib.Path("photo.png").read_text() == "photo.png"
 
 
 def test_digest_knows_weights_and_settings():

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from host.show import explain
 from model.base.paths import ROOT
 from model.imaging.files import Picture, write_picture
-from tests.random_models import write_weights
+from tests.random_models import FASTEST, write_weights
 
 PATH = ROOT / "host" / "srcnn.ipynb"
 TIMEOUT_S = 120  # per cell
@@ -95,7 +95,7 @@ def check(text, pictures, backend):
 
 def test_as_it_is():
     text, pictures = execute()
-    check(text, pictures, "golden")
+    check(text, pictures, FASTEST)
     assert "astronaut (scikit-image): 510x510" in text
 
 
@@ -119,7 +119,7 @@ def test_with_a_network_for_video(photo, tmp_path):
 
 def test_on_a_board(photo, tmp_path):
     """The driver moves the tiles; nothing is imported that a board does not have."""
-    from tests.boards.test_driver import write_overlay
+    from tests.boards.drivers import write_overlay
 
     write_overlay(tmp_path / "pynq_z2" / "srcnn915")
     before = BOARD.format(packages=PC_ONLY, path=[str(ROOT)], overlays=str(tmp_path))

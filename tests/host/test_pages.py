@@ -5,6 +5,7 @@ import re
 import pytest
 
 from host.measure import pages
+from host.measure.tables import hardware
 from model.base.errors import UserError
 from model.base.paths import ROOT
 from model.quality import results
@@ -51,6 +52,6 @@ def test_a_change_reaches_every_table_and_nothing_else(tmp_path, monkeypatch):
 
 
 def test_a_board_without_recorded_figures_gets_empty_cells(monkeypatch):
-    monkeypatch.setattr(pages, "recorded", list)
-    (speed,) = [line for line in pages.numbers(COMMITTED).splitlines() if line.startswith("| KV260, 300 MHz")]
-    assert speed.endswith("|  |  |") and len(pages.resources().splitlines()) == 2
+    monkeypatch.setattr(hardware, "recorded", list)
+    (speed,) = [line for line in hardware.numbers(COMMITTED).splitlines() if line.startswith("| KV260, 300 MHz")]
+    assert speed.endswith("|  |  |") and len(hardware.resources().splitlines()) == 2

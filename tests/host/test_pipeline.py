@@ -3,6 +3,8 @@ with the board's.
 """
 
 import contextlib
+import dataclasses
+import math
 
 import cv2
 import numpy as np
@@ -13,13 +15,14 @@ from hypothesis import strategies as st
 from hls.design.load import load_config
 from host.board.driver import Driver
 from host.picture.backends import GoldenBackend
-from host.picture.pipeline import Clock, upscale_many, upscale_picture
+from host.picture.pipeline import Clock, bytes_per_pixel, upscale_many, upscale_picture
 from model.base.errors import UserError
 from model.imaging import color
 from model.imaging.files import Picture
 from model.imaging.resize import upscale_bicubic
+from model.imaging.transparency import extend_colours
 from model.integer import golden
-from tests.boards.test_driver import write_overlay
+from tests.boards.drivers import write_overlay
 from tests.random_models import random_model, random_rgb_model
 from tests.stand_ins.pynq.fake_pynq import FakePynq
 
@@ -28,24 +31,54 @@ VIDEO = [random_model("abpn8m2", 2), random_model("abpn8m5", 3), random_model("a
 SIDE = st.integers(1, 14)
 
 
-def make_picture(height, width, channels, seed=0):
+def make_picture(height, width, channels, seed=0, dtype=np.uint8):
     """1: grey, 2: grey with transparency, 3: RGB, 4: RGB with transparency."""
-    values = np.random.default_rng(seed).integers(0, 256, (height, width, channels)).astype(np.uint8)
+    white = np.iinfo(dtype).max
+    values = np.random.default_rng(seed).integers(0, white + 1, (height, width, channels)).astype(dtype)
+    if channels in (2, 4):
+        values[:, :, -1] *= values[:, :, -1] > white // 3  # hidden places
     alpha = np.ascontiguousarray(values[:, :, -1]) if channels in (2, 4) else None
     return Picture(values[:, :, 0] if channels < 3 else values[:, :, :3], alpha, b"profile", ("a note",))
 
 
 def step_by_step(picture, model):
     """All planes bicubic, what the network takes through the network as a whole, then the merge."""
+    reach = 4 + math.ceil(model.network.halo * model.network.scale / model.upscale)
+    visible = extend_colours(picture.pixels, picture.alpha, reach)
+    if picture.deep:
+        return deep_step_by_step(picture, visible, model)
+    picture = dataclasses.replace(picture, pixels=visible)
     grey, kind = picture.pixels.ndim == 2, model.network.input
     if kind == "rgb":
         pixels = golden.infer(model, np.dstack([picture.pixels] * 3) if grey else picture.pixels, workers=1)
-        pixels = color.rgb_to_ycbcr(pixels)[:, :, 0] if grey else pixels
+        pixels = np.floor(pixels.mean(axis=2) + 0.5).astype(np.uint8) if grey else pixels
     else:
         planes = [picture.pixels] if grey else list(cv2.split(color.rgb_to_ycbcr(picture.pixels)))
         large = [upscale_bicubic(plane, model.upscale) for plane in planes]
         y = golden.infer(model, large[0] if kind == "upscaled" else planes[0], workers=1)
         pixels = y if grey else color.ycbcr_to_rgb(cv2.merge([y, *large[1:]]))
+    return pixels, None if picture.alpha is None else upscale_bicubic(picture.alpha, model.upscale)
+
+
+def deep_step_by_step(picture, visible, model):
+    """Bicubic in 16 bits, and what the network adds to bicubic in 8."""
+    grey, kind = visible.ndim == 2, model.network.input
+    small = np.floor(visible / 257 + 0.5).astype(np.uint8)
+    if kind == "rgb":
+        small = np.dstack([small] * 3) if grey else small
+        before, after = upscale_bicubic(small, model.upscale), golden.infer(model, small, workers=1)
+        if grey:
+            before, after = (np.floor(array.mean(axis=2) + 0.5) for array in (before, after))
+        gain = 257
+    else:
+        y = small if grey else np.ascontiguousarray(color.rgb_to_ycbcr(small)[:, :, 0])
+        before = upscale_bicubic(y, model.upscale)
+        after = golden.infer(model, before if kind == "upscaled" else y, workers=1)
+        gain = 257 if grey else 257 * 255 / 219  # from Y's 16..235
+    added = after.astype(int) - before
+    added = np.rint(np.where(np.abs(added) < 2, 0, added) * gain)
+    added = added[:, :, None] if visible.ndim == 3 and added.ndim == 2 else added
+    pixels = np.clip(upscale_bicubic(visible, model.upscale) + added, 0, 65535).astype(np.uint16)
     return pixels, None if picture.alpha is None else upscale_bicubic(picture.alpha, model.upscale)
 
 
@@ -63,10 +96,11 @@ def assert_same(result, picture, model):
     width=SIDE,
     channels=st.integers(1, 4),
     tile=st.one_of(st.none(), st.tuples(st.integers(8, 60), st.integers(8, 60))),
+    dtype=st.sampled_from([np.uint8, np.uint16]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_band_by_band_is_step_by_step(model, height, width, channels, tile, seed):
-    picture = make_picture(height, width, channels, seed)
+def test_band_by_band_is_step_by_step(model, height, width, channels, tile, dtype, seed):
+    picture = make_picture(height, width, channels, seed, dtype)
     assert_same(upscale_picture(picture, GoldenBackend(model), tile), picture, model)
 
 
@@ -224,3 +258,14 @@ def test_pictures_overlap_with_the_board(tmp_path):
     assert len(middle) == 3 and all(before | after <= steps for steps in middle)
     assert after <= last_but_one and after <= last
     assert backend.board.violations == []
+
+
+def test_memory_is_asked_by_what_the_picture_is():
+    """More channels, more bits and hungry encoders need more."""
+    need = {
+        (channels, width): bytes_per_pixel(channels, width, encoder=2.3)
+        for channels in (1, 2, 3, 4)
+        for width in (1, 2)
+    }
+    assert all(need[c, 1] < need[c, 2] for c in (1, 2, 3, 4)) and need[1, 1] < need[2, 1] < need[3, 1] < need[4, 1]
+    assert bytes_per_pixel(3, 1, 14.5) > 40 > bytes_per_pixel(3, 1, 2.3) > 8.9

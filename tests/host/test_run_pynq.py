@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,13 +18,14 @@ import pytest
 
 from host import run_pynq
 from host.picture import pipeline
+from host.picture.backends import GoldenBackend
 from model.graph.weights import save_quant
 from model.imaging import color
 from model.imaging.files import read_picture
 from model.imaging.resize import upscale_bicubic
 from model.integer import golden
 from tests.host.test_backends import board_with_overlay
-from tests.random_models import random_model, write_weights
+from tests.random_models import FASTEST, random_model, write_weights
 
 SCRIPT = pathlib.Path(run_pynq.__file__)
 RNG = np.random.default_rng(9)
@@ -77,10 +79,8 @@ def test_colour(folder, run, weight_files, upscale):
     result = cv2.imread(f"img_x{upscale}.png")[:, :, ::-1]
     np.testing.assert_array_equal(result, expected_colour(COLOUR, random_model("srcnn915", upscale)))
     assert len(np.unique(result)) > 50
-    assert (
-        f"img.bmp 19x14 -> img_x{upscale}.png {19 * upscale}x{14 * upscale}: srcnn915 x{upscale} on golden (the same "
-        f"bits" in out
-    )
+    size = f"{19 * upscale}x{14 * upscale}"
+    assert f"img.bmp 19x14 -> img_x{upscale}.png {size}: srcnn915 x{upscale} on {FASTEST} (the same bits" in out
     assert "no PYNQ board" in out
     assert re.search(
         r"read .* colour .* bicubic .* pack .* compute .* unpack .* merge .* write .*; [0-9.]+ s in all, [0-9.]+ "
@@ -91,7 +91,7 @@ def test_colour(folder, run, weight_files, upscale):
 
 def test_a_network_for_video_takes_the_picture_as_it_came(folder, run, weight_files):
     code, out, err = run("img.bmp", "--tile", "16x9", weights=weight_files["abpn8m2", 2])
-    assert (code, err) == (0, "") and "38x28: abpn8m2 x2 on golden" in out
+    assert (code, err) == (0, "") and f"38x28: abpn8m2 x2 on {FASTEST}" in out
     model, small = random_model("abpn8m2", 2), color.rgb_to_ycbcr(COLOUR)
     up = upscale_bicubic(small, 2)
     up[:, :, 0] = golden.infer(model, np.ascontiguousarray(small[:, :, 0]), workers=1)
@@ -133,7 +133,7 @@ def test_grey_goes_through_the_network_as_it_is(folder, run):
 
 
 def test_transparency_is_upscaled_bicubically(folder, run):
-    rgba = np.dstack([COLOUR, COLOUR[:, :, 1]])
+    rgba = np.dstack([COLOUR, np.maximum(COLOUR[:, :, 1], 1)])
     cv2.imwrite("alpha.png", rgba[:, :, [2, 1, 0, 3]])
     assert run("alpha.png", "-o", "out.png")[0] == 0
     picture = read_picture("out.png")
@@ -143,11 +143,27 @@ def test_transparency_is_upscaled_bicubically(folder, run):
     assert code == 0 and "note: .jpg holds no transparency" in out
 
 
-def test_sixteen_bits_are_said(folder, run):
-    cv2.imwrite("deep.png", COLOUR[:, :, 0].astype(np.uint16) * 257)
+def test_sixteen_bits_stay(folder, run):
+    cv2.imwrite("deep.png", COLOUR.astype(np.uint16) * 257)
     code, out, err = run("deep.png")
-    assert code == 0 and "note: 16 bits per channel: computed and written in 8 bits" in out
-    assert cv2.imread("deep_x3.png", cv2.IMREAD_UNCHANGED).dtype == np.uint8
+    assert (code, err) == (0, "")
+    deep = cv2.imread("deep_x3.png", cv2.IMREAD_UNCHANGED)[:, :, ::-1]
+    assert deep.dtype == np.uint16
+    assert run("deep.png", "--depth", "8", "-o", "shallow.png")[0] == 0
+    shallow = cv2.imread("shallow.png", cv2.IMREAD_UNCHANGED)[:, :, ::-1]
+    np.testing.assert_array_equal(shallow, expected_colour(COLOUR[:, :, ::-1], random_model()))
+    assert np.abs(deep / 257 - shallow).max() < 6  # the same picture, its steps of one and Cb, Cr's rounding apart
+    code, out, err = run("deep.png", "-o", "deep.jpg")
+    assert code == 0 and "note: .jpg holds 8 bits per channel: the picture's 16 are rounded" in out
+
+
+def test_a_smooth_scan_does_not_band(folder, run):
+    """A gradient of 16 bits through trained weights: no more than bicubic's own steps, where 8 bits have 232 levels."""
+    ramp = np.linspace(3000, 62000, 400).astype(np.uint16)
+    cv2.imwrite("ramp.tif", np.dstack([np.tile(ramp, (24, 1))] * 3))
+    assert run("ramp.tif", "-o", "ramp.png", weights=None)[0] == 0
+    row = cv2.imread("ramp.png", cv2.IMREAD_UNCHANGED)[36, 60:-60, 1].astype(int)
+    assert 0 <= np.diff(row).min() and np.diff(row).max() < 90  # a step of 8 bits is 257
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1)])
@@ -204,10 +220,31 @@ def test_quiet(folder, run):
 
 
 def test_committed_weights_are_the_default(folder, run, monkeypatch, weight_files):
-    monkeypatch.setattr(pipeline, "weight_path", lambda network, upscale, quantised: weight_files[network, upscale])
+    def weight_path(network, upscale, degradation, quantised):
+        assert (degradation, quantised) == ("standard", True)
+        return weight_files[network, upscale]
+
+    monkeypatch.setattr(pipeline, "weight_path", weight_path)
     assert "srcnn915 x3" in run("img.bmp", weights=None)[1]
     assert "srcnn915 x4" in run("img.bmp", "--upscale", 4, weights=None)[1]
-    assert "srcnn955 x3" in run("img.bmp", "--network", "srcnn955", weights=None)[1]
+    assert "srcnn955 x3" in run("img.bmp", "--network", "srcnn955", "--overwrite", weights=None)[1]
+
+
+def test_weights_for_photographs_are_taken_by_name(folder, run, monkeypatch):
+    where = {"standard": folder / "standard_int8.npz", "photo": folder / "photo_int8.npz"}
+    for seed, path in enumerate(where.values()):
+        save_quant(random_model("srcnn915", 3, seed), path)
+    monkeypatch.setattr(pipeline, "weight_path", lambda network, upscale, which, quantised: where[which])
+    results = {}
+    for name, path in where.items():
+        assert run("img.bmp", "-o", "named.png", "--weights", name, weights=None)[0] == 0
+        results[name] = pathlib.Path("named.png").read_bytes()
+        assert run("img.bmp", "-o", "file.png", "--weights", path, weights=None)[0] == 0
+        assert pathlib.Path("file.png").read_bytes() == results[name]
+    assert results["standard"] != results["photo"]
+    where["photo"].unlink()
+    code, out, err = run("img.bmp", "--weights", "photo", weights=None)
+    assert code == 2 and "there are no photo weights of srcnn915 for x3" in err and "--weights standard" in err
 
 
 def test_progress_bar_shows_mpixel_per_second(folder, weight_files):
@@ -215,8 +252,9 @@ def test_progress_bar_shows_mpixel_per_second(folder, weight_files):
     fcntl.ioctl(
         writer, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0)
     )  # rows and columns; a new terminal has none
+    options = ["--weights", weight_files["srcnn915", 3], "--tile", "2", "--backend", "golden"]
     subprocess.run(
-        [sys.executable, SCRIPT, "img.bmp", "--weights", weight_files["srcnn915", 3], "--tile", "2"],
+        [sys.executable, SCRIPT, "img.bmp", *options],
         stderr=writer,
         check=True,
         timeout=60,
@@ -249,6 +287,16 @@ def damaged(folder, length):
     return "cut.bmp"
 
 
+def copied(folder, name):
+    (folder / name).write_bytes((folder / "img.bmp").read_bytes())
+    return name
+
+
+def hard_link(folder, name, link):
+    os.link(folder / copied(folder, name), folder / link)
+    return link
+
+
 # what, arguments (a function of the folder and the weight files), what the sentence says
 BAD = {
     "missing": (lambda f, w: ["none.bmp"], "there is no file none.bmp"),
@@ -268,8 +316,25 @@ BAD = {
     "tile of three": (lambda f, w: ["img.bmp", "--tile", "1x2x3"], "'1x2x3' is no tile size"),
     "unknown backend": (lambda f, w: ["img.bmp", "--backend", "gpu"], "'gpu' is not one of"),
     "no board": (lambda f, w: ["img.bmp", "--backend", "pynq"], "no PYNQ board"),
-    "output extension": (lambda f, w: ["img.bmp", "-o", "out.webp"], "extension is .webp; choose"),
+    "output extension": (lambda f, w: ["img.bmp", "-o", "out.gif"], "extension is .gif; choose"),
     "output is input": (lambda f, w: ["img.bmp", "-o", f / "img.bmp"], "is the input"),
+    "figure is the input": (lambda f, w: [copied(f, "q_compare.png"), "-o", "q.png", "--compare"], "is the input"),
+    "figure is the truth": (
+        lambda f, w: ["img.bmp", "-o", "q.png", "--compare", "--truth", copied(f, "q_compare.png")],
+        "output q_compare.png is the input",
+    ),
+    "output is the truth by another name": (
+        lambda f, w: ["img.bmp", "-o", hard_link(f, "t.bmp", "o.bmp"), "--compare", "--truth", "t.bmp"],
+        "the output o.bmp is the input t.bmp",
+    ),
+    "name too long": (
+        lambda f, w: [copied(f, "x" * 250 + ".bmp")],
+        "its name has 257 bytes, the limit there is 255; choose a shorter name with -o",
+    ),
+    "figure's name too long": (
+        lambda f, w: ["img.bmp", "-o", "x" * 250 + ".bmp", "--compare"],
+        "its name has 262 bytes, the limit there is 255",
+    ),
     "output is a folder": (
         lambda f, w: ["img.bmp", "-o", "out.png"] if (f / "out.png").mkdir() is None else [],
         "is a folder",
@@ -307,6 +372,24 @@ def test_bad_input_is_one_sentence_and_changes_nothing(folder, run, weight_files
     assert snapshot(folder) == before
 
 
+@pytest.mark.parametrize("length", [240, 251, 255])
+def test_long_names(folder, run, length):
+    name = "ä" * 100 + "y" * (length - 204) + ".png"
+    assert len(name.encode()) == length
+    assert run("img.bmp", "-o", name)[0] == 0 and sorted(os.listdir(folder)) == ["img.bmp", name]
+
+
+def test_space_is_asked_first(folder, run, monkeypatch):
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=9000))
+    monkeypatch.setattr(golden, "infer_valid", None)
+    code, out, err = run("img.bmp")
+    assert code == 2 and re.search(
+        "cannot write img_x3.png: it may take 0.0 MB and 0.0 MB are free there; free some", err
+    )
+    assert os.listdir(folder) == ["img.bmp"]
+
+
 def test_default_limit_is_64_mpixel(folder, run):
     cv2.imwrite("large.png", np.zeros((2700, 2700), np.uint8))
     code, out, err = run("large.png")
@@ -319,7 +402,7 @@ def test_default_limit_is_64_mpixel(folder, run):
 def test_memory_is_asked_first(folder, run, monkeypatch):
     monkeypatch.setattr(pipeline, "_available_memory", lambda: 1000)
     code, out, err = run("img.bmp")
-    assert code == 2 and "57x42 pixels need about 150 MB of memory, 0 MB are available" in err
+    assert code == 2 and "57x42 pixels need about 120 MB of memory, 0 MB are available" in err
 
 
 def test_tile_larger_than_the_backend_takes(folder, run, monkeypatch, models):
@@ -339,8 +422,9 @@ def test_ctrl_c_keeps_the_old_result(folder, run, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("host.picture.backends._fastest_here", GoldenBackend)
     monkeypatch.setattr(golden, "infer_valid", interrupt)
-    code, out, err = run("img.bmp")
+    code, out, err = run("img.bmp", "--overwrite")
     assert code == 130 and "interrupted" in err
     assert pathlib.Path("img_x3.png").read_text() == "old" and len(os.listdir(folder)) == 2
 

@@ -15,11 +15,12 @@ import pytest
 from host.picture import pipeline
 from host.picture.backends import GoldenBackend
 from host.video import parts
-from host.video import source as video_in
+from host.video.read import source as video_in
+from host.video.read.library import scaling
 from model.imaging.files import Picture, read_picture, write_picture
 from tests.host.test_batch import terminal
 from tests.host.test_run_pynq import COLOUR, SCRIPT, folder, run, snapshot  # noqa: F401 (folder and run are fixtures)
-from tests.random_models import random_model
+from tests.random_models import FASTEST, random_model
 
 av = pytest.importorskip("av")
 FRAMES, WIDTH, HEIGHT = 20, 32, 24
@@ -42,7 +43,8 @@ def make(
 ):
     """Write a video of a moving scene, and a tone."""
     width, height = size
-    tick = 1 if str(path).endswith(".avi") else 512  # avi counts frames, not time
+    # avi counts frames, not time, and so do the codecs of mpg
+    tick = 1 if str(path).endswith((".avi", ".mpg", ".ts", ".vob", ".mxf")) else 512
     scene = cv2.resize(SCENE, (width + 3 * frames, height))
     with av.open(str(path), "w", options={"movflags": "faststart"} if fast_start else {}) as container:
         stream = container.add_stream(codec, rate=25, options=dict(options))
@@ -68,6 +70,21 @@ def make(
                 sound.sample_rate, sound.pts, sound.time_base = 48000, 1024 * i, fractions.Fraction(1, 48000)
                 container.mux(tone.encode(sound))
             container.mux(tone.encode(None))
+
+
+def write_hdr(path, planes, transfer, codec="ffv1", options=()):
+    """Write a video of two equal frames of 10 bits, 4:2:0, in the colours of BT.2020 with a transfer of its own."""
+    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=dict(options))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc, context.color_range = 9, 9, transfer, 1
+        for i in range(2):
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p10le")
+            frame.pts, frame.time_base = i, fractions.Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
     return path
 
 
@@ -118,7 +135,7 @@ def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
     """
     code, out, err = run("clip.mp4", "--crf", "0", "-o", "out.mp4")
     assert (code, err) == (0, "")
-    assert f"clip.mp4 32x24 -> out.mp4 96x72, {FRAMES} frames: srcnn915 x3 on golden" in out
+    assert f"clip.mp4 32x24 -> out.mp4 96x72, {FRAMES} frames: srcnn915 x3 on {FASTEST}" in out
     assert re.search(
         r"read .* compute .* write .*; 20 frames, audio \(aac\) copied untouched; [0-9.]+ fps, [0-9.]+ Mpixel/s\n$", out
     )
@@ -126,7 +143,7 @@ def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
     assert len(frames) == len(results) == FRAMES and not np.array_equal(frames[0], frames[1])
     for i in (0, 7, FRAMES - 1):
         write_picture("frame.png", Picture(frames[i]))
-        assert run("frame.png")[0] == 0
+        assert run("frame.png", "--overwrite")[0] == 0
         np.testing.assert_array_equal(results[i], read_picture("frame_x3.png").pixels)
     backend = GoldenBackend(random_model())
     for frame, result in zip(frames, results):
@@ -136,7 +153,7 @@ def test_every_frame_equals_the_picture_s(clip, run):  # noqa: F811
 def test_frames_of_a_network_for_video(clip, run, weight_files):  # noqa: F811
     code, out, err = run("clip.mp4", "--crf", "0", "-o", "out.mp4", weights=weight_files["abpn8m2", 2])
     assert (code, err) == (0, "")
-    assert f"clip.mp4 32x24 -> out.mp4 64x48, {FRAMES} frames: abpn8m2 x2 on golden" in out
+    assert f"clip.mp4 32x24 -> out.mp4 64x48, {FRAMES} frames: abpn8m2 x2 on {FASTEST}" in out
     backend = GoldenBackend(random_model("abpn8m2", 2))
     for frame, result in zip(rgb("clip.mp4"), rgb("out.mp4"), strict=True):
         np.testing.assert_array_equal(result, pipeline.upscale_picture(Picture(frame), backend).pixels)
@@ -176,7 +193,7 @@ def test_variable_frame_rate(folder, run, short_parts, steps):  # noqa: F811
     make("clip.mp4", pts=(np.cumsum(STEPS[steps]) + 777).tolist())
     assert len(set(np.diff([float(t) for t in times("clip.mp4")]).round(6))) > 1
     for crf in ("17", "0"):
-        assert run("clip.mp4", "--crf", crf)[0] == 0
+        assert run("clip.mp4", "--crf", crf, "--overwrite")[0] == 0
         assert times("clip_x3.mp4") == times("clip.mp4")
     backend = GoldenBackend(random_model())
     for frame, result in zip(rgb("clip.mp4"), rgb("clip_x3.mp4"), strict=True):
@@ -217,16 +234,37 @@ def test_colours_stay(folder, run, matrix):  # noqa: F811
         )
 
 
-@pytest.mark.parametrize("degrees", [90, 180, -90])
-def test_turned_videos_become_upright(folder, run, degrees):  # noqa: F811
-    make("flat.mp4", frames=2)
-    make("turned.mp4", frames=2, setup=lambda stream: stream.set_display_rotation(degrees))
-    for flat, turned in zip(rgb("flat.mp4"), rgb("turned.mp4"), strict=True):
-        np.testing.assert_array_equal(turned, np.rot90(flat, degrees // 90))
-    assert run("turned.mp4")[0] == 0
-    with av.open("turned_x3.mp4") as container:
-        frame = next(container.decode(video=0))
-        assert frame.rotation == 0 and (frame.width, frame.height) == ((96, 72) if degrees == 180 else (72, 96))
+def shown(pixels, a, b, c, d):
+    """A picture as its display matrix wants it, pixel by pixel: (x, y) comes to (a x + c y, b x + d y)."""
+    height, width = pixels.shape[:2]
+    places = [(a * x + c * y, b * x + d * y) for y in range(height) for x in range(width)]
+    left, top = min(x for x, _ in places), min(y for _, y in places)
+    result = np.zeros((width, height, 3) if a == 0 else (height, width, 3), np.uint8)
+    for (x, y), value in zip(places, pixels.reshape(-1, 3)):
+        result[y - top, x - left] = value
+    return result
+
+
+ORIENTATIONS = {f"{degrees}{' mirrored' * flip}": (degrees, flip) for degrees in (0, 90, 180, 270) for flip in (0, 1)}
+
+
+@pytest.mark.parametrize("how", ORIENTATIONS)
+def test_all_eight_orientations_become_upright(folder, run, how):  # noqa: F811
+    degrees, flip = ORIENTATIONS[how]
+    turn = round(np.cos(np.radians(degrees))), round(np.sin(np.radians(degrees)))
+    a, b, c, d = turn[0] * (-1) ** flip, -turn[1] * (-1) ** flip, turn[1], turn[0]  # mirrored, then turned to the left
+    matrix = [value << 16 for value in (a, b, 0, c, d, 0, 0, 0)] + [1 << 30]
+    make("turned.mp4", frames=2, setup=lambda stream: stream.set_display_matrix(matrix))
+    assert run("turned.mp4", "--crf", "0")[0] == 0
+    backend = GoldenBackend(random_model())
+    with av.open("turned.mp4") as source, av.open("turned_x3.mp4") as result:
+        for stored, frame in zip(source.decode(video=0), result.decode(video=0), strict=True):
+            stored.colorspace = 5
+            meant = shown(stored.reformat(format="rgb24", interpolation=scaling(av)).to_ndarray(), a, b, c, d)
+            np.testing.assert_array_equal(
+                frame.to_ndarray(format="rgb24"), pipeline.upscale_picture(Picture(meant), backend).pixels
+            )
+            assert not [kind for kind in frame.side_data if kind.type.name == "DISPLAYMATRIX"]
 
 
 def test_odd_sides(folder, run):  # noqa: F811
@@ -234,7 +272,7 @@ def test_odd_sides(folder, run):  # noqa: F811
     code, out, err = run("odd.mp4")
     assert code == 0 and "note: 99x75 pixels became 100x76: the last row or column is doubled" in out
     assert [pixels.shape for pixels in rgb("odd_x3.mp4")] == [(76, 100, 3)] * 2
-    assert run("odd.mp4", "--crf", "0")[0] == 0 and rgb("odd_x3.mp4")[0].shape == (75, 99, 3)
+    assert run("odd.mp4", "--crf", "0", "--overwrite")[0] == 0 and rgb("odd_x3.mp4")[0].shape == (75, 99, 3)
 
 
 def test_other_containers(folder, run):  # noqa: F811
@@ -248,7 +286,7 @@ def test_other_containers(folder, run):  # noqa: F811
 def test_audio_that_mp4_cannot_hold(folder, run):  # noqa: F811
     for audio in ("pcm_s16le", "pcm_u8"):  # FFmpeg says it at different times
         make("clip.avi", frames=3, codec="mpeg4", audio=audio)
-        code, out, err = run("clip.avi")
+        code, out, err = run("clip.avi", "--overwrite")
         assert (
             code == 0
             and f"note: the audio ({audio}) is dropped: .mp4 holds no such audio" in out
@@ -289,3 +327,11 @@ def test_in_a_folder(clip, run):  # noqa: F811
 def test_bar_shows_frames_per_second_and_the_time_left(clip, weight_files):
     shown = terminal("clip.mp4", "--weights", weight_files["srcnn915", 3])
     assert re.search(r"[0-9]+/20 \[[0-9:]+<[0-9:?]+, *[0-9.?]+frame/s\]", shown)
+
+
+def test_a_file_of_the_usual_name_is_not_replaced(clip, run):  # noqa: F811
+    pathlib.Path("clip_x3.mp4").write_text("mine")
+    code, out, err = run("clip.mp4")
+    assert code == 2 and "clip_x3.mp4 is there already; give --overwrite to replace it" in err
+    assert pathlib.Path("clip_x3.mp4").read_text() == "mine"
+    assert run("clip.mp4", "--overwrite")[0] == 0 and len(rgb("clip_x3.mp4")) == len(rgb("clip.mp4"))

@@ -8,7 +8,7 @@ import pytest
 
 from model.base.paths import WEIGHTS
 from model.graph.weights import FloatModel, QuantModel
-from model.quality import cards, results
+from model.quality import card_sections, cards, results
 
 COMMITTED = results.load()
 PAIRS = {pair.name: pair for pair in cards.pairs()}
@@ -23,8 +23,10 @@ def test_cards_are_up_to_date():
 
 def test_every_weight_file_has_a_card():
     shown = "".join(path.read_text() for path in cards.FOLDER.glob("*.md"))
-    for path in WEIGHTS.glob("*.npz"):
-        assert f"`model/weights/{path.name}`" in shown and results.weight_hashes()[path.name] in shown
+    hashes = results.weight_hashes() | results.weight_hashes(photo=True)
+    assert set(hashes) == {path.name for path in WEIGHTS.glob("*.npz")}
+    for name, digest in hashes.items():
+        assert f"`model/weights/{name}`" in shown and digest in shown
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -42,7 +44,7 @@ def test_cards_say_what_matters(name):
 def test_a_stale_integer_file_is_called_so():
     pair = PAIRS["srcnn915_x3"]
     fixed = dataclasses.replace(pair.fixed, meta=pair.fixed.meta | {"float_sha256": "f" * 64})
-    assert "from another float file (sha256 ffffffffffffffff...)" in cards.fixed_point(
+    assert "from another float file (sha256 ffffffffffffffff...)" in card_sections.fixed_point(
         dataclasses.replace(pair, fixed=fixed)
     )
 
@@ -89,7 +91,7 @@ def test_history_and_fine_tuning_are_told():
     ],
 )
 def test_commands_without_places(recorded, shown):
-    assert cards.command_of(recorded) == shown
+    assert card_sections.command_of(recorded) == shown
 
 
 def test_cards_of_weights_that_are_gone_go(tmp_path, monkeypatch):
@@ -104,7 +106,16 @@ def test_cards_of_weights_that_are_gone_go(tmp_path, monkeypatch):
 def test_numbers_of_a_card_are_those_of_the_file():
     pair = PAIRS["srcnn915_x3"]
     layer = pair.fixed.layers[0]
-    row = next(line for line in cards.fixed_point(pair).splitlines() if line.startswith("| conv1 "))
+    row = next(line for line in card_sections.fixed_point(pair).splitlines() if line.startswith("| conv1 "))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[2] == f"{layer.weight.min()} to {layer.weight.max()}" and cells[3] == f"{np.abs(layer.bias).max():,}"
     assert f"{8129:,} parameters" in cards.card(pair, COMMITTED)
+
+
+def test_weights_from_elsewhere_claim_nothing():
+    """An imported network's training, and whose its weights are, is not known: no recipe, no data, no licence."""
+    pair = PAIRS["abpn8m2_x2"]
+    real = dataclasses.replace(pair.real, meta={"command": "python -m hls.bring net.onnx", "file": "net.onnx"})
+    text = cards.card(dataclasses.replace(pair, real=real), results.Results({}, []))
+    assert "Elsewhere: `net.onnx`, read by `make import`." in text and "**Trained elsewhere.**" in text
+    assert not any(claim in text for claim in ("Apache", "T91, Set5", "MATLAB", "squared error"))

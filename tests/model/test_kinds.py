@@ -228,7 +228,7 @@ def test_broken_descriptions_are_refused(tmp_path, text, upscale, message):
 
 @pytest.mark.parametrize("name", list_networks("y"))
 def test_the_family_is_described_as_it_is_built(name):
-    channels, middle = family_member(name)
-    assert (NETWORKS / f"{name}.toml").read_text() == family_description(channels, middle)
+    member = family_member(name)
+    assert (NETWORKS / f"{name}.toml").read_text() == family_description(member)
     for upscale in UPSCALES:
-        assert load_network(name, upscale) == family_network(channels, middle, upscale)
+        assert load_network(name, upscale) == family_network(member, upscale)

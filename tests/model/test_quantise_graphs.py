@@ -7,7 +7,7 @@ import pytest
 from model.base.errors import UserError
 from model.base.paths import WEIGHTS, dataset_files
 from model.data.datasets import degrade, read_picture, split
-from model.graph.family import family_network
+from model.graph.family import Member, family_network
 from model.graph.kinds import Add, Conv, DepthToSpace
 from model.graph.network import Network
 from model.graph.weights import FloatModel, load_float
@@ -75,7 +75,7 @@ INNER = Network(  # a residual block between ReLUs
         conv("last", 3, 5, 1, "none"),
     ),
 )
-GRAPHS = {"family": family_network(6, 1, 3), "block": BLOCK, "colour": COLOUR, "plain": PLAIN, "inner": INNER}
+GRAPHS = {"family": family_network(Member(6, 1), 3), "block": BLOCK, "colour": COLOUR, "plain": PLAIN, "inner": INNER}
 
 
 def float_graph(network, seed=0):

@@ -8,6 +8,7 @@ import pytest
 
 from model.base.errors import UserError
 from model.base.paths import ROOT, WEIGHTS, dataset_files
+from model.data import photo
 from model.data.datasets import split
 from model.graph.description import list_networks
 from model.graph.network import UPSCALES
@@ -153,8 +154,12 @@ def test_training_and_calibration_never_see_a_test_picture(monkeypatch):
     assert len(set(digests.values())) == len(digests)
     assert calibration == train and not set(train) & set(validation)
     recorded = [
-        (meta["config"]["data"], set(meta["validation_pictures"]))
+        (meta["config"]["degradation"], meta["config"]["data"], set(meta["validation_pictures"]))
         for _, meta, _ in (param.values for param in committed())
     ]
     names = {path.name for path in validation}  # other pictures beside T91 have their own held out too
-    assert recorded and all(found == names if not data else found > names for data, found in recorded)
+    chosen = {path.name for path in photo.for_validation(validation)}  # the others measure
+    assert recorded
+    for degradation, data, found in recorded:
+        expected = chosen if degradation == "photo" else names
+        assert found & names == expected and (found == expected) == (not data)

@@ -166,6 +166,10 @@ def test_seed_provenance_and_history(place, finished):
         round(row["psnr"], 4) for row in history
     ]  # the weight file draws its own curve
     assert cv2.imread(str(place / "build/train/whole/history.png")) is not None
+    assert "4 pictures are few" in finished.stderr
+    card = (place / "whole.md").read_text()
+    assert "`whole.npz`" in card and "Not measured." in card and str(place) not in card
+    assert f"--weights {place / 'whole.npz'} -o {place / 'whole_int8.npz'}" in finished.stdout
 
 
 def test_killed_and_resumed_gives_the_same_bits(place, finished):

@@ -78,9 +78,9 @@ def test_cpp_interpreter_and_verilog_agree_through_resets_and_a_bench_is_left(co
 
 
 def test_a_wrong_operation_is_found_with_its_word(counter, tmp_path, monkeypatch):
-    from hls.open.pipeline import verilog
+    from hls.open.pipeline import expressions
 
-    monkeypatch.setitem(verilog._BINARY, "sub", "+")
+    monkeypatch.setitem(expressions._BINARY, "sub", "+")
     code, said = check(counter, "c=counter<5>", "-o", tmp_path / "out", "--steps", 40)
     assert code == 1, said
     assert "difference: c, stream echo, word 0: Verilog has" in said and "> 0" in said and "seed 1" in said

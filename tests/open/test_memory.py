@@ -314,6 +314,7 @@ def test_synthesis_sees_nothing_of_the_checks(row, tmp_path):
     need("pyosys")
     import re
 
+    from hls.open.pipeline.netlist import RTL
     from hls.synth.yosys import run_yosys
 
     text = row.stage.text
@@ -325,7 +326,11 @@ def test_synthesis_sees_nothing_of_the_checks(row, tmp_path):
         folder.mkdir()
         (folder / "stage.sv").write_text(verilog)
         run_yosys(
-            [f"read_verilog -sv {folder}/stage.sv", f"prep -top {OTHER}", f"write_verilog -noattr {folder}/netlist.v"],
+            [
+                f"read_verilog -sv {folder}/stage.sv {RTL}/hls_open_copy.sv",
+                f"prep -top {OTHER}",
+                f"write_verilog -noattr {folder}/netlist.v",
+            ],
             folder,
             "Yosys refuses the stage",
         )

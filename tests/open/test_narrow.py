@@ -43,7 +43,7 @@ def narrowed(graph, *outputs):
 
 def test_passes_are_proved_on_random_steps():
     need("z3")
-    from hls.open.prove.steps import prove_steps
+    from hls.open.prove.passes.steps import prove_steps
 
     assert prove_steps(range(1, 16)) == 30
 
@@ -51,8 +51,8 @@ def test_passes_are_proved_on_random_steps():
 def test_a_wrong_pass_is_caught():
     """A pass that adds without carries."""
     need("z3")
-    from hls.open.prove.rules import Unproved
-    from hls.open.prove.steps import prove_steps
+    from hls.open.prove.passes.rules import Unproved
+    from hls.open.prove.passes.steps import prove_steps
 
     def wrong(step):
         for p in step.ports:

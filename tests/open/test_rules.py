@@ -1,4 +1,4 @@
-"""The rewriting rules of the dataflow form are proved; here for few bits, all of them by hls/open/prove/rules.py."""
+"""The rewriting rules of the dataflow form are proved; here for few bits (hls/open/prove/passes/rules.py)."""
 
 import itertools
 import random
@@ -13,9 +13,9 @@ pytest.importorskip("z3")
 
 import z3
 
-from hls.open.prove.bounds import prove_bounds
-from hls.open.prove.meaning import meaning
-from hls.open.prove.rules import CONSTRUCTORS, Unproved, prove_rule, prove_rules
+from hls.open.prove.passes.bounds import prove_bounds
+from hls.open.prove.passes.meaning import meaning
+from hls.open.prove.passes.rules import CONSTRUCTORS, Unproved, prove_rule, prove_rules
 
 TWO = ["add", "sub", "and", "or", "xor", "eq", "ne", "ult", "ule", "slt", "sle", "smul"]
 ONE = ["not", "zext", "sext", "ctz", "clz", "reverse"]

@@ -15,6 +15,8 @@ struct accelerator {
 
 }  // namespace
 
+// The only symbols that leave the library: the kernels can be inlined into each other.
+#pragma GCC visibility push(default)
 extern "C" {
 
 uint32_t srcnn_config_id() { return CONFIG_ID; }
@@ -63,3 +65,4 @@ uint64_t srcnn_receive(void* handle, uint64_t* data, uint8_t* last, uint64_t roo
 }
 
 }  // extern "C"
+#pragma GCC visibility pop

@@ -81,6 +81,20 @@ static void test_pairs() {
     printf("pass %-12s %8zu pairs of products, all there are\n", "pairs", count);
 }
 
+// Every activation with every weight, without a multiplier.
+static void test_products_in_luts() {
+    for (int w = -128; w < 128; w++) {
+        for (int x = 0; x < 256; x++) {
+            const int product = raised_product(weight_t(w), act_t(x), triple_of(act_t(x))).to_int() - 128 * x;
+            if (product != w * x) {
+                printf("FAIL in_luts: %d * %d is %d\n", w, x, product);
+                exit(1);
+            }
+        }
+    }
+    printf("pass %-12s %8d products, all there are\n", "in_luts", 256 * 256);
+}
+
 static void test_line_buffer() {
     const array& image = vector_named("line_image");
     constexpr int K = srcnn_first_cfg::K;
@@ -284,6 +298,7 @@ int main(int argc, char** argv) {
     load_vectors(argv[1]);
     if (!only_top) {
         test_pairs();
+        test_products_in_luts();
         test_requantise();
         test_line_buffer();
 #define TEST_STAGE(NAME, IN_WORD, IN_BITS, OUT_WORD, OUT_BITS, SIGNED) \

@@ -46,6 +46,7 @@ class ConvProcess(Process):
                 f"    static constexpr int ACC_BITS = {stage.raw_bits if stage.scatter else layer.acc_bits};",
                 f"    static constexpr int MAX_W = {stage.max_w};",
                 f"    static constexpr bool PACK = {str(stage.pack).lower()};  // two output channels per multiplier",
+                f"    static constexpr int LUT_TAPS = {stage.lut_taps};  // of SIMD, whose products are made of LUTs",
                 f"    static constexpr bool RAW = {str(stage.scatter).lower()};  // accumulators go out as they are",
                 finish_constants(layer),
                 f"    static constexpr int SHRINK = {onward.shrink};  // of the tile, for the next stage",

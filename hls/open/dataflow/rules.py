@@ -2,8 +2,8 @@
 
 A constructor of the graph (`wiring.py`, `logic.py`, `choice.py`, `arithmetic.py`) asks the rules of its operation, in
 order, for something simpler and makes the plain operation if none has an answer. A rule names *shapes*: arguments,
-over inputs of any value, that make it fire. `hls/open/prove/rules.py` calls the constructor with them and proves that
-what comes out equals the plain operation for all values of the inputs. So there is no rule without shapes, and no
+over inputs of any value, that make it fire. `hls/open/prove/passes/rules.py` calls the constructor with them and proves
+that what comes out equals the plain operation for all values of the inputs. So there is no rule without shapes, and no
 second description of what a rule does.
 """
 

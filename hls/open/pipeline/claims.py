@@ -55,7 +55,7 @@ class Fifo:
 
     def looks(self, words: bool = True) -> dict[str, str]:
         """Return {path: range} of the wires that claims look at, those of the memory only if `words`."""
-        spans = {"count": self.counter, "head": self.pointer, "tail": self.pointer, "room": 1}
+        spans = {"count": self.counter, "head": self.pointer, "tail": self.pointer, "room": 1, "out_valid": 1}
         memory = {f"{self.path}.mem[{i}]": bits(self.width) for i in range(self.depth)}
         return {f"{self.path}.{wire}": bits(width) for wire, width in spans.items()} | (memory if words else {})
 
@@ -78,11 +78,23 @@ class Fifo:
                 f"!started || 32'({self.tail}) == (32'({self.head}) + 32'({self.count})) % {d}",
                 "the pointers are as far apart as the counter says",
             ),
+            *self.offers(),
             Claim(
                 f"{name}_room",
                 f"!started || !{self.room} || 32'({self.count}) + {self.room_words} <= {d + 1}",
                 "room means ROOM free words, but for one that may have come since",
             ),
+        ]
+
+    def offers(self) -> list[Claim]:
+        """Return what `out_valid` says."""
+        offered = inside(f"{self.path}.out_valid")
+        return [
+            Claim(
+                f"{self.name}_offers",
+                f"!started || {offered} == ({self.count} != 0)",
+                "a word is offered if one is there",
+            )
         ]
 
 
@@ -92,6 +104,9 @@ class DeepFifo(Fifo):
     def looks(self, words: bool = True) -> dict[str, str]:
         spans = {"there": bits(self.counter), "put": "", "out_valid": "", "out_data": bits(self.width)}
         return super().looks(words) | {f"{self.path}.{wire}": span for wire, span in spans.items()}
+
+    def offers(self) -> list[Claim]:
+        return []  # what the memory can give, below
 
     def invariants(self) -> list[Claim]:
         there, put, valid, data = (inside(f"{self.path}.{wire}") for wire in ("there", "put", "out_valid", "out_data"))

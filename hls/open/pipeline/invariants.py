@@ -28,7 +28,7 @@ class _Logic(_Writer):
     def __init__(self, step):
         super().__init__(step, Schedule(defaultdict(int), {}, {}, {}))
 
-    def at(self, node, stage):
+    def at(self, node, stage, loads=1):
         return f"{node.width}'h{node.attr:x}" if node.op == "literal" else self.names[node]
 
     def module(self, shown):
@@ -107,7 +107,7 @@ class Model:
             for p in self.outputs
         }
         self.shown, self.products = {}, []
-        for (node, k), name in stage.carried.items():
+        for (node, k, *_), name in stage.carried.items():
             self.shown[name] = (node, k)
         for node, taken in self.plan.takes.items():
             self.products.append((node, taken))
@@ -135,6 +135,8 @@ class Model:
             found[f"dut.pipeline.s_{r.name}"] = bits(r.width)
         for name, (node, _) in self.shown.items():
             found[f"dut.pipeline.{name}"] = bits(node.width)
+        for name in self.stage.enables:
+            found[f"dut.pipeline.{name}"] = bits(2)
         for node, _ in self.products:
             a, b = (x.width for x in node.args)
             path = f"dut.pipeline.n{node.id}_multiply"
@@ -242,6 +244,7 @@ class Model:
                 f"{inside('dut.pipeline.valid')} == flight",
                 "the valid bits say which stages hold a step that has begun and not ended",
             ),
+            *self._parts(),
             Claim("none_before_reset", "started || flight == 0", "no step is on its way before the first reset"),
         ]
         for p in self.outputs:
@@ -258,7 +261,8 @@ class Model:
         claims += [
             Claim(
                 f"state_{r.name}",
-                f"!started || {inside(f'dut.pipeline.s_{r.name}')} == {self.younger(self.plan.stage[r.value], r.name)}",
+                f"!started || {self._late(self.plan.stage[r.value])}{inside(f'dut.pipeline.s_{r.name}')} == "
+                f"{self.younger(self.plan.stage[r.value], r.name)}",
                 "a register is as the oldest step that has still to pass its stage found it",
             )
             for r in self.step.registers
@@ -285,6 +289,36 @@ class Model:
             claims += self._product(node, taken)
         for name, p in self.rams.items():
             claims += self._ram(name, p)
+        return claims
+
+    def _late(self, stage=None):
+        """The reset of wide state, a cycle late, and "or"; nothing for a stage whose state is not wide."""
+        if stage not in (None, *self.stage.enables.values()):
+            return ""
+        return f"{inside(f'dut.pipeline.{next(iter(self.stage.enables))}')}[1] || "
+
+    def _parts(self):
+        """What holds of the enables and resets of wide state's parts."""
+        claims = []
+        for name, stage in self.stage.enables.items():
+            part, first = (inside(f"dut.pipeline.{x}") for x in (name, next(iter(self.stage.enables))))
+            claims.append(
+                Claim(
+                    f"part_{name}",
+                    f"!started || ({part}[0] == flight[{stage}] && {part}[1] == {first}[1])",
+                    "an enable of a part of the state is the valid bit of its stage, and all parts are reset at once",
+                )
+            )
+        if claims:
+            nothing = ["flight == 0", *(f"!{fifo.room}" for fifo in self.fifos.values())]
+            nothing += [f"k0_s_{r.name} == {r.width}'h{r.reset:x}" for r in self.step.registers]
+            claims.append(
+                Claim(
+                    "late_reset",
+                    f"!started || !({self._late()}0) || ({' && '.join(nothing)})",
+                    "when the state is reset, a cycle late, no step is on its way and none begins",
+                )
+            )
         return claims
 
     def _ram(self, name, p):

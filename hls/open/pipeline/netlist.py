@@ -18,7 +18,7 @@ RTL = Path(__file__).resolve().parents[1] / "rtl"
 BEYOND = 4  # words of a FIFO beyond what the pipeline needs
 DEEP = 256  # FIFOs of more words lie in block RAM
 DEEP_FIFO = "hls_open_deep_fifo"
-LIBRARY = ("hls_open_arithmetic.sv", "hls_open_fifo.sv", "hls_open_ram.sv")
+LIBRARY = ("hls_open_arithmetic.sv", "hls_open_copy.sv", "hls_open_fifo.sv", "hls_open_ram.sv")
 
 
 def room(stage: Stage) -> int:

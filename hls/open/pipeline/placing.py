@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 from hls.open.dataflow.evaluate import topological
 from hls.open.dataflow.loops import components
 from hls.open.errors import Refused
-from hls.open.pipeline.fabric import SHALLOW_RAM
-from hls.open.pipeline.timing import MULTIPLY_STAGES, RAM_LAG, RAM_LATENCY, Schedule
+from hls.open.pipeline.fabric import FREE, SHALLOW_RAM
+from hls.open.pipeline.timing import FAN_OUT, MULTIPLY_STAGES, RAM_LAG, RAM_LATENCY, SHARED, WIDE, Schedule
 
 if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
     from hls.open.dataflow.step import Port
 
 FIFO_LEVELS = 1.5  # of logic between a FIFO's registers and its data
+
+
+def source(node: Node) -> Node:
+    """Return what a value is an extension of."""
+    return source(node.args[0]) if node.op in ("zext", "sext") else node
 
 
 class Placing:
@@ -35,6 +40,14 @@ class Placing:
         self.groups = components(self.order, self.before)
         self.looped = {n for group in self.groups if self._is_loop(group) for n in group}
         self.loads = self._loads()
+        self.shared = {}  # what products take -> how many of them
+        for node in self.order:
+            if self.sequential(node):
+                for a in set(map(source, node.args)):
+                    self.shared[a] = self.shared.get(a, 0) + 1
+        # Wide state has an enable with copies, which come from a register: not in the first stage behind the decision.
+        late = sum(r.width for r in step.registers if r.value not in self.early)
+        self.first_state = 2 if late > WIDE else 1
 
     def before(self, node: Node) -> tuple[Node, ...]:
         """What a node's value is made of, also by way of registers and RAMs."""
@@ -93,6 +106,16 @@ class Placing:
             for i, a in enumerate(node.args):
                 loads[a] = loads.get(a, 0) + (node.width if node.op == "select" and i == 0 else 1)
         return loads
+
+    def heavy(self, node: Node) -> bool:
+        """Whether a condition drives so much that it has to come from a register, whose copies share the load."""
+        return node.width == 1 and node.op not in FREE and self.loads.get(node, 0) > FAN_OUT
+
+    def _waits(self, args, stage):
+        """Whether one of some arguments has to go through a register first that would come in this stage."""
+        return any(
+            self.heavy(a) and self.stage[a] == stage and a not in self.registers and a not in self.reads for a in args
+        )
 
     def out_of(self, node: Node, arrival: int) -> int:
         """When a value arrives at the operations it feeds."""
@@ -153,18 +176,20 @@ class Placing:
             self.issue[port.name] = issue = self._issue(port)
             self._set(node, issue + RAM_LATENCY, self._ram_delay(port))
         elif node in self.registers:
-            self._set(node, max(self.stage[self.registers[node].next], 1) if late else 0, 0)
+            first = max(self.stage[self.registers[node].next], self.first_state)
+            self._set(node, first if late else 0, 0)
         elif node.op == "input":
             self._set(node, 0, 0)
         else:
             stage = max(self.stage[a] for a in node.args)
             start = self._start(node.args, stage)
             if self.sequential(node):
+                stage += any(self.shared.get(source(a), 0) >= SHARED for a in node.args)
                 self.takes[node] = stage
                 self._set(node, stage + MULTIPLY_STAGES, 0)
                 return
             delay = self.fabric.delay(node)
-            if late and start and start + delay > self.limit:
+            if late and (start and start + delay > self.limit or self._waits(node.args, stage)):
                 stage, start = stage + 1, 0
             self._set(node, stage, start + delay)
 
@@ -196,8 +221,10 @@ class Placing:
             self._try_loop(values, reads, ordered, 0)
             return
         outside = [a for n in ordered for a in n.args] + written
-        stage = max((self.stage[a] for a in outside if a not in inside and a.op != "literal"), default=0)
-        stage = max([stage, 1, *(self._issue(self.reads[r]) + RAM_LATENCY for r in reads)])
+        outside = [a for a in outside if a not in inside and a.op != "literal"]
+        stage = max((self.stage[a] for a in outside), default=0)
+        stage += self._waits(outside, stage)
+        stage = max([stage, self.first_state, *(self._issue(self.reads[r]) + RAM_LATENCY for r in reads)])
         limit = min(self.limit, self.period_ps) if reads else self.limit
         delay = self._try_loop(values, reads, ordered, stage)
         if delay > limit:

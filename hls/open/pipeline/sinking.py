@@ -111,6 +111,8 @@ class Planner(Placing):
         takes = plan.takes.get(node, plan.issue[self.reads[node].name] if node in self.reads else plan.stage[node])
         latency = plan.stage[node] - takes
         latest = min((self.taken(u, plan) for u in users[node]), default=plan.stage[node]) - latency
+        if self.heavy(node) and latest > plan.stage[node]:
+            latest -= 1  # a register in front of what it drives
         port = self.reads.get(node)
         if port is not None and (port.name, "write") in plan.done:
             latest = min(latest, plan.done[port.name, "write"])

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 RAM_LATENCY = 1
 RAM_LAG = 2
 MULTIPLY_STAGES = 3
+# A net to many inputs is long, and a router that knows of no clock makes it longer. What drives more than FAN_OUT bits
+# comes from a register, and that has copies, one for each FAN_OUT; so have enable and reset of a stage's state beyond
+# WIDE bits.
+FAN_OUT = 64
+WIDE = 256
+# An operand of this many products goes to DSPs far apart: it comes through one register more, which has copies, one for
+# so many products.
+SHARED = 4
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from hls.open.dataflow.evaluate import topological
 from hls.open.names import Names, stage_names
 from hls.open.pipeline.checks import check_lines, place
+from hls.open.pipeline.expressions import MIRRORED, expression, extension, vector
 from hls.open.pipeline.schedule import schedule
-from hls.open.pipeline.timing import Timing
+from hls.open.pipeline.timing import FAN_OUT, SHARED, WIDE, Timing
 
 if TYPE_CHECKING:
     from hls.open.dataflow.step import Step
@@ -26,7 +27,6 @@ PARTS = {  # of a port, by its direction
     "read": ("rd_req", "rd_resp"),
     "write": ("wr_data", "wr_valid", "wr_ready"),
 }
-MIRRORED = ("zext", "sext")  # rather made anew in each stage than carried along
 
 
 @dataclass
@@ -38,7 +38,8 @@ class Stage:
     of the modules, of the text and of the stage around it (`netlist.py`); `signals` what the pipeline calls its ports:
     (stream or RAM, direction, part) -> name. `products` counts the multiplications, `forward` names the RAMs that give
     a word that is read in the cycle in which it is written as it is written. `plan` and `carried` say what the text
-    holds where (`invariants.py`): {(node, stage): register}.
+    holds where (`invariants.py`): {(node, stage): register}, with a number behind the stage for a copy; `enables` has
+    the {reset, enable} of each part of wide state, and its stage.
     """
 
     step: object
@@ -53,6 +54,7 @@ class Stage:
     forward: set = field(default_factory=set)
     plan: Schedule = None
     carried: dict = field(default_factory=dict)
+    enables: dict = field(default_factory=dict)
 
 
 def generate(step: Step, timing: Timing = Timing(), modules: tuple[str, str] | None = None) -> Stage:
@@ -72,7 +74,9 @@ def generate(step: Step, timing: Timing = Timing(), modules: tuple[str, str] | N
     """
     plan = schedule(step, timing)
     pipeline, module = modules or stage_names([step.name])[step.name]
-    writer = _Writer(step, plan)
+    counted = _Writer(step, plan)
+    counted.text(pipeline)
+    writer = _Writer(step, plan, counted.loads)
     text = writer.text(pipeline)
     return Stage(
         step,
@@ -87,14 +91,30 @@ def generate(step: Step, timing: Timing = Timing(), modules: tuple[str, str] | N
         plan.forward,
         plan,
         writer.hardware,
+        writer.enables,
     )
 
 
 class _Writer:
-    def __init__(self, step, plan):
+    """Writes a module.
+
+    Parameters
+    ----------
+    step : Step
+    plan : Schedule
+    loads : dict, optional
+        (condition, stage) -> bits that its register drives there, as a writer before has counted them (`loads`): what
+        drives many has copies.
+    """
+
+    def __init__(self, step, plan, loads=None):
         self.step, self.plan = step, plan
+        self.loads, self.many = {}, loads or {}
+        self.copies = {}  # (node, stage, number) -> name
+        self.enables = {}  # {reset, enable} of a part of the state -> its stage
+        self.nexts = {}
         self.names = {}  # node -> name where it appears
-        self.wires, self.clocked = [], []
+        self.wires, self.clocked, self.instances = [], [], []
         self.carried = {}  # (node, stage) -> name
         self.taken = Names()
         parts = [(p.name, p.direction, part) for p in step.ports for part in PARTS[p.direction]]
@@ -145,11 +165,13 @@ class _Writer:
             ]
             chain += ["end"]
         registers = [f"always_ff {clocked}", *(f"    {line}" for line in self.clocked), "end"] if self.clocked else []
-        self.hardware = dict(self.carried)  # the checks carry values of their own
+        self.hardware = self.carried | self.copies  # the checks carry values of their own
+        self.many = {}
         lines = [
             *self._declarations(),
             *self.wires,
             *chain,
+            *self.instances,
             *body,
             *registers,
             *state,
@@ -169,12 +191,12 @@ class _Writer:
     def _port_declaration(self, p):
         names = [self.signals[p.name, p.direction, part] for part in PARTS[p.direction]]
         if p.direction == "in":
-            return [f"input wire {_range(p.width)}{names[0]}", f"input wire {names[1]}", f"output wire {names[2]}"]
+            return [f"input wire {vector(p.width)}{names[0]}", f"input wire {names[1]}", f"output wire {names[2]}"]
         if p.direction == "out":
-            return [f"output wire {_range(p.width)}{names[0]}", f"output wire {names[1]}", f"input wire {names[2]}"]
+            return [f"output wire {vector(p.width)}{names[0]}", f"output wire {names[1]}", f"input wire {names[2]}"]
         if p.direction == "read":
-            return [f"output wire {_range(p.address.width)}{names[0]}", f"input wire {_range(p.width)}{names[1]}"]
-        bits = _range(p.address.width + p.width)
+            return [f"output wire {vector(p.address.width)}{names[0]}", f"input wire {vector(p.width)}{names[1]}"]
+        bits = vector(p.address.width + p.width)
         return [f"output wire {bits}{names[0]}", f"output wire {names[1]}", f"input wire {names[2]}"]
 
     def _start(self, p):
@@ -253,28 +275,55 @@ class _Writer:
         for r in self.step.registers:
             by_stage.setdefault(self.plan.stage[r.value], []).append(r)
         for stage, registers in sorted(by_stage.items()):
-            lines += [f"always_ff @(posedge {self.clk}) begin", f"    if ({self.rst}) begin"]
-            lines += [f"        {self.names[r.value]} <= {r.width}'h{r.reset:x};" for r in registers]
-            lines += [f"    end else if ({self.valid(stage)}) begin"]
-            lines += [f"        {self.names[r.value]} <= {self.at(r.next, stage)};" for r in registers]
-            lines += ["    end", "end"]
+            reset, enable = self.rst, self.valid(stage)
+            wide = stage > 1 and sum(r.width for r in registers) > WIDE
+            for number, group in enumerate(_groups(registers) if wide else [[(r, 0, r.width) for r in registers]]):
+                if wide:
+                    # A step that comes after a reset is here two cycles later at the soonest, so the state's own reset
+                    # may come a cycle late.
+                    reset, enable = (self.taken.take(f"{part}_{stage}_{number}") for part in ("reset", "enable"))
+                    both = self.taken.take(f"both_{stage}_{number}")
+                    self._register(both, f"{{{self.rst}, !{self.rst} & {self.valid(stage - 1)}}}", 2)
+                    self.wires.append(f"wire {reset} = {both}[1], {enable} = {both}[0];")
+                    self.enables[both] = stage
+                lines += [f"always_ff @(posedge {self.clk}) begin", f"    if ({reset}) begin"]
+                lines += [f"        {self._part(r, at, width)} <= {_reset(r, at, width)};" for r, at, width in group]
+                lines += [f"    end else if ({enable}) begin"]
+                lines += [
+                    f"        {self._part(r, at, width)} <= {self._next(r, stage, at, width)};"
+                    for r, at, width in group
+                ]
+                lines += ["    end", "end"]
         return lines
 
+    def _part(self, register, at, width):
+        name = self.names[register.value]
+        return name if width == register.width else f"{name}[{at + width - 1}:{at}]"
+
+    def _next(self, register, stage, at, width):
+        text = self.at(register.next, stage)
+        if width == register.width:
+            return text
+        if register.value not in self.nexts:
+            whole = self.nexts[register.value] = self.taken.take(f"next_{register.name}")
+            self.wires.append(f"wire {vector(register.width)}{whole} = {text};")
+        return f"{self.nexts[register.value]}[{at + width - 1}:{at}]"
+
     def _declarations(self):
-        lines = [f"reg {_range(r.width)}{self.names[r.value]};" for r in self.step.registers]
-        return lines + [f"reg {_range(node.width)}{name};" for (node, _), name in self.carried.items()]
+        lines = [f"reg {vector(r.width)}{self.names[r.value]};" for r in self.step.registers]
+        return lines + [f"reg {vector(node.width)}{name};" for (node, _), name in self.carried.items()]
 
     # -- values
 
-    def at(self, node, stage):
-        """Return the name (or text) of a node's value in a stage, carrying it there."""
+    def at(self, node, stage, loads=1):
+        """Return the name (or text) of a node's value in a stage, carrying it there; `loads` inputs will take it."""
         if node.op == "literal":
             return f"{node.width}'h{node.attr:x}"
         first = self.plan.stage[node]
         if stage == first:
             return self.names[node]
         if node.op in MIRRORED:
-            return self._extension(node, self.at(node.args[0], stage))
+            return extension(node, self.at(node.args[0], stage, loads))
         have = stage
         while have > first and (node, have) not in self.carried:
             have -= 1
@@ -283,111 +332,77 @@ class _Writer:
             before, name = name, self.taken.take(f"{self.names[node]}__{later}")
             self.carried[node, later] = name
             self.clocked.append(f"{name} <= {before};")
-        return name
+        if node.width > 1 or stage == first:
+            return name
+        driven = self.loads[node, stage] = self.loads.get((node, stage), 0) + loads
+        number = (driven - 1) // FAN_OUT if self.many.get((node, stage), 0) > FAN_OUT else 0
+        return self._copy(node, stage, number) if number else name
 
-    def _extension(self, node, inner):
-        more, width = node.width - node.args[0].width, node.args[0].width
-        if node.op == "zext":
-            return f"{{{more}'h0, {inner}}}"
-        return f"{{{{{more}{{{inner if width == 1 else f'{inner}[{width - 1}]'}}}}}, {inner}}}"
+    def _operand(self, node, stage):
+        """Return what a multiplier takes: of what many of them take, its share of the copies."""
+        if node.op in MIRRORED:
+            return extension(node, self._operand(node.args[0], stage))
+        text, key = self.at(node, stage), (node, stage, "products")
+        taken = self.loads[key] = self.loads.get(key, 0) + 1
+        carried = (node, stage) in self.carried
+        number = (taken - 1) // SHARED if carried and self.many.get(key, 0) > SHARED else 0
+        return self._copy(node, stage, number) if number else text
+
+    def _copy(self, node, stage, number):
+        """Return another register of a value that is carried into a stage."""
+        if (node, stage, number) not in self.copies:
+            source = self.at(node, stage - 1)
+            name = self.copies[node, stage, number] = self.taken.take(f"{self.names[node]}__{stage}_copy_{number}")
+            self._register(name, source, node.width)
+        return self.copies[node, stage, number]
+
+    def _register(self, name, source, width):
+        """A register that synthesis does not merge with its like."""
+        self.wires.append(f"wire {vector(width)}{name};")
+        self.instances.append(
+            f"hls_open_copy #(.WIDTH({width})) {self.taken.take(f'{name}_register')} "
+            f"(.clk({self.clk}), .d({source}), .q({name}));"
+        )
 
     def define(self, node):
         if node in self.names or node.op in ("literal", "input"):
             return
         name = self.names[node] = self.taken.take(f"n{node.id}")
         if node in self.plan.takes:
-            a, b = (self.at(x, self.plan.takes[node]) for x in node.args)
+            a, b = (self._operand(x, self.plan.takes[node]) for x in node.args)
             (wa, wb) = (x.width for x in node.args)
-            self.wires.append(f"wire {_range(node.width)}{name};")
+            self.wires.append(f"wire {vector(node.width)}{name};")
             self.wires.append(
                 f"hls_open_multiply #(.A({wa}), .B({wb}), .P({node.width})) "
                 f"{self.taken.take(f'{name}_multiply')} (.clk({self.clk}), .a({a}), .b({b}), .p({name}));"
             )
             return
-        args = [self.at(a, self.plan.stage[node]) for a in node.args]
-        self.wires += self._expression(node, name, args)
-
-    def _expression(self, node, name, args):
-        op, declared = node.op, f"wire {_range(node.width)}{name}"
-        widths = [a.width for a in node.args]
-        if op == "slice":
-            high = node.attr + node.width - 1
-            source = args[0]
-            if not source.replace("_", "").isalnum():  # an extension written out
-                whole = self.taken.take(f"{name}_of")
-                self.wires.append(f"wire {_range(widths[0])}{whole} = {source};")
-                source = whole
-            return [
-                f"{declared} = {source}[{high}:{node.attr}];"
-                if node.width > 1
-                else f"{declared} = {source}[{node.attr}];"
-            ]
-        if op in MIRRORED:
-            return [f"{declared} = {self._extension(node, args[0])};"]
-        if op in _BINARY:
-            return [f"{declared} = {args[0]} {_BINARY[op]} {args[1]};"]
-        if op in ("slt", "sle"):
-            return [f"{declared} = $signed({args[0]}) {'<' if op == 'slt' else '<='} $signed({args[1]});"]
-        if op == "smul":
-            whole = self.taken.take(f"{name}_whole")
-            return [
-                f"wire signed {_range(sum(widths))}{whole} = $signed({args[0]}) * $signed({args[1]});",
-                f"{declared} = {whole}[{node.width - 1}:0];",
-            ]
-        if op == "sra":
-            return [f"{declared} = $signed({args[0]}) >>> {args[1]};"]
-        if op == "not":
-            return [f"{declared} = ~{args[0]};"]
-        if op == "concat":
-            return [f"{declared} = {{{', '.join(args)}}};"]
-        if op == "select":
-            return [f"{declared} = {args[0]} ? {args[1]} : {args[2]};"]
-        if op == "index":
-            last, everything = len(args) - 2, self.taken.take(f"{name}_all")
-            picked = f"{everything}[{args[0]}*{node.width} +: {node.width}]"
-            full = widths[0] < 31 and 1 << widths[0] <= last + 1
-            return [
-                f"wire {_range(node.width * (last + 1))}{everything} = {{{', '.join(reversed(args[1:]))}}};",
-                f"{declared} = {picked};"
-                if full
-                else f"{declared} = {args[0]} < {widths[0]}'d{last} ? {picked} : {args[-1]};",
-            ]
-        if op == "reverse":
-            whole = self.taken.take(f"{name}_of")
-            return [
-                f"wire [{widths[0] - 1}:0] {whole} = {args[0]};",
-                f"{declared} = {{{', '.join(f'{whole}[{i}]' for i in range(widths[0]))}}};",
-            ]
-        if op in ("ctz", "clz"):
-            bits = range(widths[0]) if op == "ctz" else range(widths[0] - 1, -1, -1)
-            whole = self.taken.take(f"{name}_of")
-            chain = "".join(f"{whole}[{i}] ? {node.width}'d{k} : " for k, i in enumerate(bits))
-            return [
-                f"wire [{widths[0] - 1}:0] {whole} = {args[0]};",
-                f"{declared} = {chain}{node.width}'d{widths[0]};",
-            ]
-        raise ValueError(f"no Verilog for operation {op}")
+        args = [
+            self.at(a, self.plan.stage[node], node.width if node.op == "select" and i == 0 else 1)
+            for i, a in enumerate(node.args)
+        ]
+        self.wires += expression(node, name, args, self.taken.take)
 
 
-_BINARY = {
-    "add": "+",
-    "sub": "-",
-    "and": "&",
-    "or": "|",
-    "xor": "^",
-    "shl": "<<",
-    "shr": ">>",
-    "eq": "==",
-    "ne": "!=",
-    "ult": "<",
-    "ule": "<=",
-}
+def _groups(registers):
+    """Return parts (register, lowest bit, bits) in groups of no more than `FAN_OUT` bits."""
+    groups, left = [], 0
+    for r in registers:
+        at = 0
+        while at < r.width:
+            width = min(r.width - at, FAN_OUT)
+            if width > left:
+                groups.append([])
+                left = FAN_OUT
+            groups[-1].append((r, at, width))
+            at, left = at + width, left - width
+    return groups
+
+
+def _reset(register, at, width):
+    return f"{width}'h{register.reset >> at & ((1 << width) - 1):x}"
 
 
 def _text(text):
     """Text in a format string of Verilog."""
     return text.replace("%", "%%").replace("\\", "\\\\").replace('"', "'")
-
-
-def _range(width):
-    return f"[{width - 1}:0] " if width > 1 else ""

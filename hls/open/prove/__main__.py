@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
-import time
-from pathlib import Path
 
 import click
-from tabulate import tabulate
-from tqdm import tqdm
 
 from hls.open.errors import Refused
 from hls.open.pipeline.fabric import FABRICS, fabric_of
 from hls.open.pipeline.timing import Timing
-from hls.open.prove.campaign import run, stages_of, tasks
-from hls.open.prove.engine import PROVED, print_trace
-from hls.open.prove.faults import FAULTS, catch
+from hls.open.prove.campaign import stages_of, tasks
+from hls.open.prove.faults import FAULTS
+from hls.open.prove.show import conduct
 from hls.open.prove.yosys import need
 
 
@@ -62,25 +56,7 @@ def main(
     faults = [] if own else [fault for fault in FAULTS if only in fault.name]
     if not work and not faults and not (only and only in "rules"):
         raise Refused(f"no proof and no fault has '{only}' in its name")
-    started = time.monotonic()
-    proofs, found = [], []
-    with tqdm(total=len(work) + len(faults), unit="proof", disable=None, dynamic_ncols=True) as bar:
-        for task in work:
-            bar.set_postfix_str(task.name)
-            proofs.append(run(task, timeout))
-            bar.update()
-        for fault in faults:
-            bar.set_postfix_str(fault.name)
-            found.append(catch(fault, timeout))
-            bar.update()
-    rules = [] if own else _rules(only)
-    good = _show(proofs, found, rules, traces)
-    if report:
-        _write(Path(report), proofs, found, rules)
-        click.echo(f"written to {report}")
-    click.echo(f"{time.monotonic() - started:.0f} s")
-    if not good:
-        sys.exit(1)
+    conduct(work, faults, timeout, traces, report, lambda: [] if own else _rules(only))
 
 
 def _named(kernels):
@@ -101,59 +77,12 @@ def _rules(only):
     """Rows of the rewriting rules' proofs."""
     if only not in "rules":
         return []
-    from hls.open.prove.rules import Unproved, prove_rules
+    from hls.open.prove.passes.rules import Unproved, prove_rules
 
     try:
         return [dataclasses.asdict(row) for row in prove_rules()]
     except Unproved as error:
         raise click.ClickException(f"a rewriting rule isn't proved: {error}") from None
-
-
-def _show(proofs, faults, rules, traces):
-    """Print the tables; return whether all is as it has to be."""
-    if proofs:
-        click.echo(tabulate([_proof_row(row) for row in proofs], headers="keys"))
-    if faults:
-        rows = [[f["fault"], f["says"], f["broken"] or "NOT FOUND", f["cycles"], f["seconds"]] for f in faults]
-        click.echo("\n" + tabulate(rows, ["planted fault", "", "breaks", "after cycles", "seconds"]))
-    if rules:
-        shown = [row | {"widths": f"{min(row['widths'])}..{max(row['widths'])}"} for row in rules if row["widths"]]
-        click.echo("\n" + tabulate(shown, headers="keys", floatfmt=".1f"))
-    for row in proofs:
-        if row["verdict"] != PROVED or traces:
-            click.echo(f"\n{row['proof']}, {row['module']} {row['parameters']}: {row['verdict']}")
-            if row["failed"]:
-                click.echo(f"not shown: {', '.join(row['failed'])}")
-            print_trace(row["trace"] or row["cover_trace"])
-    return all(r["verdict"] == PROVED for r in proofs) and all(f["broken"] and f["proof"] != PROVED for f in faults)
-
-
-def _proof_row(row):
-    bare = row.get("without_invariants")
-    return {
-        "proof": row["proof"],
-        "module": row["module"],
-        "parameters": row["parameters"],
-        "properties": len(row["properties"]),
-        "invariants": len(row["invariants"]),
-        "assumptions": len(row["assumptions"]),
-        "verdict": f"{row['verdict']}, k = {row['induction']}",
-        "seconds": row["seconds"],
-        "word passes in cycle": "/".join("-" if depth is None else str(depth) for _, _, depth in row["covers"]),
-        "without invariants": f"{bare[0]}, k = {bare[1]}, {bare[2]} s" if bare else "",
-    }
-
-
-def _write(path, proofs, faults, rules):
-    """Write the report, one proof per line, without the traces of faults."""
-    faults = [{key: value for key, value in fault.items() if key != "trace"} for fault in faults]
-    parts = []
-    for name, rows in (("proofs", proofs), ("faults", faults), ("rules", rules)):
-        parts.append(f' "{name}": [\n' + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n ]")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text("{\n" + ",\n".join(parts) + "\n}\n")
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

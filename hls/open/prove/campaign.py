@@ -29,6 +29,8 @@ DEEP_FIFOS = ((4, 2, 1), (4, 3, 2), (8, 4, 3), (8, 9, 5), (73, 9, 5))
 WRITERS = ((4, 3, 3), (4, 7, 3), (8, 9, 5), (1, 16, 12), (8, 18, 14))
 RAMS = ((8, 1, 1, 64), (8, 4, 2, 64), (4, 5, 3, 64), (8, 16, 4, 64), (8, 4, 2, 2), (4, 5, 3, 2), (8, 16, 4, 2))
 PRODUCTS = ((1, 1, 2), (4, 3, 7), (4, 4, 6), (5, 5, 10), (6, 4, 10))
+MERGES = ((2, 4), (3, 59), (4, 42))
+ENTRIES = (1, 8)
 LONGEST = 4  # induction that is tried
 WITHOUT = 10  # the same without invariants
 SEARCH = 20  # cycles in which a counterexample is looked for
@@ -63,6 +65,8 @@ def tasks() -> list[Task]:
     for forward in (0, 1):
         found += [Task("ram", functools.partial(templates.ram, *size, forward)) for size in RAMS]
     found += [Task("multiply", functools.partial(templates.multiply, *size)) for size in PRODUCTS]
+    found += [Task("merge", functools.partial(templates.merge, *size)) for size in MERGES]
+    found += [Task("entry", functools.partial(templates.entry, width)) for width in ENTRIES]
     found += [Task(f"stage {name}", lambda n=name: stage_bench(small_stages()[n]), name == "pass") for name in NAMES]
     return found
 

@@ -13,7 +13,7 @@ from hls.open.prove.templates import library
 if TYPE_CHECKING:
     from hls.open.pipeline.verilog import Stage
 
-LIBRARY = ("hls_open_arithmetic", "hls_open_fifo", "hls_open_ram")
+LIBRARY = ("hls_open_arithmetic", "hls_open_copy", "hls_open_fifo", "hls_open_ram")
 
 
 def stage_bench(stage: Stage, depths: dict[str, int] | None = None, change: dict[str, str] | None = None) -> Bench:

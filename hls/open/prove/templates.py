@@ -216,3 +216,117 @@ def multiply(a: int, b: int, p: int, source: str | None = None) -> Bench:
         [Claim("passes", f"since[2] && third != 0 && p == third[{p - 1}:0]", "a product other than 0 comes out")],
         ("a", "b", "p", "third"),
     )
+
+
+def merge(sources: int, width: int, source: str | None = None) -> Bench:
+    """Return the bench of the merge by arrival: what is taken is offered next, once, and nobody waits for long.
+
+    Which source is looked at for its waiting is left open.
+    """
+    lines = [f"in_valid[{i}] && in_ready[{i}] ? {{2'd{i}, in_data[{i * width} +: {width}]}} : " for i in range(sources)]
+    behind = inside("dut.behind")
+    masks = [((1 << sources) - 1) >> k << k for k in range(1, sources + 1)]
+    some = " || ".join(f"{behind} == {sources}'d{mask}" for mask in masks)
+    ones = " + ".join(f"32'({behind}[{k}])" for k in range(sources))
+    return Bench(
+        "hls_open_merge",
+        f"SOURCES={sources} WIDTH={width}",
+        [source or library("hls_open_merge")],
+        {"in_data": sources * width, "in_valid": sources, "out_ready": 1},
+        {"dut.behind": bits(sources)},
+        [
+            STARTED,
+            f"wire {bits(sources)}in_ready; wire {bits(width + 2)}out_data; wire out_valid;",
+            f"hls_open_merge #(.SOURCES({sources}), .WIDTH({width})) dut (.clk(clk), .rst(rst), .in_data(in_data), "
+            ".in_valid(in_valid), .in_ready(in_ready), .out_data(out_data), .out_valid(out_valid), "
+            ".out_ready(out_ready));",
+            f"wire {bits(sources)}takes = rst ? {sources}'d0 : in_valid & in_ready;",
+            f"wire {bits(width + 2)}taken = {''.join(lines)}{width + 2}'d0;",
+            f"reg came, held; reg {bits(width + 2)}word;",
+            "always @(posedge clk) begin came <= |takes; held <= out_valid && !out_ready && !rst;"
+            " if (!held_now) word <= taken; end",
+            "wire held_now = out_valid && !out_ready;",
+            "(* anyconst *) reg [1:0] who;",
+            "wire waits = in_valid[who] && !in_ready[who]; reg waited; reg [2:0] others;",
+            "always @(posedge clk) begin",
+            "    waited <= waits && !rst;",
+            "    others <= rst || !waits ? 3'd0 : others + (|takes);",
+            "end",
+        ],
+        [RESET_FIRST, Claim("somebody", f"who < {sources}", "a source, any one")],
+        [
+            Claim("turn", f"!started || {some}", "first come the sources behind the one that was served last"),
+            Claim("nobody", "!started || waited || others == 0", "who doesn't wait has not been passed"),
+            *(
+                Claim(
+                    f"waits_{k}",
+                    f"!started || !waited || who != {k} || 32'(others) + {ones} <= "
+                    f"({behind}[{k}] ? {2 * sources - 1 - k} : {sources - 1 - k})",
+                    "who waits has been passed by those alone that its turn lies behind",
+                )
+                for k in range(sources)
+            ),
+        ],
+        [
+            Claim(
+                "once",
+                "(in_ready & (in_ready - 1'b1)) == 0 && (in_ready & ~in_valid) == 0",
+                "one word is taken, and one that is there",
+            ),
+            Claim(
+                "offered",
+                "!started || out_valid == (came || held)",
+                "what was taken is offered in the next cycle, nothing else is",
+            ),
+            Claim(
+                "unchanged",
+                "!started || !out_valid || out_data == word",
+                "with the number of its source, unchanged and until it is taken",
+            ),
+            Claim(
+                "at_once",
+                "!started || (|takes) == (!rst && (|in_valid) && (!out_valid || out_ready))",
+                "whenever there is a place and a word, one is taken",
+            ),
+            Claim("fair", f"!started || others < {sources}", f"a word waits for {sources - 1} others at most"),
+        ],
+        [
+            Claim("passes", "started && out_valid && word != 0 && came", "a word passes"),
+            Claim("waits_longest", f"started && waited && others == {sources - 1}", "a word waits for as many others"),
+        ],
+        ("rst", "in_valid", "in_ready", "out_valid", "out_ready", "who", "others"),
+    )
+
+
+def entry(width: int, source: str | None = None) -> Bench:
+    """Return the bench of a stream's way in: nothing is put into its full FIFO, and `ready` is a register's word."""
+    dut = Fifo("dut.fifo", width, 4, 2)
+    return Bench(
+        "hls_open_entry",
+        f"WIDTH={width}",
+        [library("hls_open_fifo"), source or library("hls_open_entry")],
+        {"in_data": width, "in_valid": 1, "out_ready": 1},
+        dut.looks(),
+        [
+            STARTED,
+            f"wire {bits(width)}out_data; wire in_ready, out_valid;",
+            f"hls_open_entry #(.WIDTH({width})) dut (.clk(clk), .rst(rst), .in_data(in_data), .in_valid(in_valid), "
+            ".in_ready(in_ready), .out_data(out_data), .out_valid(out_valid), .out_ready(out_ready));",
+            "reg [3:0] words;",
+            "always @(posedge clk) words <= rst ? 0 : words + (in_valid && in_ready) - (out_valid && out_ready);",
+        ],
+        [RESET_FIRST],
+        [
+            *dut.invariants(),
+            Claim("counts_words", f"!started || {dut.count} == words", "the counter is the number of words"),
+        ],
+        [
+            Claim(
+                "no_overflow", "!started || rst || !(in_valid && in_ready) || words < 4", "what is taken has a place"
+            ),
+            Claim("registered", f"in_ready == {dut.room}", "`ready` is a register"),
+            Claim("there", "!started || out_valid == (words != 0)", "a word is offered while there is one"),
+        ],
+        [Claim("passes", "started && out_valid && out_ready && words == 3", "words pass")],
+        ("rst", "in_valid", "in_ready", "words", "out_valid", "out_ready"),
+    )

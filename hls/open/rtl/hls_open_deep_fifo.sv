@@ -31,7 +31,6 @@ module hls_open_deep_fifo #(
     wire take = out_valid && out_ready;
     wire [PTR-1:0] after = head == PTR'(DEPTH - 1) ? '0 : head + 1'b1;
     wire [PTR-1:0] next = take ? after : head;
-    wire [BITS-1:0] left = put == take ? there : put ? there + 1'b1 : there - 1'b1;
 
     initial room = 1'b0;  // nothing begins before the first reset
     always @(posedge clk) begin
@@ -51,9 +50,9 @@ module hls_open_deep_fifo #(
             put <= in_valid;
             if (in_valid) tail <= tail == PTR'(DEPTH - 1) ? '0 : tail + 1'b1;
             head <= next;
-            there <= left;
-            out_valid <= left != 0;
-            count <= in_valid == take ? count : in_valid ? count + 1'b1 : count - 1'b1;
+            if (put != take) there <= put ? there + 1'b1 : there - 1'b1;
+            out_valid <= put || (take ? there != 1 : out_valid);
+            if (in_valid != take) count <= in_valid ? count + 1'b1 : count - 1'b1;
             room <= 32'(count) + ROOM <= DEPTH;
         end
     end

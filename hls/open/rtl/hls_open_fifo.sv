@@ -13,7 +13,7 @@ module hls_open_fifo #(
     input  wire [WIDTH-1:0] in_data,
     input  wire             in_valid,
     output wire [WIDTH-1:0] out_data,
-    output wire             out_valid,
+    output reg              out_valid,   // count != 0, a register: whether a stage begins hangs on it
     input  wire             out_ready
 );
     generate
@@ -29,7 +29,6 @@ module hls_open_fifo #(
     reg [BITS-1:0] count;
     wire take = out_valid && out_ready;
 
-    assign out_valid = count != 0;
     assign out_data = mem[head];
     initial room = 1'b0;  // nothing begins before the first reset
     always @(posedge clk) begin
@@ -38,11 +37,13 @@ module hls_open_fifo #(
             head <= '0;
             tail <= '0;
             count <= '0;
+            out_valid <= 1'b0;
             room <= 1'b0;
         end else begin
             if (in_valid) tail <= tail == PTR'(DEPTH - 1) ? '0 : tail + 1'b1;
             if (take) head <= head == PTR'(DEPTH - 1) ? '0 : head + 1'b1;
-            count <= in_valid == take ? count : in_valid ? count + 1'b1 : count - 1'b1;
+            if (in_valid != take) count <= in_valid ? count + 1'b1 : count - 1'b1;
+            out_valid <= in_valid || (take ? count != 1 : out_valid);
             room <= 32'(count) + ROOM <= DEPTH;
         end
     end

@@ -13,6 +13,7 @@ import warnings
 
 import numpy as np
 
+from host.board.processor import AFI0
 from sim.board.handoff import processor
 from tests.stand_ins.pynq.soft_board import SoftBoard
 
@@ -75,10 +76,15 @@ def on_board(board):
 
         def read_registers(self, address, length):
             assert length == 4
+            if address & ~0xFFF == AFI0:
+                return board.read_port(address & 0xFFF).to_bytes(4, "little")
             return board.read(address - processor(board.config)["address"]).to_bytes(4, "little")
 
         def write_registers(self, address, data):
             assert len(data) == 4
+            if address & ~0xFFF == AFI0:
+                board.write_port(address & 0xFFF, int.from_bytes(bytes(data), "little"))
+                return
             board.write(address - processor(board.config)["address"], int.from_bytes(bytes(data), "little"))
 
         def download(self, bitstream, parser=None):
@@ -117,7 +123,11 @@ def on_board(board):
     buffers.libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     buffers.xrt = types.SimpleNamespace(xclFreeBO=lambda handle, bo: bo.free())
     Silicon.handle = None
-    type(pynq.Clocks).set_pl_clk = lambda cls, *arguments, **keywords: None  # the processor's, not the board's
+    type(pynq.Clocks).set_pl_clk = lambda cls, *arguments, **keywords: None  # when an overlay is loaded
+    clocks = types.SimpleNamespace(
+        get_pl_clk=lambda number: board.fclk0_mhz, set_pl_clk=lambda number, clk_mhz: board.set_clock(clk_mhz)
+    )
+    type(pynq.Clocks)._instance = property(lambda cls: clocks)
     pynq.Device.active_device = Silicon()
 
 
@@ -133,3 +143,10 @@ class RealPynq(SoftBoard):
 
     def allocate(self, *arguments, **keywords):
         return pynq.allocate(*arguments, **keywords)
+
+    @property
+    def Clocks(self):
+        return pynq.Clocks
+
+    def MMIO(self, *arguments, **keywords):
+        return pynq.MMIO(*arguments, **keywords)

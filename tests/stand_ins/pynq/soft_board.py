@@ -44,7 +44,8 @@ class SoftBoard:
     fault : str, optional
         "no answer", "stuck", "DMA error", "address error", "no TLAST", "short answer", "one tile less", "error answer",
         "cut short", "garbage", "wrong tag", "wrong size" (of a transfer with tiles); "wrong config", "stuck reset",
-        "stuck start", "out of memory", "out of reach". Loading the bitstream ends it unless `fault_until_download` is
+        "stuck start", "out of memory", "out of reach"; "other clock", "narrow port" (of the processor, and they stay).
+        Loading the bitstream ends it unless `fault_until_download` is
         False.
 
     Attributes
@@ -53,12 +54,17 @@ class SoftBoard:
         "download", "reset", "arm", "send", "done", in order.
     violations : list of str
     transfers, loads, allocations, live_buffers : int
+    fclk0_mhz : float
+        What the processor's clock was set to.
+    port : dict of {int: int}
+        Registers of S_AXI_HP0: a boot image has left it 32 bits wide.
     """
 
     def __init__(self, config, model, fault=None):
         self.config, self.model, self.fault, self.fault_until_download = config, model, fault, True
         self.log, self.violations = [], []
         self.transfers = self.loads = self.allocations = self.live_buffers = 0
+        self.fclk0_mhz, self.port = 100.0, {0x00: 0x1, 0x14: 0x1}
         self.latency = 3  # looks at a status register until a transfer is done
         self.memory = {}  # physical address: array of uint8
         self._unflushed = set()  # addresses of fresh memory: the processor's zeroes may still lie in its cache
@@ -94,6 +100,21 @@ class SoftBoard:
         del self.memory[address]
         self.live_buffers -= 1
 
+    # --- the processor ---
+
+    def set_clock(self, mhz):
+        """Set FCLK0."""
+        self.fclk0_mhz = 1.5 * mhz if self.fault == "other clock" else mhz
+
+    def read_port(self, offset):
+        """Read a register of S_AXI_HP0."""
+        return self.port[offset]
+
+    def write_port(self, offset, value):
+        """Write a register of S_AXI_HP0."""
+        if self.fault != "narrow port":
+            self.port[offset] = value
+
     # --- the fabric ---
 
     def download(self):
@@ -101,8 +122,9 @@ class SoftBoard:
         if any(self._moves(channel) for channel in (SEND, RECEIVE)):
             self.violations.append("the bitstream was loaded while the DMA uses the memory")
         self.log.append("download")
-        if self.fault_until_download:
+        if self.fault_until_download and self.fault not in ("other clock", "narrow port"):
             self.fault = None
+        self.fclk0_mhz = 100.0  # by the handoff file
         self._loaded = False
         self._reset_registers()
 

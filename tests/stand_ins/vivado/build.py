@@ -27,7 +27,7 @@ def write_sources(folder):
     return top
 
 
-def run_build(folder, sources, repository, board="pynq_z2", rtl="open", changes=(), part=None):
+def run_build(folder, sources, repository, board="pynq_z2", rtl="open", changes=(), part=None, dma=()):
     """Run the build's Tcl.
 
     Parameters
@@ -42,6 +42,8 @@ def run_build(folder, sources, repository, board="pynq_z2", rtl="open", changes=
         What is replaced in a copy of the scripts.
     part : str, optional
         Another part than the board's.
+    dma : sequence of pathlib.Path
+        Verilog of this project's DMA and of its module; AMD's is taken without.
 
     Returns
     -------
@@ -57,6 +59,8 @@ def run_build(folder, sources, repository, board="pynq_z2", rtl="open", changes=
         (scripts / name).write_text(text.replace(before, after, 1))
     config = load_config("srcnn915", board)
     output.mkdir()
-    text = settings_text(config, rtl, {"sources": [sources], "ip_repository": repository}, output, 2)
+    text = settings_text(
+        config, rtl, {"sources": [sources] if rtl == "open" else [], "ip_repository": repository, "dma": dma}, output, 2
+    )
     (output / "settings.tcl").write_text(text if part is None else text.replace(config.part, part))
     return run_script(scripts / "build.tcl", [str(output / "settings.tcl")])

@@ -211,6 +211,8 @@ class Design:
         base, whole = self._segment(segment)[1]
         offset = base if offset is None else offset
         size = whole if size is None else size
+        if size > whole:
+            raise DesignError(f"{segment} has {whole:#x} bytes, not {size:#x}")
         if offset < 0 or (base >= 0 and offset != base) or offset % size:
             raise DesignError(f"{segment} cannot lie at {offset:#x}")
         for (other_space, other), (start, length) in self.addresses.items():

@@ -1,0 +1,1 @@
+"""Networks that were trained elsewhere: read, quantised, compared, and what boards make of them: `make import`."""

@@ -1,0 +1,109 @@
+"""What drives much comes from a register with copies; synthesis keeps them."""
+
+import re
+
+import pytest
+
+from hls.open.pipeline.netlist import write_stage
+from hls.open.pipeline.timing import FAN_OUT, SHARED, WIDE
+from hls.open.pipeline.verilog import generate
+from hls.open.resources import apart, available
+from hls.open.route import lower_source
+
+# One condition selects 288 bits that nothing else holds together; a factor is taken by nine products; and there is
+# state of 288 bits whose next value depends on an input.
+SOURCE = """
+#include <ap_int.h>
+#include <hls_stream.h>
+struct wide {
+    ap_uint<32> held[9];
+    void step(hls::stream<ap_uint<33>>& in, hls::stream<ap_uint<32>>& out) {
+        const ap_uint<33> word = in.read();
+        ap_uint<32> all = 0;
+        for (int i = 0; i < 9; i++) {
+            held[i] = word[32] ? ap_uint<32>(word.range(31, 0) + i) : ap_uint<32>(held[i] ^ 1);
+            all ^= held[i];
+        }
+        out.write(all);
+    }
+};
+struct shared {
+    ap_int<8> factors[9];
+    void step(hls::stream<ap_int<8>>& in, hls::stream<ap_uint<144>>& out) {
+        const ap_int<8> x = in.read();
+        ap_uint<144> products = 0;
+        for (int i = 0; i < 9; i++) {
+            products.range(16 * i + 15, 16 * i) = factors[i] * x;
+        }
+        for (int i = 8; i > 0; i--) {
+            factors[i] = factors[i - 1];
+        }
+        factors[0] = x;
+        out.write(products);
+    }
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory):
+    steps = lower_source(SOURCE, {"wide": "wide", "shared": "shared"}, directory=tmp_path_factory.mktemp("lowered"))
+    return {name: generate(step) for name, step in steps.items()}
+
+
+def test_no_register_of_a_condition_drives_more_than_its_share(stages):
+    """The condition's copies take turns, and state, enable and reset of wide state have theirs."""
+    text = stages["wide"].text
+    assert sum(r.width for r in stages["wide"].step.registers) > WIDE
+    selected = re.findall(r"wire \[(\d+):0\] \w+ = (\w+) \? ", text)
+    loads = {}
+    for high, condition in selected:
+        loads[condition] = loads.get(condition, 0) + int(high) + 1
+    assert len(loads) == 5 and max(loads.values()) <= FAN_OUT and sum(loads.values()) == 288
+    groups = re.findall(r"if \(reset_2_\d+\) begin(.*?)end else if \(enable_2_\d+\) begin", text, re.DOTALL)
+    assert len(groups) == 5 and all(group.count("<=") * 32 <= FAN_OUT for group in groups)
+
+
+def test_a_factor_of_many_products_has_copies(stages):
+    products = re.findall(r"hls_open_multiply .*?\.a\((\w+)\), \.b\((\w+)\)", stages["shared"].text)
+    taken = sorted(name for product in products for name in product if name.startswith("in_data"))
+    assert len(products) == 9
+    assert sorted(map(taken.count, set(taken))) == [1, SHARED, SHARED]
+
+
+@pytest.mark.skipif(not available(), reason="Yosys is not installed")
+def test_wide_state_whose_reset_comes_late_is_proved(stages):
+    """The same steps in all cycles, resets at any time: a part of the state that is reset too late would be found."""
+    from hls.open.prove.campaign import Task, run
+    from hls.open.prove.stage import stage_bench
+
+    row = run(Task("stage wide", lambda: stage_bench(stages["wide"])))
+    assert row["verdict"] == "proved", row
+
+
+@pytest.mark.skipif(not available(), reason="Yosys is not installed")
+@pytest.mark.parametrize("name", ["wide", "shared"])
+def test_synthesis_keeps_the_copies(stages, name, tmp_path):
+    """Counted in the netlist of both families' script, behind everything that merges what is alike."""
+    import json
+
+    from hls.synth.yosys import run_yosys
+
+    files = write_stage(stages[name], tmp_path)
+    top = stages[name].module
+    run_yosys(
+        [
+            "read_verilog -sv " + " ".join(map(str, files)),
+            *apart(top),
+            f"synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {top}",
+            "select -write kept.txt t:FDRE a:keep %i",
+            f"select {top}",
+            "write_json -selected out.json",
+        ],
+        tmp_path,
+        "Yosys fails",
+    )
+    cells = json.loads((tmp_path / "out.json").read_text())["modules"][top]["cells"]
+    kept = sum(cell["type"] == "FDRE" and "keep" in cell["attributes"] for cell in cells.values())
+    widths = re.findall(r"hls_open_copy #\(\.WIDTH\((\d+)\)\)", stages[name].text)
+    assert kept == sum(map(int, widths)) > 0
