@@ -79,9 +79,14 @@ module dma_top (
     wire rst = !aresetn;
     // The registers ask for it when no burst is open: a cycle in which all that moves data begins anew.
     wire restart;
-    reg movers_rst;
-    always @(posedge aclk) movers_rst <= rst | restart;
-    assign axis_resetn = !movers_rst;
+    wire anew = rst | restart;
+    // Two registers, since what is at the streams may lie far away. Both sides have to begin anew in the same cycle, or a word
+    // of before would pass between them.
+    wire movers_rst;
+    wire axis_rst;
+    hls_open_copy movers_reset (.clk(aclk), .d(anew), .q(movers_rst));
+    hls_open_copy axis_reset (.clk(aclk), .d(anew), .q(axis_rst));
+    assign axis_resetn = !axis_rst;
 
     // No transfer is begun before both channels have reported that they are there.
     wire [@C:0] mm2s_commands_data, s2mm_commands_data;

@@ -172,6 +172,9 @@ def join(
 ) -> Joined:
     """Return a dataflow of stages.
 
+    Each stage has a register of its own for the reset: one source reaches these, and they what lies beside them. All of a
+    dataflow begins anew in the same cycle, the one after the reset's; a word that is handed over until then is lost.
+
     Parameters
     ----------
     name : str
@@ -216,7 +219,9 @@ def join(
     called = {}
     for instance, kernel, connection in instances:
         called[instance] = names.take(f"{instance}_i")
-        pins = [".clk(clk)", ".rst(rst)"] + [
+        reset = names.take(f"{instance}_rst")
+        body += [f"wire {reset};", f"hls_open_copy {names.take(f'{instance}_reset')} (.clk(clk), .d(rst), .q({reset}));"]
+        pins = [".clk(clk)", f".rst({reset})"] + [
             f".{port}_{part}({wire})"
             for port, stream in connection.items()
             for part, wire in zip(PARTS["in"], wires[stream])
