@@ -131,12 +131,12 @@ def _build(folder, part, clock_mhz, address_bits, progress):
                 path = folder / f"{p.name}_merge.sv"
                 path.write_text(blocks[p.name].text)
                 files[path] = None
-    for name, group, ports in (
-        ("dma_registers", flow.REGISTERS, flow.REGISTER_PORTS),
-        ("dma_movers", flow.MOVERS, flow.MOVER_PORTS),
+    for name, group, ports, reset_registers in (
+        ("dma_registers", flow.REGISTERS, flow.REGISTER_PORTS, False),
+        ("dma_movers", flow.MOVERS, flow.MOVER_PORTS, True),  # as `srcnn_top`: both begin anew in the same cycle
     ):
         path = folder / f"{name}.sv"
-        path.write_text(join(name, [(p.name, p.name, p.joins) for p in group], ports, blocks).text)
+        path.write_text(join(name, [(p.name, p.name, p.joins) for p in group], ports, blocks, reset_registers).text)
         files[path] = None
     (folder / f"{TOP}.sv").write_text(top_text(address_bits))
     names = []

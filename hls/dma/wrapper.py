@@ -77,11 +77,13 @@ module dma_top (
     output wire        s_axis_s2mm_tready
 );
     wire rst = !aresetn;
-    // The registers ask for it when no burst is open: a cycle in which all that moves data begins anew.
+    // The registers ask for it when no burst is open: all that moves data begins anew. For two cycles, since the movers
+    // do so one cycle behind their reset: no word that comes right behind `axis_resetn` finds them as they were.
     wire restart;
-    wire anew = rst | restart;
-    // Two registers, since what is at the streams may lie far away. Both sides have to begin anew in the same cycle, or a word
-    // of before would pass between them.
+    reg restarted;
+    always @(posedge aclk) restarted <= restart;
+    wire anew = rst | restart | restarted;
+    // Two registers, since what is at the streams may lie far away.
     wire movers_rst;
     wire axis_rst;
     hls_open_copy movers_reset (.clk(aclk), .d(anew), .q(movers_rst));

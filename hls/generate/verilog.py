@@ -38,7 +38,7 @@ CORE = "srcnn_core"
 AXI_TOP = """\
 module srcnn_top (
     input  wire        clk,
-    input  wire        rst,
+    input  wire        rst,  // for two cycles or more
     input  wire [63:0] s_axis_tdata,
     input  wire [7:0]  s_axis_tkeep,
     input  wire        s_axis_tlast,
@@ -151,7 +151,8 @@ def _build(config, folder, progress):
             "rams": {p.name: [p.depth, p.width] for p in step.ports if p.direction == "read"},
             "seconds": round(time.monotonic() - started, 2),
         }
-    text = top_module(CORE, instances, {"in": "in", "out": "out"}, stages) + AXI_TOP.format(core=CORE)
+    text = top_module(CORE, instances, {"in": "in", "out": "out"}, stages, reset_registers=True)
+    text += AXI_TOP.format(core=CORE)
     (folder / "srcnn_top.sv").write_text(text)
     names = []
     for path in [*files, folder / "srcnn_top.sv"]:

@@ -161,19 +161,24 @@ class Joined:
 
 
 def top_module(
-    name: str, instances: list[tuple[str, str, dict[str, str]]], streams: dict[str, str], stages: dict[str, Stage]
+    name: str,
+    instances: list[tuple[str, str, dict[str, str]]],
+    streams: dict[str, str],
+    stages: dict[str, Stage],
+    reset_registers: bool = False,
 ) -> str:
     """Return the text of `join`."""
-    return join(name, instances, streams, stages).text
+    return join(name, instances, streams, stages, reset_registers).text
 
 
 def join(
-    name: str, instances: list[tuple[str, str, dict[str, str]]], streams: dict[str, str], stages: dict[str, Stage]
+    name: str,
+    instances: list[tuple[str, str, dict[str, str]]],
+    streams: dict[str, str],
+    stages: dict[str, Stage],
+    reset_registers: bool = False,
 ) -> Joined:
     """Return a dataflow of stages.
-
-    Each stage has a register of its own for the reset: one source reaches these, and they what lies beside them. All of a
-    dataflow begins anew in the same cycle, the one after the reset's; a word that is handed over until then is lost.
 
     Parameters
     ----------
@@ -183,6 +188,10 @@ def join(
         Streams that are ports of the top: stream -> "in" or "out".
     stages : dict
         kernel name -> Stage.
+    reset_registers : bool, optional
+        Each stage has a register of its own for the reset: one source reaches these, and they what lies beside them. All
+        of a dataflow then begins anew one cycle later. Reset has to be there for two: a word that is handed over right
+        behind a shorter one is lost.
     """
     module_name(name, "a top")
     ports, widths, body = ["input wire clk", "input wire rst"], {}, []
@@ -219,8 +228,10 @@ def join(
     called = {}
     for instance, kernel, connection in instances:
         called[instance] = names.take(f"{instance}_i")
-        reset = names.take(f"{instance}_rst")
-        body += [f"wire {reset};", f"hls_open_copy {names.take(f'{instance}_reset')} (.clk(clk), .d(rst), .q({reset}));"]
+        reset = "rst"
+        if reset_registers:
+            reset, copy = names.take(f"{instance}_rst"), names.take(f"{instance}_reset")
+            body += [f"wire {reset};", f"hls_open_copy {copy} (.clk(clk), .d(rst), .q({reset}));"]
         pins = [".clk(clk)", f".rst({reset})"] + [
             f".{port}_{part}({wire})"
             for port, stream in connection.items()
