@@ -1,14 +1,16 @@
 """What drives much comes from a register with copies; synthesis keeps them."""
 
+import json
 import re
 
 import pytest
 
-from hls.open.pipeline.netlist import write_stage
+from hls.open.pipeline.netlist import join, write_stage
 from hls.open.pipeline.timing import FAN_OUT, SHARED, WIDE
 from hls.open.pipeline.verilog import generate
 from hls.open.resources import apart, available
 from hls.open.route import lower_source
+from hls.synth.yosys import run_yosys
 
 # One condition selects 288 bits that nothing else holds together; a factor is taken by nine products; and there is
 # state of 288 bits whose next value depends on an input.
@@ -85,25 +87,38 @@ def test_wide_state_whose_reset_comes_late_is_proved(stages):
 @pytest.mark.parametrize("name", ["wide", "shared"])
 def test_synthesis_keeps_the_copies(stages, name, tmp_path):
     """Counted in the netlist of both families' script, behind everything that merges what is alike."""
-    import json
-
-    from hls.synth.yosys import run_yosys
-
     files = write_stage(stages[name], tmp_path)
-    top = stages[name].module
+    widths = re.findall(r"hls_open_copy #\(\.WIDTH\((\d+)\)\)", stages[name].text)
+    assert kept(stages[name].module, files, tmp_path) == sum(map(int, widths)) > 0
+
+
+@pytest.mark.skipif(not available(), reason="Yosys is not installed")
+@pytest.mark.parametrize("reset_registers", [False, True])
+def test_each_stage_of_a_dataflow_may_have_a_register_for_the_reset(stages, reset_registers, tmp_path):
+    instances = [(f"{name}_{n}", name, {"in": f"a{n}", "out": f"b{n}"}) for n, name in enumerate(["shared"] * 3)]
+    ports = {f"{end}{n}": way for n in range(3) for end, way in (("a", "in"), ("b", "out"))}
+    text = join("three", instances, ports, stages, reset_registers=reset_registers).text
+    (tmp_path / "three.sv").write_text(text)
+    own = write_stage(stages["shared"], tmp_path)
+    alone, joined = tmp_path / "alone", tmp_path / "joined"
+    for folder in (alone, joined):
+        folder.mkdir()
+    more = kept("three", [*own, tmp_path / "three.sv"], joined) - 3 * kept(stages["shared"].module, own, alone)
+    assert more == (3 if reset_registers else 0)
+
+
+def kept(top, files, folder):
+    """How many flip-flops of `top` synthesis may not merge with others."""
     run_yosys(
         [
             "read_verilog -sv " + " ".join(map(str, files)),
             *apart(top),
             f"synth_xilinx -family xc7 -flatten -noiopad -noclkbuf -top {top}",
-            "select -write kept.txt t:FDRE a:keep %i",
             f"select {top}",
             "write_json -selected out.json",
         ],
-        tmp_path,
+        folder,
         "Yosys fails",
     )
-    cells = json.loads((tmp_path / "out.json").read_text())["modules"][top]["cells"]
-    kept = sum(cell["type"] == "FDRE" and "keep" in cell["attributes"] for cell in cells.values())
-    widths = re.findall(r"hls_open_copy #\(\.WIDTH\((\d+)\)\)", stages[name].text)
-    assert kept == sum(map(int, widths)) > 0
+    cells = json.loads((folder / "out.json").read_text())["modules"][top]["cells"]
+    return sum(cell["type"] == "FDRE" and "keep" in cell["attributes"] for cell in cells.values())

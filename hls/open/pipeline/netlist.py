@@ -189,9 +189,9 @@ def join(
     stages : dict
         kernel name -> Stage.
     reset_registers : bool, optional
-        Each stage has a register of its own for the reset: one source reaches these, and they what lies beside them. All
-        of a dataflow then begins anew one cycle later. Reset has to be there for two: a word that is handed over right
-        behind a shorter one is lost.
+        Each stage has a register of its own for the reset: one source reaches these, and they what lies beside
+        them. All of a dataflow then begins anew one cycle later. Reset has to be there for two: a word that is handed
+        over right behind a shorter one is lost.
     """
     module_name(name, "a top")
     ports, widths, body = ["input wire clk", "input wire rst"], {}, []
