@@ -10,17 +10,21 @@
 namespace srcnn {
 
 struct parser_stage {
-    // States. A header beat is looked at in one step and judged in the next, so that neither takes long.
-    static constexpr int HEADER0 = 0, JUDGE0 = 1, HEADER1 = 2, JUDGE1 = 3, LOAD = 4, TILE = 5, DISCARD = 6;
+    // States. A header beat is taken in one step, looked at in the next and judged in the third, and what comes behind a
+    // load or a tile is decided when its last beat has been looked at: so no step's decision hangs on a beat that has
+    // just come out of its FIFO, and none takes long.
+    static constexpr int HEADER0 = 0, LOOK0 = 1, JUDGE0 = 2, HEADER1 = 3, LOOK1 = 4, JUDGE1 = 5, LOAD = 6, TILE = 7,
+                         CLOSE = 8, DISCARD = 9;
 
-    ap_uint<3> state = HEADER0;
+    ap_uint<4> state = HEADER0;
     ap_uint<8> command = 0;
     ap_uint<4> fault = 0;
     ap_uint<32> tag = 0;
     bool loaded = false;   // the stages hold a whole set of parameters
     bool ended = false;    // TLAST of this transfer has been seen
     bool in_tile = false;  // a tile answer is open: close it before an error answer
-    // What was seen of a header beat.
+    // A header beat, and what was seen of it.
+    ap_uint<64> header = 0;
     bool bad_keep = false, bad_magic = false, wrong_config = false, bad_length = false, too_small = false,
          too_large = false;
     // Load: whether its command has been sent, words left.
@@ -58,7 +62,8 @@ struct parser_stage {
 #pragma HLS INLINE
         ap_uint<64> data = 0;
         bool partial = false;
-        const bool missing = wants_payload() && ended;  // the transfer has ended before its packet
+        const bool was_ended = ended;
+        const bool missing = wants_payload() && was_ended;  // the transfer has ended before its packet
         if (wants_beat()) {
             const beat_t beat = in.read();
             data = beat.data;
@@ -72,12 +77,15 @@ struct parser_stage {
         bool send_answer = false, send_message = false;
         ctrl_t message = 0;
 
-        if (state == HEADER0) {
-            command = data.range(23, 16);
-            tag = 0;
+        if (state == HEADER0 || state == HEADER1) {
+            header = data;
             bad_keep = partial;
-            bad_magic = data.range(15, 0) != MAGIC;
-            wrong_config = data.range(63, 32) != CONFIG_ID;
+            state = state == HEADER0 ? LOOK0 : LOOK1;
+        } else if (state == LOOK0) {
+            command = header.range(23, 16);
+            tag = 0;
+            bad_magic = header.range(15, 0) != MAGIC;
+            wrong_config = header.range(63, 32) != CONFIG_ID;
             state = JUDGE0;
         } else if (state == JUDGE0) {
             const bool other = wrong_config && command != COMMAND_IDENTIFY, unknown = !known(command);
@@ -85,15 +93,14 @@ struct parser_stage {
                     : bad_magic ? ERROR_BAD_MAGIC
                     : unknown   ? ERROR_UNKNOWN_COMMAND
                     : other     ? ERROR_WRONG_CONFIG
-                    : ended     ? ERROR_TRUNCATED
+                    : was_ended ? ERROR_TRUNCATED
                                 : 0;
-            state = bad_keep || bad_magic || unknown || other || ended ? DISCARD : HEADER1;
-        } else if (state == HEADER1) {
-            tag = data.range(63, 32);
-            width = data.range(15, 0);
-            height = data.range(31, 16);
-            bad_keep = partial;
-            bad_length = data.range(31, 0) != PARAM_BEATS;
+            state = bad_keep || bad_magic || unknown || other || was_ended ? DISCARD : HEADER1;
+        } else if (state == LOOK1) {
+            tag = header.range(63, 32);
+            width = header.range(15, 0);
+            height = header.range(31, 16);
+            bad_length = header.range(31, 0) != PARAM_BEATS;
             too_small = width <= 2 * HALO || height <= 2 * HALO;
             too_large = width > MAX_WIDTH || height > MAX_HEIGHT;
             state = JUDGE1;
@@ -103,8 +110,8 @@ struct parser_stage {
             lane = 0;
             announced = false;
             const bool load = command == COMMAND_LOAD, tile = command == COMMAND_TILE;
-            const bool wrong_load = load && (bad_length || ended);
-            const bool wrong_tile = tile && (too_small || too_large || !loaded || ended);
+            const bool wrong_load = load && (bad_length || was_ended);
+            const bool wrong_tile = tile && (too_small || too_large || !loaded || was_ended);
             if (bad_keep || wrong_load || wrong_tile) {
                 fault = bad_keep             ? ERROR_BAD_KEEP
                         : load && bad_length ? ERROR_BAD_LENGTH
@@ -142,10 +149,7 @@ struct parser_stage {
                     fault = partial ? ERROR_BAD_KEEP : missing ? ERROR_TRUNCATED : 0;
                 }
                 if (end) {
-                    loaded = fault == 0;
-                    answer.kind = ANSWER_LOADED;
-                    send_answer = fault == 0;
-                    state = fault == 0 ? HEADER0 : DISCARD;
+                    state = CLOSE;
                 }
             }
         } else if (state == TILE) {
@@ -165,12 +169,15 @@ struct parser_stage {
             rest_x = end_of_row ? coord_t(width - 1) : coord_t(rest_x - 1);
             rest_y = end_of_row ? coord_t(rest_y - 1) : rest_y;
             if (end) {
-                answer.kind = ANSWER_TILE_END;
-                send_answer = fault == 0;
-                in_tile = fault != 0;
-                state = fault == 0 ? HEADER0 : DISCARD;
+                state = CLOSE;
             }
-        } else if (state == DISCARD && ended) {
+        } else if (state == CLOSE) {
+            answer.kind = in_tile ? ANSWER_TILE_END : ANSWER_LOADED;
+            send_answer = fault == 0;
+            loaded = loaded || fault == 0;
+            in_tile = in_tile && fault != 0;
+            state = fault == 0 ? HEADER0 : DISCARD;
+        } else if (state == DISCARD && was_ended) {
             // A fault is answered once TLAST has passed.
             answer.kind = in_tile ? ANSWER_TILE_END : ANSWER_ERROR;
             send_answer = true;

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from hls.open.dataflow.nodes import Node
     from hls.open.dataflow.step import Port
 
-FIFO_LEVELS = 1.5  # of logic between a FIFO's registers and its data
+# Of logic between a FIFO's registers and its data: a net to many LUT RAMs, one of them, and a net from there. An
+# addition does not share a stage with that.
+FIFO_LEVELS = 3.5
 
 
 def source(node: Node) -> Node:
@@ -170,7 +172,7 @@ class Placing:
         if node.op == "literal":
             self._set(node, 0, 0)
         elif node in self.inputs:
-            self._set(node, 0, int(FIFO_LEVELS * self.fabric.level))
+            self._set(node, 0, int(FIFO_LEVELS * self.fabric.level) + self.fabric.fan_out(node.width))
         elif node in self.reads:
             port = self.reads[node]
             self.issue[port.name] = issue = self._issue(port)

@@ -18,7 +18,7 @@ MULTIPLY_STAGES = 3
 # comes from a register, and that has copies, one for each FAN_OUT; so have enable and reset of a stage's state beyond
 # WIDE bits.
 FAN_OUT = 64
-WIDE = 256
+WIDE = 128
 # An operand of this many products goes to DSPs far apart: it comes through one register more, which has copies, one for
 # so many products.
 SHARED = 4

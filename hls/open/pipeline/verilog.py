@@ -335,8 +335,8 @@ class _Writer:
         if node.width > 1 or stage == first:
             return name
         driven = self.loads[node, stage] = self.loads.get((node, stage), 0) + loads
-        number = (driven - 1) // FAN_OUT if self.many.get((node, stage), 0) > FAN_OUT else 0
-        return self._copy(node, stage, number) if number else name
+        # The first share has a copy, too: synthesis would give its loads to one of the others.
+        return self._copy(node, stage, (driven - 1) // FAN_OUT) if self.many.get((node, stage), 0) > FAN_OUT else name
 
     def _operand(self, node, stage):
         """Return what a multiplier takes: of what many of them take, its share of the copies."""
@@ -345,8 +345,7 @@ class _Writer:
         text, key = self.at(node, stage), (node, stage, "products")
         taken = self.loads[key] = self.loads.get(key, 0) + 1
         carried = (node, stage) in self.carried
-        number = (taken - 1) // SHARED if carried and self.many.get(key, 0) > SHARED else 0
-        return self._copy(node, stage, number) if number else text
+        return self._copy(node, stage, (taken - 1) // SHARED) if carried and self.many.get(key, 0) > SHARED else text
 
     def _copy(self, node, stage, number):
         """Return another register of a value that is carried into a stage."""
