@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NETLIST = "netlist.json"
 SHIFT = "SRL16E"
-ENDS = "shift registers end in flip-flops"  # in the recipe: another makes another netlist
+MARK = "$place$end"  # of the name of a flip-flop that a shift register ends in
 LENGTH = ("A0", "A1", "A2", "A3")  # constant, in binary: one less than the length
 
 
@@ -43,7 +43,7 @@ def netlist(design: DesignFiles, part: str) -> tuple[pathlib.Path, dict[str, flo
         used["ff"] += end_in_registers(folder / NETLIST)
         return used
 
-    recipe = commands, tool_version("pyosys"), ENDS
+    recipe = commands, tool_version("pyosys"), MARK
     folder, used = cached(f"{design.name}-netlist", design.files, recipe, make)
     return folder / NETLIST, used
 
@@ -96,7 +96,10 @@ def end_in_registers(path: pathlib.Path) -> int:
             pins = cell["connections"]
             for i, pin in enumerate(LENGTH):
                 pins[pin] = [str(last - 1 >> i & 1)]
-            module["cells"][f"{name}_last"] = {
+            own = f"{name}{MARK}"  # Yosys itself ends those of 17 bits in a flip-flop of a name like it
+            if own in module["cells"]:
+                raise ValueError(f"two cells are named {own}")
+            module["cells"][own] = {
                 "hide_name": 1,
                 "type": "FDRE",
                 "parameters": {"INIT": "0"},
@@ -105,7 +108,7 @@ def end_in_registers(path: pathlib.Path) -> int:
                 "connections": {"C": pins["CLK"], "CE": pins["CE"], "D": [free], "Q": pins["Q"], "R": ["0"]},
             }
             pins["Q"] = [free]
-            module["netnames"][f"{name}_before_last"] = {"hide_name": 1, "bits": [free], "attributes": {}}
+            module["netnames"][f"{own}_d"] = {"hide_name": 1, "bits": [free], "attributes": {}}
             free, changed = free + 1, changed + 1
     path.write_text(json.dumps(design))
     return changed
