@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NETLIST = "netlist.json"
 SHIFT = "SRL16E"
+FLIP_FLOPS = "-cell $_DFFE_?P?P_ 01 -cell $_SDFFE_?P?P_ 01 -cell $_DLATCH_?P?_ 01"  # that the family has
+FEW = 16
 MARK = "$place$end"  # of the name of a flip-flop that a shift register ends in
 LENGTH = ("A0", "A1", "A2", "A3")  # constant, in binary: one less than the length
 
@@ -59,7 +61,11 @@ def script(names: list[str], top: str, family_name: str) -> list[str]:
         *apart(top),
         f"{whole} begin:coarse",
         *DSP_TOGETHER,
-        f"{whole} coarse:",
+        f"{whole} coarse:map_ffs",
+        # Enables and resets of few flip-flops become logic: a slice has one of each, and nextpnr-xilinx's placer does not
+        # end where hundreds of them and pairs of LUT and flip-flop keep each other out of slices.
+        f"dfflegalize {FLIP_FLOPS} -mince {FEW} -minsrst {FEW}",
+        f"{whole} map_ffs:",
         "delete t:$scopeinfo",  # no hardware, and nextpnr looks for a place for it
         "tee -q -o cells.json stat -json",
         f"write_json {NETLIST}",
