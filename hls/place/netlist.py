@@ -62,8 +62,8 @@ def script(names: list[str], top: str, family_name: str) -> list[str]:
         f"{whole} begin:coarse",
         *DSP_TOGETHER,
         f"{whole} coarse:map_ffs",
-        # Enables and resets of few flip-flops become logic: a slice has one of each, and nextpnr-xilinx's placer does not
-        # end where hundreds of them and pairs of LUT and flip-flop keep each other out of slices.
+        # Enables and resets of few flip-flops become logic: a slice has one of each, and nextpnr-xilinx's placer does
+        # not end where hundreds of them and pairs of LUT and flip-flop keep each other out of slices.
         f"dfflegalize {FLIP_FLOPS} -mince {FEW} -minsrst {FEW}",
         f"{whole} map_ffs:",
         "delete t:$scopeinfo",  # no hardware, and nextpnr looks for a place for it
