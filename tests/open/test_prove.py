@@ -49,6 +49,29 @@ def test_a_claim_that_is_wrong_is_false_and_not_just_open(fifo):
     assert done.trace[0][-1] == "3"
 
 
+def test_claims_that_take_long_together_are_asked_for_in_parts(fifo, monkeypatch):
+    import z3
+
+    from hls.open.prove import engine
+
+    asked, check = [], engine._check
+
+    def impatient(solver, *assumed):
+        """Have no answer to a question about several claims."""
+        claim = solver.assertions()[-1]
+        if solver.num_scopes() == 0 and z3.is_not(claim):
+            asked.append(len(claim.children()[0].children()) if z3.is_and(claim.children()[0]) else 1)
+            if asked[-1] > 1:
+                raise engine.GaveUp("too long")
+        return check(solver, *assumed)
+
+    monkeypatch.setattr(engine, "_check", impatient)
+    assert engine.prove(fifo).verdict == engine.PROVED
+    assert asked[0] == len(fifo.claims) and asked.count(1) == len(fifo.claims)
+    fifo.claims["empty"] = z3.Or(z3.Not(fifo.wires["started"]), fifo.wires["words"] == 0)
+    assert engine.prove(fifo, 1).verdict == engine.OPEN
+
+
 def test_what_can_never_happen_is_not_reached(fifo):
     import z3
 

@@ -1,0 +1,99 @@
+"""The netlist that is placed: its shift registers end in flip-flops, and small enables are logic."""
+
+import json
+
+import pytest
+
+from hls.place.netlist import FEW, MARK, end_in_registers, script
+from hls.synth.yosys import run_yosys
+
+LENGTHS = (2, 3, 5, 16, 17, 18)
+SHIFTS = """
+module shifts (input wire clk, en, input wire [{high}:0] d, output wire [{high}:0] q);
+    reg x = 0;
+    always @(posedge clk) x <= x ^ d[0];
+{lines}
+endmodule
+"""
+SHIFT = """
+    reg [{top}:0] s{n} = 0;
+    always @(posedge clk) {condition} s{n} <= {{s{n}[{below}:0], x ^ d[{n}]}};
+    assign q[{n}] = s{n}[{top}];"""
+
+
+@pytest.fixture(scope="module")
+def shifts(tmp_path_factory):
+    """A netlist as Yosys writes it: shift registers of several lengths, half of them with an enable."""
+    pytest.importorskip("pyosys", reason="Yosys is not installed (make setup)")
+    folder = tmp_path_factory.mktemp("shifts")
+    kinds = [(length, condition) for length in LENGTHS for condition in ("", "if (en)")]
+    lines = [
+        SHIFT.format(n=n, top=length - 1, below=length - 2, condition=condition)
+        for n, (length, condition) in enumerate(kinds)
+    ]
+    (folder / "shifts.v").write_text(SHIFTS.format(high=len(kinds) - 1, lines="".join(lines)))
+    commands = ["read_verilog shifts.v", "synth_xilinx -family xc7 -top shifts -noiopad -noclkbuf", "write_json a.json"]
+    run_yosys(commands, folder, "Yosys fails")
+    whole = json.loads((folder / "a.json").read_text())
+    whole["modules"] = {"shifts": whole["modules"]["shifts"]}  # and not the primitives' frames
+    (folder / "a.json").write_text(json.dumps(whole))
+    return folder
+
+
+def cells(path):
+    return {name: c for m in json.loads(path.read_text())["modules"].values() for name, c in m["cells"].items()}
+
+
+def length(cell):
+    return 1 + sum(int(cell["connections"][f"A{i}"][0]) << i for i in range(4))
+
+
+def test_shift_registers_end_in_flip_flops_in_the_same_cycles(shifts, tmp_path):
+    """Each has one bit less, and a flip-flop of the same clock and enable between it and what it drove."""
+    path = tmp_path / "b.json"
+    path.write_text((shifts / "a.json").read_text())
+    before, count = cells(path), end_in_registers(path)
+    behind = cells(path)
+    changed = [name for name, cell in before.items() if cell["type"] == "SRL16E"]
+    assert count == len(changed) == len(behind) - len(before) >= 8
+    assert {length(before[name]) for name in changed} >= {3, 5, 16}
+    taken = {bit for cell in before.values() for pins in cell["connections"].values() for bit in pins}
+    for name in changed:
+        old, new, last = (c["connections"] for c in (before[name], behind[name], behind[f"{name}{MARK}"]))
+        assert length(behind[name]) == length(before[name]) - 1
+        assert all(new[pin] == old[pin] for pin in ("CLK", "CE", "D"))
+        assert last == {"C": old["CLK"], "CE": old["CE"], "D": new["Q"], "Q": old["Q"], "R": ["0"]}
+        assert behind[f"{name}{MARK}"]["parameters"] == {"INIT": "0"}
+        assert new["Q"][0] not in taken
+    assert all(behind[name] == cell for name, cell in before.items() if cell["type"] != "SRL16E")
+
+
+@pytest.mark.parametrize("change", [{"INIT": "0000000000000001"}, {"IS_CLK_INVERTED": "1"}])
+def test_others_stay_as_they_are(shifts, tmp_path, change):
+    design = json.loads((shifts / "a.json").read_text())
+    for cell in design["modules"]["shifts"]["cells"].values():
+        if cell["type"] == "SRL16E":
+            cell["parameters"] |= change
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(design))
+    assert end_in_registers(path) == 0
+    assert json.loads(path.read_text()) == design
+
+
+def test_enables_of_few_flip_flops_are_logic(tmp_path):
+    pytest.importorskip("pyosys", reason="Yosys is not installed (make setup)")
+    (tmp_path / "rtl").mkdir()
+    text = "module t (input wire clk, input wire [2:0] en, rst, input wire [63:0] d, output reg [63:0] q);"
+    text += "always @(posedge clk) begin "
+    few, many = FEW - 1, 64 - FEW - 2
+    for at, width, bit in ((0, few, 0), (few, many, 1)):
+        part = f"[{at + width - 1}:{at}]"
+        text += f"if (rst[{bit}]) q{part} <= 0; else if (en[{bit}]) q{part} <= d{part}; "
+    text += f"q[63:{few + many}] <= d[63:{few + many}]; end endmodule"
+    (tmp_path / "rtl" / "t.v").write_text(text)
+    commands = [c.replace("synth_xilinx", "synth_xilinx -noiopad -noclkbuf") for c in script(["t.v"], "t", "xc7")]
+    run_yosys(commands, tmp_path, "Yosys fails")
+    found = [cell for cell in cells(tmp_path / "netlist.json").values() if cell["type"] == "FDRE"]
+    enabled = [c for c in found if c["connections"]["CE"] != ["1"]]
+    reset = [c for c in found if c["connections"]["R"] != ["0"]]
+    assert len(found) == 64 and len(enabled) == many and len(reset) == many
