@@ -10,8 +10,8 @@
 namespace srcnn {
 
 struct parser_stage {
-    // States. A header beat is taken in one step, looked at in the next and judged in the third, and what comes behind a
-    // load or a tile is decided when its last beat has been looked at: so no step's decision hangs on a beat that has
+    // States. A header beat is taken in one step, looked at in the next and judged in the third, and what comes behind
+    // a load or a tile is decided when its last beat has been looked at: so no step's decision hangs on a beat that has
     // just come out of its FIFO, and none takes long.
     static constexpr int HEADER0 = 0, LOOK0 = 1, JUDGE0 = 2, HEADER1 = 3, LOOK1 = 4, JUDGE1 = 5, LOAD = 6, TILE = 7,
                          CLOSE = 8, DISCARD = 9;
