@@ -45,8 +45,8 @@ def netlist(design: DesignFiles, part: str) -> tuple[pathlib.Path, dict[str, flo
         used["ff"] += end_in_registers(folder / NETLIST)
         return used
 
-    recipe = commands, tool_version("pyosys"), MARK
-    folder, used = cached(f"{design.name}-netlist", design.files, recipe, make)
+    decides = [*design.files, pathlib.Path(__file__)]  # what is done behind Yosys is here
+    folder, used = cached(f"{design.name}-netlist", decides, (commands, tool_version("pyosys")), make)
     return folder / NETLIST, used
 
 
@@ -62,8 +62,8 @@ def script(names: list[str], top: str, family_name: str) -> list[str]:
         f"{whole} begin:coarse",
         *DSP_TOGETHER,
         f"{whole} coarse:map_ffs",
-        # Enables and resets of few flip-flops become logic: a slice has one of each, and nextpnr-xilinx's placer does
-        # not end where hundreds of them and pairs of LUT and flip-flop keep each other out of slices.
+        # Enables and resets of few flip-flops become logic: a slice has one of each, and with all of 9-1-5's
+        # nextpnr-xilinx's placer does not end (docs/clock.md).
         f"dfflegalize {FLIP_FLOPS} -mince {FEW} -minsrst {FEW}",
         f"{whole} map_ffs:",
         "delete t:$scopeinfo",  # no hardware, and nextpnr looks for a place for it

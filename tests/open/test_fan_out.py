@@ -1,5 +1,6 @@
 """What drives much comes from a register with copies; synthesis keeps them."""
 
+import collections
 import json
 import re
 
@@ -107,8 +108,32 @@ def test_each_stage_of_a_dataflow_may_have_a_register_for_the_reset(stages, rese
     assert more == (3 if reset_registers else 0)
 
 
+@pytest.mark.skipif(not available(), reason="Yosys is not installed")
+def test_no_share_gets_another_ones_loads(stages, tmp_path):
+    """Synthesis merges a plain register with a kept one that holds the same, and all loads come to that."""
+    cells = netlist(stages["wide"].module, write_stage(stages["wide"], tmp_path), tmp_path)
+    loads = collections.Counter(
+        bit
+        for cell in cells.values()
+        for pin, bits in cell["connections"].items()
+        for bit in bits
+        if cell["port_directions"][pin] == "input"
+    )
+    shares = [loads[cell["connections"]["Q"][0]] for cell in cells.values() if is_kept(cell)]
+    assert FAN_OUT / 2 < max(shares) < 1.5 * FAN_OUT
+
+
 def kept(top, files, folder):
     """How many flip-flops of `top` synthesis may not merge with others."""
+    return sum(map(is_kept, netlist(top, files, folder).values()))
+
+
+def is_kept(cell):
+    return cell["type"] == "FDRE" and "keep" in cell["attributes"]
+
+
+def netlist(top, files, folder):
+    """The cells that synthesis makes of `top`."""
     run_yosys(
         [
             "read_verilog -sv " + " ".join(map(str, files)),
@@ -120,5 +145,4 @@ def kept(top, files, folder):
         folder,
         "Yosys fails",
     )
-    cells = json.loads((folder / "out.json").read_text())["modules"][top]["cells"]
-    return sum(cell["type"] == "FDRE" and "keep" in cell["attributes"] for cell in cells.values())
+    return json.loads((folder / "out.json").read_text())["modules"][top]["cells"]
