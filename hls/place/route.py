@@ -26,6 +26,8 @@ LOG, FASM, PACKED, SDF = "nextpnr.log", "design.fasm", "packed.json", "design.sd
 ASKED_MHZ = PLANNED_MHZ  # what the placer aims at; nothing fails if it is missed
 PASSES = 200  # of the router, after which it is given up: designs that route take some 10 to 40
 STUCK = 60  # passes without an improvement, after which it is given up
+STILL_S = 1800  # without a word of the placer, after which it is given up: a step of it takes some 10 to 60 s
+_PLACES, _PLACED = "Running main analytical placer", "HeAP Placer Time"  # what it says before and behind these steps
 _PASS = re.compile(r"iter=(\d+) wires=(\d+) overused=(\d+)")
 _FMAX = re.compile(r"Max frequency for clock\s+'([^']*)': ([\d.]+) MHz")
 _POLL_S = 0.5
@@ -144,6 +146,11 @@ def _run(command, folder, name, progress, remedy, log=None):
                         f"{name} does not route: {watch.left:,} wires are still used twice after {watch.passes} "
                         f"passes of nextpnr's router, {watch.best:,} at best; {remedy()}"
                     )
+                if watch.still():
+                    raise UserError(
+                        f"{name} does not place: nextpnr's placer has not ended a step in {STILL_S / 60:g} minutes; "
+                        f"{remedy()}"
+                    )
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -169,6 +176,7 @@ class Watch:
     def __init__(self) -> None:
         self.passes = self.left = 0
         self.best, self._best_pass, self._read = None, 0, 0
+        self._places, self._grew = False, time.monotonic()
 
     def read(self, log: pathlib.Path) -> None:
         """Read what has been added to the log."""
@@ -179,6 +187,9 @@ class Watch:
             text = file.read()
             whole = text.rfind("\n") + 1
             self._read += len(text[:whole].encode())
+        if whole:
+            self._grew = time.monotonic()
+            self._places = (self._places or _PLACES in text[:whole]) and _PLACED not in text[:whole]
         for number, _, overused in _PASS.findall(text[:whole]):
             self.passes, self.left = int(number), int(overused)
             if self.best is None or self.left < self.best:
@@ -187,3 +198,7 @@ class Watch:
     def stuck(self) -> bool:
         """Return whether there is no hope: too many passes, or too many without a better one."""
         return bool(self.left) and (self.passes >= PASSES or self.passes - self._best_pass >= STUCK)
+
+    def still(self) -> bool:
+        """Return whether the placer goes on with one step for so long that it will not end."""
+        return self._places and time.monotonic() - self._grew > STILL_S

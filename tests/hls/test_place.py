@@ -200,6 +200,25 @@ def test_a_design_that_does_not_route_is_given_up(install, netlist, monkeypatch)
         place_and_route(tools.find_tools(PART), *netlist, remedy=lambda: "take less")
 
 
+@pytest.mark.parametrize("placed", [False, True])
+def test_a_placer_that_does_not_end_is_given_up(install, netlist, monkeypatch, placed):
+    """The router may take as long as it wants for a pass."""
+    monkeypatch.setattr("hls.place.route.STILL_S", 0.5)
+    monkeypatch.setattr("hls.place.route._POLL_S", 0.05)
+    home = install(left=[0])
+    told = "Info: Running main analytical placer.\n" + "Info: HeAP Placer Time: 1.00s\n" * placed
+    text = (home / "bin" / "nextpnr-xilinx").read_text()
+    waits = f'with value("--log").open("w") as log:\n    log.write({told!r})\n    log.flush()\n    time.sleep(1.5)\n'
+    changed = text.replace('with value("--log").open("w") as log:\n', waits)
+    assert changed != text
+    program(home / "bin" / "nextpnr-xilinx", changed)
+    if placed:
+        assert place_and_route(tools.find_tools(PART), *netlist)[1]["fmax_mhz"] == 123.45
+    else:
+        with pytest.raises(UserError, match="blink does not place: nextpnr's placer .* take less"):
+            place_and_route(tools.find_tools(PART), *netlist, remedy=lambda: "take less")
+
+
 def test_an_interrupted_run_leaves_nothing(install, netlist, tmp_path, monkeypatch):
     """Ctrl-C ends nextpnr, and no folder stays that looks finished."""
     home = install(left=[5] * 50, pause=0.2)
