@@ -18,7 +18,12 @@ NETLIST = "netlist.json"
 SHIFT = "SRL16E"
 FLIP_FLOPS = "-cell $_DFFE_?P?P_ 01 -cell $_SDFFE_?P?P_ 01 -cell $_DLATCH_?P?_ 01"  # that the family has
 FEW = 16
+NARROW = 4
 MARK = "$place$end"  # of the name of a flip-flop that a shift register ends in
+HOLD = "$place$hold"  # of the name of a LUT in front of a RAM's write address
+WRITE_ADDRESS = {"RAM32M": ("ADDRD",), "RAM64M": ("ADDRD",)} | {
+    kind: tuple(f"A{i}" for i in range(bits)) for kind, bits in (("RAM32X1D", 5), ("RAM64X1D", 6), ("RAM32X1S", 5))
+}
 LENGTH = ("A0", "A1", "A2", "A3")  # constant, in binary: one less than the length
 
 
@@ -43,6 +48,7 @@ def netlist(design: DesignFiles, part: str) -> tuple[pathlib.Path, dict[str, flo
         cells = json.loads((folder / "cells.json").read_text())["design"]["num_cells_by_type"]
         used = count({kind: number for kind, number in cells.items() if kind not in FRAME})
         used["ff"] += end_in_registers(folder / NETLIST)
+        used["lut"] += hold_write_addresses(folder / NETLIST)
         return used
 
     decides = [*design.files, pathlib.Path(__file__)]  # what is done behind Yosys is here
@@ -61,7 +67,10 @@ def script(names: list[str], top: str, family_name: str) -> list[str]:
         *apart(top),
         f"{whole} begin:coarse",
         *DSP_TOGETHER,
-        f"{whole} coarse:map_ffs",
+        f"{whole} coarse:fine",
+        # A carry chain has whole slices, and eight LUTs in each: short ones become logic.
+        f"techmap -map +/techmap.v t:$alu r:Y_WIDTH<={NARROW} %i t:$lcu r:WIDTH<={NARROW} %i %u",
+        f"{whole} fine:map_ffs",
         # Enables and resets of few flip-flops become logic: a slice has one of each, and with all of 9-1-5's
         # nextpnr-xilinx's placer does not end (docs/clock.md).
         f"dfflegalize {FLIP_FLOPS} -mince {FEW} -minsrst {FEW}",
@@ -92,9 +101,7 @@ def end_in_registers(path: pathlib.Path) -> int:
     """
     design, changed = json.loads(path.read_text()), 0
     for module in design["modules"].values():
-        bits = [bit for cell in module["cells"].values() for pins in cell["connections"].values() for bit in pins]
-        bits += [bit for net in module["netnames"].values() for bit in net["bits"]]
-        free = max((bit for bit in bits if isinstance(bit, int)), default=1) + 1
+        free = _free(module)
         for name, cell in list(module["cells"].items()):
             last = _last(cell)
             if last is None:
@@ -118,6 +125,58 @@ def end_in_registers(path: pathlib.Path) -> int:
             free, changed = free + 1, changed + 1
     path.write_text(json.dumps(design))
     return changed
+
+
+def hold_write_addresses(path: pathlib.Path) -> int:
+    """Put a LUT between flip-flops and the write addresses of RAMs in LUTs; the file is written anew.
+
+    Such a pin wants its address for 0.7 ns behind the clock's edge (Project X-Ray's delays of the 7-series, -1, slow
+    corner), where a flip-flop beside it has changed it. nextpnr-xilinx looks at no hold time; the LUT and the wire to
+    it take as long as is missing, with some to spare.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        As Yosys' `write_json` writes it.
+
+    Returns
+    -------
+    int
+        How many LUTs: one for each bit of an address, whatever number of RAMs has it.
+    """
+    design, count = json.loads(path.read_text()), 0
+    for module in design["modules"].values():
+        cells, free, held = module["cells"], _free(module), {}
+        driven = {cell["connections"]["Q"][0] for cell in cells.values() if cell["type"] in ("FDRE", "FDSE")}
+        for cell in list(cells.values()):
+            for pin in WRITE_ADDRESS.get(cell["type"], ()):
+                for i, bit in enumerate(cell["connections"][pin]):
+                    if bit in driven and bit not in held:
+                        held[bit], free = free, free + 1
+                        cells[f"$auto${bit}{HOLD}"] = {
+                            "hide_name": 1,
+                            "type": "LUT1",
+                            "parameters": {"INIT": "10"},
+                            "attributes": {},
+                            "port_directions": {"I0": "input", "O": "output"},
+                            "connections": {"I0": [bit], "O": [held[bit]]},
+                        }
+                        module["netnames"][f"$auto${bit}{HOLD}"] = {
+                            "hide_name": 1,
+                            "bits": [held[bit]],
+                            "attributes": {},
+                        }
+                    cell["connections"][pin][i] = held.get(bit, bit)
+        count += len(held)
+    path.write_text(json.dumps(design))
+    return count
+
+
+def _free(module):
+    """A number that is no bit's yet."""
+    bits = [bit for cell in module["cells"].values() for pins in cell["connections"].values() for bit in pins]
+    bits += [bit for net in module["netnames"].values() for bit in net["bits"]]
+    return max((bit for bit in bits if isinstance(bit, int)), default=1) + 1
 
 
 def _last(cell):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from hls.place import packed
 from hls.place.designs import PLANNED_MHZ
-from hls.place.dsps import place_dsps, site_path
 from hls.synth.yosys import cached
 from model.base.errors import UserError
 from model.base.tools import first_error
@@ -58,7 +58,7 @@ def place_and_route(
     remedy : callable
         Returns what to do about a design that does not route.
     dsps_in_order : bool
-        Give each DSP its place, sum by sum (`dsps.py`), in place of the placer's choice.
+        Give each DSP its place, sum by sum (`packed.py`), in place of the placer's choice.
     delays : bool
         Also write the tool's delays, to `SDF` beside the FASM (`paths.py`).
 
@@ -66,8 +66,8 @@ def place_and_route(
     -------
     fasm : pathlib.Path
     routed : dict
-        fmax_mhz (after routing, by the tool's own delays), passes (of the router), wires, placed_dsps (that were given
-        a place).
+        fmax_mhz (after routing, by the tool's own delays), passes (of the router), wires, chains (of carries),
+        second_slice (of these, that are in the second slice of their tiles), placed_dsps (that were given a place).
 
     Raises
     ------
@@ -80,22 +80,19 @@ def place_and_route(
         shutil.copy(netlist, folder / "netlist.json")
         shutil.copy(constraints, folder / "pins.xdc")
         command = [tools.nextpnr, "--chipdb", str(tools.chipdb), "--quiet", *options]
-        placed = 0
-        if sites:  # pins are placed while packing, DSPs behind it
-            pack = [*command, *source, "--pack-only", "--write", PACKED, "--log", "pack.log"]
-            _run(pack, folder, name, False, remedy, folder / "pack.log")
-            placed = place_dsps(folder / PACKED, sites)
-        given = ["--json", PACKED, "--no-pack"] if sites else source
-        written = ["--fasm", FASM, "--log", LOG, *(["--sdf", SDF] if delays else [])]
-        _run([*command, *given, *written], folder, name, progress, remedy)
+        pack = [*command, "--json", "netlist.json", "--xdc", "pins.xdc", "--pack-only", "--write", PACKED]
+        _run([*pack, "--log", "pack.log"], folder, name, False, remedy, folder / "pack.log")
+        arranged = packed.arrange(folder / PACKED, sites)
+        place = [*command, "--json", PACKED, "--no-pack", "--fasm", FASM, "--log", LOG]
+        _run([*place, *(["--sdf", SDF] if delays else [])], folder, name, progress, remedy)
         for path in ("netlist.json", PACKED):
             (folder / path).unlink(missing_ok=True)
-        return read_log(folder / LOG) | {"placed_dsps": placed}
+        return read_log(folder / LOG) | arranged
 
-    sites = site_path(tools.grid) if dsps_in_order and tools.grid and tools.both_dsps else []
-    source = ["--json", "netlist.json", "--xdc", "pins.xdc"]
+    sites = packed.site_path(tools.grid) if dsps_in_order and tools.grid and tools.both_dsps else []
     recipe = options, tools.recipe(), PASSES, STUCK, sites, delays
-    folder, routed = cached(f"{name}-routed", [netlist, constraints], recipe, make)
+    decides = [netlist, constraints, pathlib.Path(packed.__file__)]  # what is done behind packing is there
+    folder, routed = cached(f"{name}-routed", decides, recipe, make)
     return folder / FASM, routed
 
 
