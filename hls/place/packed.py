@@ -10,14 +10,10 @@ drives single cells out of their places, but none for another cell in the same s
 nothing else in it finds none once flip-flops lie everywhere. Among cells of one size it begins with the last name; the
 names of those with few choices get a mark in front that comes behind all others.
 
-**A sum stays beside its register.** The packer keeps a LUT and its flip-flop together, but not a carry chain and the
-flip-flops of its sums, which then lie anywhere, one wire through the fabric behind each addition. They are put into the
-chain's slices, where the carry's output reaches them directly.
-
 **DSPs of a sum can be put side by side.** The placer strews the multipliers of a sum over the device, and their
 products then travel back. The kernels name their products sum by sum (`n1186_multiply`, ...), so along a path through
-all of the device's DSPs each product finds those that it is added to beside it. Everything else is the placer's choice,
-and follows.
+all of the device's DSPs each product finds those that it is added to beside it. Everything else is the placer's choice, and
+follows.
 """
 
 from __future__ import annotations
@@ -31,7 +27,6 @@ from collections.abc import Sequence
 SECOND = 64  # what nextpnr-xilinx's number of a place within a tile grows by from the first slice to the second
 CARRY, LUT, FLIP_FLOP = "CARRY4", "SLICE_LUTX", "SLICE_FFX"
 SET = ("CK", "CE", "SR")  # what a slice has one of
-FLIP_FLOP_Z = 2  # a flip-flop's place in its quarter of a slice; quarters are 16 apart
 LAST = "~"  # behind every other character of a name
 NEAR = 20  # columns of the grid: DSP columns no farther apart are walked as one, row by row
 _PRODUCT = re.compile(r"(\w+)\.pipeline\.n(\d+)_multiply")
@@ -80,64 +75,15 @@ def arrange(packed: pathlib.Path, sites: Sequence[str] = ()) -> dict[str, int]:
     Returns
     -------
     dict
-        chains, second_slice (of these), sums (flip-flops in their chain's slices), placed_dsps.
+        chains, second_slice (of these), placed_dsps.
     """
     design = json.loads(packed.read_text())
-    done = dict.fromkeys(("sums", "chains", "second_slice", "placed_dsps"), 0)
+    done = dict.fromkeys(("chains", "second_slice", "placed_dsps"), 0)
     for module in design["modules"].values():  # one: it is flat
-        done["sums"] = keep_sums(module["cells"])
-        done |= spread_chains(module["cells"])
-        done["placed_dsps"] = place_dsps(module["cells"], sites)
+        done = spread_chains(module["cells"]) | {"placed_dsps": place_dsps(module["cells"], sites)}
         module["cells"] = rare_first(module["cells"])
     packed.write_text(json.dumps(design))
     return done
-
-
-def keep_sums(cells: dict[str, dict]) -> int:
-    """Put flip-flops that take a carry chain's outputs into the chain's slices. Return how many there are.
-
-    Those that have a place already stay, and in each slice those whose clock, enable or reset is not most of its sums'.
-
-    Parameters
-    ----------
-    cells : dict
-        Of a packed netlist, by name; changed in place.
-    """
-    takes = {}
-    for name, cell in cells.items():
-        if cell["type"] == FLIP_FLOP and not {"CONSTR_PARENT", "CONSTR_CHILDREN"} & set(cell["attributes"]):
-            for bit in cell["connections"].get("D", ()):
-                takes.setdefault(bit, name)  # the first of several
-    kept = 0
-    for name, cell in list(cells.items()):
-        attributes = cell["attributes"]
-        if cell["type"] != CARRY or "CONSTR_Z" not in attributes:
-            continue
-        outputs = [(i, cell["connections"].get(f"O{i}") or [None]) for i in range(4)]
-        if cell["connections"].get("CYINIT"):
-            outputs = outputs[1:]  # the carry's own input takes the way that the placer counts for this flip-flop
-        sums = [(i, takes[bits[0]]) for i, bits in outputs if bits[0] in takes]
-        sets = collections.Counter(_set(cells[sum_name]) for _, sum_name in sums)
-        root = attributes.get("CONSTR_PARENT", name)
-        for i, sum_name in sums:
-            if _set(cells[sum_name]) != sets.most_common(1)[0][0]:
-                continue
-            z = _integer(attributes["CONSTR_Z"]) // SECOND * SECOND + 16 * i + FLIP_FLOP_Z
-            cells[sum_name]["attributes"] |= {
-                "CONSTR_PARENT": root,
-                "CONSTR_X": _binary(0),
-                "CONSTR_Y": attributes.get("CONSTR_Y", _binary(0)),
-                "CONSTR_Z": _binary(z),
-                "CONSTR_ABS_Z": _binary(1),
-            }
-            children = cells[root]["attributes"].get("CONSTR_CHILDREN", "")
-            cells[root]["attributes"]["CONSTR_CHILDREN"] = f"{children};{sum_name}".strip(";")
-            kept += 1
-    return kept
-
-
-def _set(cell):
-    return tuple(str(cell["connections"].get(pin)) for pin in SET)
 
 
 def spread_chains(cells: dict[str, dict]) -> dict[str, int]:
@@ -171,7 +117,7 @@ def spread_chains(cells: dict[str, dict]) -> dict[str, int]:
         second, moved = second + height, moved + 1
         for member in members:
             attributes = cells[member]["attributes"]
-            attributes["CONSTR_Z"] = _binary(_integer(attributes["CONSTR_Z"]) + SECOND)
+            attributes["CONSTR_Z"] = format(_integer(attributes["CONSTR_Z"]) + SECOND, "032b")
     return {"chains": len(chains), "second_slice": moved}
 
 
@@ -191,14 +137,17 @@ def rare_first(cells: dict[str, dict]) -> dict[str, dict]:
     dict
         The same cells, by their new names.
     """
-    sets = {name: _set(cell) for name, cell in cells.items() if cell["type"] == FLIP_FLOP}
+    sets = {
+        name: tuple(str(cell["connections"].get(pin)) for pin in SET)
+        for name, cell in cells.items()
+        if cell["type"] == FLIP_FLOP
+    }
     most = collections.Counter(sets.values()).most_common(1)[0][0] if sets else None
     marks = {}
     for name, cell in cells.items():
         parent = cell["attributes"].get("CONSTR_PARENT")
         if name in sets and parent:
-            if cells[parent]["type"] == LUT:
-                marks[parent] = 1 if sets[name] == most else 3
+            marks[parent] = 1 if sets[name] == most else 3
         elif name in sets and sets[name] != most:
             marks[name] = 2
         elif cell["type"] == CARRY and not parent:
@@ -214,10 +163,6 @@ def rare_first(cells: dict[str, dict]) -> dict[str, dict]:
 def _integer(value):
     """A parameter as nextpnr writes it: binary digits, or a number."""
     return int(value, 2) if isinstance(value, str) else int(value)
-
-
-def _binary(value):
-    return format(value, "032b")
 
 
 def place_dsps(cells: dict[str, dict], path: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hls.place.packed import SECOND, arrange, keep_sums, place_dsps, rare_first, site_path, spread_chains
+from hls.place.packed import SECOND, arrange, place_dsps, rare_first, site_path, spread_chains
 
 CARRY_Z = 15
 
@@ -25,14 +25,6 @@ def chain(name, height):
             cells[f"{name}.{i}.{z}"] = {"type": "SLICE_LUTX", "attributes": parent | {"CONSTR_Z": binary(z)}}
     attributes = {"CONSTR_CHILDREN": ";".join(cells), "CONSTR_ABS_Z": binary(1), "CONSTR_Z": binary(CARRY_Z)}
     return {name: {"type": "CARRY4", "attributes": attributes}} | cells
-
-
-def bare(name, height):
-    """A chain that nothing takes the outputs of."""
-    cells = chain(name, height)
-    for cell in cells.values():
-        cell["connections"] = {}
-    return cells
 
 
 def ram(name):
@@ -68,56 +60,6 @@ def test_chains_and_rams_share_both_slices(heights, rams):
         assert load == [rams, sum(heights)]
 
 
-def sums(name, height, enables, carry_in=False):
-    """A chain whose every output goes to a flip-flop of the enable that `enables` has for it."""
-    cells = chain(name, height)
-    for n, carry in enumerate(cell for cell in cells.values() if cell["type"] == "CARRY4"):
-        carry["attributes"]["CONSTR_Y"] = binary(2**32 - n)
-        carry["connections"] = {f"O{i}": [100 + 4 * n + i] for i in range(4)}
-        carry["connections"]["CYINIT"] = [8] if carry_in and not n else []
-    taken = {f"f{n}": flip_flop(enable) for n, enable in enumerate(enables)}
-    for n, cell in enumerate(taken.values()):
-        cell["connections"]["D"] = [100 + n]
-    return cells | taken
-
-
-def kept(cells):
-    """Row, place and number of the output of each flip-flop that has a place in a slice of carries."""
-    found = []
-    for name, cell in cells.items():
-        if name.startswith("f") and "CONSTR_PARENT" in cell["attributes"]:
-            assert name in cells[cell["attributes"]["CONSTR_PARENT"]]["attributes"]["CONSTR_CHILDREN"].split(";")
-            row = -int(cell["attributes"]["CONSTR_Y"], 2) % 2**32
-            found.append((row, int(cell["attributes"]["CONSTR_Z"], 2), int(name[1:])))
-    return found
-
-
-def test_sums_lie_beside_their_registers():
-    """Each in the quarter that its output leaves by; those of another enable than the slice's most stay as they are."""
-    cells = sums("c", 2, [1, 1, 5, 1, 5, 5])
-    assert keep_sums(cells) == 5
-    assert kept(cells) == [(0, 2, 0), (0, 18, 1), (0, 50, 3), (1, 2, 4), (1, 18, 5)]
-    assert spread_chains(cells) == {"chains": 1, "second_slice": 0}
-    more = sums("c", 1, [1] * 4) | ram("r")
-    keep_sums(more)
-    assert spread_chains(more)["second_slice"] == 1
-    assert [z for _, z, _ in kept(more)] == [66, 82, 98, 114]  # they go along to the other slice
-
-
-def test_the_first_sum_of_a_chain_with_a_carry_in_stays():
-    cells = sums("c", 2, [1] * 8, carry_in=True)
-    assert keep_sums(cells) == 7
-    assert (0, 2, 0) not in kept(cells)
-
-
-def test_a_register_in_a_pair_stays_with_its_lut():
-    cells = sums("c", 1, [1] * 4)
-    cells["f2"]["attributes"]["CONSTR_PARENT"] = "lut"
-    cells["lut"] = {"type": "SLICE_LUTX", "attributes": {"CONSTR_CHILDREN": "f2"}}
-    assert keep_sums(cells) == 3
-    assert cells["f2"]["attributes"]["CONSTR_PARENT"] == "lut"
-
-
 def flip_flop(enable, reset=0, **attributes):
     return {"type": "SLICE_FFX", "attributes": attributes, "connections": {"CK": [9], "CE": [enable], "SR": [reset]}}
 
@@ -150,9 +92,9 @@ def test_a_packed_netlist_is_written_anew(tmp_path):
     """Also one without carries, RAMs or flip-flops."""
     packed = tmp_path / "packed.json"
     packed.write_text(json.dumps({"modules": {"top": {"cells": {"own": {"type": "PAD", "attributes": {}}}}}}))
-    assert arrange(packed) == {"sums": 0, "chains": 0, "second_slice": 0, "placed_dsps": 0}
-    packed.write_text(json.dumps({"modules": {"top": {"cells": sums("c", 1, [1] * 4) | bare("a", 2) | bare("b", 1)}}}))
-    assert arrange(packed) == {"sums": 4, "chains": 3, "second_slice": 2, "placed_dsps": 0}
+    assert arrange(packed) == {"chains": 0, "second_slice": 0, "placed_dsps": 0}
+    packed.write_text(json.dumps({"modules": {"top": {"cells": chain("a", 2) | chain("b", 1) | {"f": flip_flop(1)}}}}))
+    assert arrange(packed) == {"chains": 2, "second_slice": 1, "placed_dsps": 0}
     cells = json.loads(packed.read_text())["modules"]["top"]["cells"]
     assert int(cells["~~~~b"]["attributes"]["CONSTR_Z"], 2) == CARRY_Z + SECOND
 

@@ -160,7 +160,6 @@ def test_routed(install, netlist, tmp_path):
         "passes": 3,
         "wires": 1000,
         "placed_dsps": 0,
-        "sums": 0,
         "chains": 0,
         "second_slice": 0,
     }  # behind the router, not the placer's guess
