@@ -12,8 +12,8 @@ names of those with few choices get a mark in front that comes behind all others
 
 **DSPs of a sum can be put side by side.** The placer strews the multipliers of a sum over the device, and their
 products then travel back. The kernels name their products sum by sum (`n1186_multiply`, ...), so along a path through
-all of the device's DSPs each product finds those that it is added to beside it. Everything else is the placer's choice, and
-follows.
+all of the device's DSPs each product finds those that it is added to beside it. Everything else is the placer's choice,
+and follows.
 """
 
 from __future__ import annotations

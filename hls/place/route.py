@@ -66,8 +66,8 @@ def place_and_route(
     -------
     fasm : pathlib.Path
     routed : dict
-        fmax_mhz (after routing, by the tool's own delays), passes (of the router), wires, chains (of carries),
-        second_slice (of these, that are in the second slice of their tiles), placed_dsps (that were given a place).
+        fmax_mhz (after routing, by the tool's own delays), passes (of the router), wires, and what was arranged
+        between packing and placing (`packed.py`): chains, second_slice, placed_dsps.
 
     Raises
     ------

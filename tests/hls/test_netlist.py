@@ -1,10 +1,10 @@
-"""The netlist that is placed: its shift registers end in flip-flops, and small enables are logic."""
+"""The netlist that is placed: shift registers end in flip-flops, a LUT holds write addresses; small things are logic."""
 
 import json
 
 import pytest
 
-from hls.place.netlist import FEW, MARK, end_in_registers, script
+from hls.place.netlist import FEW, HOLD, MARK, NARROW, end_in_registers, hold_write_addresses, script
 from hls.synth.yosys import run_yosys
 
 LENGTHS = (2, 3, 5, 16, 17, 18)
@@ -97,3 +97,56 @@ def test_enables_of_few_flip_flops_are_logic(tmp_path):
     enabled = [c for c in found if c["connections"]["CE"] != ["1"]]
     reset = [c for c in found if c["connections"]["R"] != ["0"]]
     assert len(found) == 64 and len(enabled) == many and len(reset) == many
+
+
+def synthesised(folder, text, top):
+    """The cells that the netlist of a module has, by name."""
+    pytest.importorskip("pyosys", reason="Yosys is not installed (make setup)")
+    (folder / "rtl").mkdir()
+    (folder / "rtl" / "t.v").write_text(text)
+    commands = [c.replace("synth_xilinx", "synth_xilinx -noiopad -noclkbuf") for c in script(["t.v"], top, "xc7")]
+    run_yosys(commands, folder, "Yosys fails")
+    return cells(folder / "netlist.json")
+
+
+def test_short_carry_chains_are_logic(tmp_path):
+    """A sum and a comparison of a few bits have none, of more bits they have."""
+    kinds = {
+        "t": [(NARROW - 1, "a + b"), (2, "a < b")],
+        "u": [(NARROW + 5, "a + b")],
+    }
+    text = ""
+    for name, parts in kinds.items():
+        for i, (width, what) in enumerate(parts):
+            text += f"module {name}{i} (input wire clk, input wire [{width - 1}:0] a, b, output reg [{width}:0] q);"
+            text += f"always @(posedge clk) q <= {what}; endmodule\n"
+    for top, has in (("t0", False), ("t1", False), ("u0", True)):
+        folder = tmp_path / top
+        folder.mkdir()
+        assert any(cell["type"] == "CARRY4" for cell in synthesised(folder, text, top).values()) == has
+
+
+def test_a_lut_holds_write_addresses(tmp_path):
+    """One for each bit of an address, whatever reads with it; nothing else changes, and a second time finds nothing."""
+    text = (
+        "module t (input wire clk, we, input wire [4:0] other, input wire [15:0] d, output reg [15:0] q, r);"
+        "reg [15:0] m [0:31]; reg [4:0] head = 0, tail = 0; always @(posedge clk) begin if (we) m[tail] <= d; "
+        "if (we) tail <= tail + 1; head <= other; q <= m[head]; r <= tail; end endmodule"
+    )
+    before = synthesised(tmp_path, text, "t")
+    rams = [name for name, cell in before.items() if cell["type"] == "RAM32M"]
+    assert len(rams) > 1, sorted({cell["type"] for cell in before.values()})
+    path = tmp_path / "netlist.json"
+    assert hold_write_addresses(path) == 5
+    behind = cells(path)
+    held = {name: behind.pop(name) for name in list(behind) if name.endswith(HOLD)}
+    address = before[rams[0]]["connections"]["ADDRD"]
+    through = {cell["connections"]["I0"][0]: cell["connections"]["O"][0] for cell in held.values()}
+    assert set(through) == set(address) and len(set(through.values()) - set(address)) == 5
+    assert {cell["type"] for cell in held.values()} == {"LUT1"}
+    assert {cell["parameters"]["INIT"] for cell in held.values()} == {"10"}
+    for name, cell in before.items():
+        if name in rams:
+            cell["connections"]["ADDRD"] = [through[bit] for bit in cell["connections"]["ADDRD"]]
+        assert behind[name] == cell
+    assert hold_write_addresses(path) == 0
