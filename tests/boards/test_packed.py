@@ -31,7 +31,7 @@ def test_a_packed_overlay(path, tmp_path):
 
 
 def test_first_things_to_try_are_there():
-    assert {path.stem for path in ARCHIVES} >= {"blink", "register", "loop", "srcnn915"}
+    assert {path.stem for path in ARCHIVES} >= {"blink", "register", "loop", "srcnn915", "abpn8m3_x2"}
 
 
 def test_archives_hold_nothing_else():

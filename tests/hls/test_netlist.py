@@ -1,4 +1,4 @@
-"""The netlist that is placed: shift registers end in flip-flops, a LUT holds write addresses; small things are logic."""
+"""The netlist that is placed: registers behind shift registers, a LUT before write addresses, small things in logic."""
 
 import json
 
