@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 NETLIST = "netlist.json"
 SHIFT = "SRL16E"
 FLIP_FLOPS = "-cell $_DFFE_?P?P_ 01 -cell $_SDFFE_?P?P_ 01 -cell $_DLATCH_?P?_ 01"  # that the family has
-FEW = 16
-NARROW = 4
+FEW = 16  # flip-flops: an enable or a reset of fewer is logic
+NARROW = 4  # bits: a sum or a comparison of no more is logic
 MARK = "$place$end"  # of the name of a flip-flop that a shift register ends in
 HOLD = "$place$hold"  # of the name of a LUT in front of a RAM's write address
 WRITE_ADDRESS = {"RAM32M": ("ADDRD",), "RAM64M": ("ADDRD",)} | {
