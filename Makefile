@@ -159,7 +159,7 @@ ablations: $(READY)  ## what each choice of the training is worth, interruptible
 compare: $(READY)  ## every method on your pictures: IMG=file or folder NETWORK= UPSCALE=
 	$(PY) -m host.measure.compare $(IMG) --network $(NETWORK) --upscale $(UPSCALE)
 
-bench: $(READY)  ## speed: TensorFlow, onnxruntime, golden, csim; the accelerator's modelled rate: NETWORK= UPSCALE= ARGS=
+bench: $(READY)  ## speed: TensorFlow, onnxruntime, cpu, golden, csim; the accelerator's modelled rate: NETWORK= UPSCALE= ARGS=
 	$(PY) -m host.measure.bench --network $(NETWORK) --upscale $(UPSCALE) $(ARGS)
 
 bench-host: $(READY)  ## time of every step from file to file, and of packing tiles: NETWORK= UPSCALE=

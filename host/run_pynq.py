@@ -90,8 +90,8 @@ Examples:
     type=click.Choice(backends.NAMES),
     default="auto",
     show_default=True,
-    help="What computes: the board, the C++ kernels, the golden model or onnxruntime; all give the same bits. "
-    "auto takes the board if there is one with an overlay, else onnxruntime if it is installed, else the golden model.",
+    help="What computes: the board, the C++ kernels, the golden model or this processor's vectors (cpu); all give the "
+    "same bits. auto takes the board if there is one with an overlay, else cpu where there is a compiler, else golden.",
 )
 @click.option(
     "--tile",

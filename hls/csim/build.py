@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from hls.csim.ap_types import ap_types_dir
 from hls.generate.cpp import sources as generated
 from hls.generate.cpp import write_sources
-from model.base.cache import built, digest
+from model.base.cache import built, digest, processor
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT
 
@@ -134,7 +134,7 @@ def build(
         link_flags,
         generated(config),
         _compiler_version(types),
-        _cpu_model(),
+        processor(),
     )
     files = [
         path
@@ -171,15 +171,6 @@ def build(
 def _compiler_version(types):
     gxx = subprocess.run([*_gxx(), "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     return gxx if types == "amd" else f"{gxx}, ziglang {importlib.metadata.version('ziglang')}"
-
-
-def _cpu_model():
-    """What -march=native depends on: a build folder carried to another machine is not used there."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-    return sorted({line for line in lines if line.startswith(("flags", "model name", "Features"))})
 
 
 def _run(command, complaint):

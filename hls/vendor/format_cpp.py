@@ -17,6 +17,7 @@ from model.base.paths import ROOT, atomic_write
 
 SOURCES = (
     "hls/kernels",
+    "host/cpu/cpp",
     "hls/csim/cpp",
     "hls/dma/cpp",
     "hls/open/check/include",

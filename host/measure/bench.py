@@ -103,7 +103,7 @@ def onnxruntime_float(network: str, upscale: int) -> Contender:
     """The float network as it is in onnxruntime, on all cores: the picture is padded and made floats beforehand."""
     import onnxruntime
 
-    from host.picture.exact_onnx import INPUT_NAME, float_model
+    from host.measure.float_onnx import INPUT_NAME, float_model
 
     model = load_float(weight_path(network, upscale), network)
     session = onnxruntime.InferenceSession(float_model(model).SerializeToString(), providers=["CPUExecutionProvider"])
@@ -118,20 +118,20 @@ def onnxruntime_float(network: str, upscale: int) -> Contender:
     return Contender("onnxruntime float", run)
 
 
-def exact_onnxruntime(network: str, upscale: int) -> Contender:
-    """The golden model's integers through onnxruntime, on all cores."""
-    from host.picture.onnx_session import OnnxSession
+def cpu(network: str, upscale: int) -> Contender:
+    """The golden model's integers by this processor's vectors, on all cores."""
+    from host.cpu.session import CpuSession
 
     model = load_quant(weight_path(network, upscale, quantised=True), network)
-    session = OnnxSession(model)
-    return Contender("onnxruntime, golden's bits", lambda y: session.infer_valid(golden.pad(y, model.network.halo)))
+    session = CpuSession(model)
+    return Contender("cpu, golden's bits", lambda y: session.infer_valid(golden.pad(y, model.network.halo)))
 
 
 CONTENDERS = (
     tensorflow_float,
     tensorflow_compiled,
     onnxruntime_float,
-    exact_onnxruntime,
+    cpu,
     golden_model,
     golden_one_worker,
     csim,

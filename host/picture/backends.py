@@ -1,5 +1,5 @@
-"""What computes the network: golden model, onnxruntime, C++ kernels or board, behind one small interface. All give the
-same bits.
+"""What computes the network: golden model, this processor's vectors, C++ kernels or board, behind one small interface.
+All give the same bits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from host.cpu.session import CpuSession
 from host.picture import tiling
 from model.base.errors import UserError
 from model.graph.network import require_picture
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from model.graph.weights import QuantModel
     from model.imaging.files import Picture
 
-NAMES = ("auto", "pynq", "csim", "golden", "onnxruntime")
+NAMES = ("auto", "pynq", "csim", "golden", "cpu")
 
 
 class ComputeError(UserError):
@@ -171,8 +172,8 @@ class GoldenBackend(Backend):
             yield result
 
 
-class OnnxBackend(Backend):
-    """The golden model's integers through onnxruntime's float convolutions (`host.picture.exact_onnx`).
+class CpuBackend(Backend):
+    """The network compiled for this processor: its instructions for sums of products of bytes (`host.cpu`).
 
     Attributes
     ----------
@@ -180,19 +181,17 @@ class OnnxBackend(Backend):
         All cores if None.
     """
 
-    name = "onnxruntime"
+    name = "cpu"
     threads = None
 
     def __init__(self, model: QuantModel) -> None:
         super().__init__(model)
-        from host.picture.onnx_session import OnnxSession
-
-        self._session = OnnxSession(model)
+        self.session = CpuSession(model)
 
     def infer(self, tiles: Iterable[np.ndarray], clock: Callable = untimed) -> Iterator[np.ndarray]:
         for tile in tiles:
             with clock("compute"):
-                result = self._session.infer_valid(tile, self.threads)
+                result = self.session.infer_valid(tile, self.threads)
             yield result
 
 
@@ -271,10 +270,11 @@ class PynqBackend(Backend):
 
 
 def _fastest_here(model):
-    """Return what is fastest without a board: onnxruntime, if it is installed and holds all sums in float32."""
-    if golden.exact_dtype(model) is np.float32:
-        with contextlib.suppress(UserError):
-            return OnnxBackend(model)
+    """Return what is fastest without a board: this processor's vectors, if it has any and there is a compiler."""
+    with contextlib.suppress(UserError):
+        backend = CpuBackend(model)
+        if backend.session.vectors:
+            return backend
     return GoldenBackend(model)
 
 
@@ -284,8 +284,8 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
     Parameters
     ----------
     name : str
-        One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else onnxruntime, which
-        gives the same bits fastest, and without it the golden model.
+        One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else this processor's
+        vectors, which give the same bits fastest, and without a compiler the golden model.
     model : QuantModel
 
     Returns
@@ -306,8 +306,8 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
         return GoldenBackend(model), ""
     if name == "csim":
         return CsimBackend(model), ""
-    if name == "onnxruntime":
-        return OnnxBackend(model), ""
+    if name == "cpu":
+        return CpuBackend(model), ""
     if name == "pynq":
         return PynqBackend(model, find_overlay(model.network)), ""
     try:

@@ -36,6 +36,17 @@ def digest(recipe: object, files: Iterable[str | pathlib.Path] = (), root: str |
     return found.hexdigest()[:DIGITS]
 
 
+def processor() -> list[str]:
+    """Return what a compiler's -march=native depends on, for a recipe: a build folder carried to another machine is not
+    used there.
+    """
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    return sorted({line for line in lines if line.startswith(("flags", "model name", "Features"))})
+
+
 @contextlib.contextmanager
 def build_lock(name: str) -> Iterator[None]:
     """Let one process build what `name` stands for, while others that want the same wait for it."""
