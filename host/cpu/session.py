@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SCRATCH = 1 << 20  # bytes, of a thread's rows: they should stay in the cache
 _MIN_COLUMNS = 128  # halos of narrower parts are too much beside them
-_MIN_ROWS = 16  # less is not worth a thread
+_MIN_PRODUCTS = 1 << 24  # less, a fifth of a millisecond, is not worth a thread
 _TRIAL = 12  # pixels a side beyond the halo
 
 
@@ -65,7 +65,8 @@ class CpuSession:
         pixel = () if network.out_ch == 1 else (network.out_ch,)
         out = np.empty((height * scale, width * scale, *pixel), np.uint8)
         workers = workers or os.cpu_count() or 1
-        blocks = _blocks(height, width, workers, self._columns(width))
+        worth = int(height * width * scale**2 * network.macs_per_pixel) // _MIN_PRODUCTS
+        blocks = _blocks(height, width, max(1, min(workers, worth, height // (2 * halo + 1))), self._columns(width))
 
         def run(block):
             rows, columns = block
@@ -73,7 +74,7 @@ class CpuSession:
             made = out[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
             self._run(inside, made)
 
-        if len(blocks) == 1 or workers == 1:
+        if len(blocks) == 1 or workers == 1:  # a small picture waits for no thread
             for block in blocks:
                 run(block)
         else:
@@ -130,11 +131,8 @@ def _opened(path):
     return opened
 
 
-def _blocks(height, width, workers, most_columns):
-    """Return even parts (rows, columns) of a result in input pixels, as slices: as many rows as there are workers,
-    unless that makes them low.
-    """
-    bands = max(1, min(workers, height // _MIN_ROWS))
+def _blocks(height, width, bands, most_columns):
+    """Return even parts (rows, columns) of a result in input pixels, as slices."""
     rows, columns = -(-height // bands), -(-width // -(-width // most_columns))
     return [
         (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))

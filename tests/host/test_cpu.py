@@ -192,18 +192,24 @@ def test_what_it_does_not_take():
 
 
 def test_parts_cover_a_picture_once():
-    for height, width, threads in [(1, 1, 1), (15, 4000, 8), (129, 257, 2), (1000, 3, 3), (16 * 7, 20, 64)]:
+    for height, width, bands in [(1, 1, 1), (15, 4000, 8), (129, 257, 2), (1000, 3, 3), (16 * 7, 20, 64)]:
         seen = np.zeros((height, width), int)
-        for rows, columns in session._blocks(height, width, threads, 256):
+        for rows, columns in session._blocks(height, width, bands, 256):
             seen[rows, columns] += 1
             assert columns.stop - columns.start <= 256
         assert (seen == 1).all()
+
+
+def test_a_small_picture_starts_no_threads(monkeypatch):
+    monkeypatch.setattr(session.concurrent.futures, "ThreadPoolExecutor", None)
+    check(random_model("abpn8m2", 2), np.random.default_rng(9), 64, 64, workers=8)
 
 
 def test_parts_and_threads_change_nothing(monkeypatch):
     """Narrow and low parts, written beside each other."""
     monkeypatch.setattr(session, "_SCRATCH", 1)
     monkeypatch.setattr(session, "_MIN_COLUMNS", 37)
+    monkeypatch.setattr(session, "_MIN_PRODUCTS", 1)
     for model in (random_model("abpn8m5", 3), random_model("abpn8m2", 2), random_model("srcnn915"), random_rgb_model()):
         check(model, np.random.default_rng(7), 130, 240, workers=5)
 
