@@ -91,7 +91,7 @@ Examples:
     default="auto",
     show_default=True,
     help="What computes: the board, the C++ kernels, the golden model or this processor's vectors (cpu); all give the "
-    "same bits. auto takes the board if there is one with an overlay, else cpu where there is a compiler, else golden.",
+    "same bits. auto takes the board if there is one with an overlay, else cpu on a PC with a compiler, else golden.",
 )
 @click.option(
     "--tile",

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from model.base.cache import built, digest, processor
 from model.base.errors import UserError
@@ -21,22 +22,16 @@ NATIVE = ("-march=native",)
 LIBRARY = "libcpu.so"
 
 
-def compiler() -> list[str]:
-    """Return the command of a C++ compiler: the system's, or clang from PyPI. Raises UserError if there is none."""
-    for name in ("g++", "clang++"):
-        if shutil.which(name):
-            return [name]
+def compilers() -> Iterator[list[str]]:
+    """Yield the commands of C++ compilers: the system's, then clang from PyPI."""
+    yield from ([name] for name in ("g++", "clang++") if shutil.which(name))
     if importlib.util.find_spec("ziglang") is not None:
-        return [sys.executable, "-m", "ziglang", "cc", "-nostdinc++", "-fno-sanitize=all"]
-    raise UserError(
-        "no C++ compiler was found; install one (Debian: apt-get install g++, or pip install ziglang), or use "
-        "--backend golden, it gives the same bits"
-    )
+        yield [sys.executable, "-m", "ziglang", "cc", "-nostdinc++", "-fno-sanitize=all"]
 
 
 @functools.cache
 def library(flags: tuple[str, ...] = NATIVE) -> pathlib.Path:
-    """Return the path of the compiled library.
+    """Return the path of the compiled library, by the first compiler that takes the code.
 
     Parameters
     ----------
@@ -46,15 +41,23 @@ def library(flags: tuple[str, ...] = NATIVE) -> pathlib.Path:
     Raises
     ------
     UserError
-        If there is no compiler, or it does not take the code.
+        If there is no compiler, or none takes the code.
     """
-    command = [*compiler(), *FLAGS, *flags]
+    refused = None
+    for command in compilers():
+        try:
+            return _built([*command, *FLAGS, *flags])
+        except UserError as error:
+            refused = refused or error
+    raise refused or UserError(
+        "no C++ compiler was found; install one (Debian: apt-get install g++, or pip install ziglang), or use "
+        "--backend golden, it gives the same bits"
+    )
 
+
+def _built(command):
     def make(folder):
-        cache = str(BUILD / "zig")
-        environment = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
-        run = [*command, str(SOURCES / "network.cpp"), "-o", str(folder / LIBRARY)]
-        result = subprocess.run(run, capture_output=True, text=True, env=environment)
+        result = _run([*command, str(SOURCES / "network.cpp"), "-o", str(folder / LIBRARY)])
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines()
             raise UserError(
@@ -62,10 +65,22 @@ def library(flags: tuple[str, ...] = NATIVE) -> pathlib.Path:
                 f"use --backend golden, it gives the same bits"
             )
 
+    sources = sorted(path for path in SOURCES.iterdir() if path.suffix in (".cpp", ".hpp"))
     recipe = command, _version(tuple(command)), processor()
-    return built(BUILD / "cpu" / f"library-{digest(recipe, sorted(SOURCES.iterdir()))}", make) / LIBRARY
+    return built(BUILD / "cpu" / f"library-{digest(recipe, sources)}", make) / LIBRARY
 
 
 @functools.cache
 def _version(command):
-    return subprocess.run([*command, "--version"], capture_output=True, text=True).stdout
+    return _run([*command, "--version"]).stdout
+
+
+def _run(command):
+    cache = str(BUILD / "zig")
+    environment = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+    except OSError as error:
+        raise UserError(
+            f"{command[0]} cannot be run ({error.strerror}); use --backend golden, it gives the same bits"
+        ) from error

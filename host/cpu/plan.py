@@ -111,7 +111,7 @@ class Plan:
         none = np.zeros(layer.out_ch)
         per_lane = [q.bias + half, shift, none if q.slope is None else q.slope, none if q.zero is None else q.zero]
         size = max(groups * lanes, layer.out_ch)
-        arrays = [np.ascontiguousarray(weight), *(np.resize(_padded(values, size), size) for values in per_lane)]
+        arrays = [np.ascontiguousarray(weight), *(_padded(values, size) for values in per_lane)]
         self._arrays += arrays
         settings = layer.k, layer.in_ch, layer.out_ch, lanes, groups, along, fours
         kind = layer.signed, q.slope is not None, anchor

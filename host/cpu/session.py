@@ -66,7 +66,8 @@ class CpuSession:
         out = np.empty((height * scale, width * scale, *pixel), np.uint8)
         workers = workers or os.cpu_count() or 1
         worth = int(height * width * scale**2 * network.macs_per_pixel) // _MIN_PRODUCTS
-        blocks = _blocks(height, width, max(1, min(workers, worth, height // (2 * halo + 1))), self._columns(width))
+        workers = max(1, min(workers, worth))
+        blocks = _blocks(height, width, max(1, min(workers, height // (2 * halo + 1))), self._columns(width))
 
         def run(block):
             rows, columns = block
@@ -74,7 +75,7 @@ class CpuSession:
             made = out[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
             self._run(inside, made)
 
-        if len(blocks) == 1 or workers == 1:  # a small picture waits for no thread
+        if len(blocks) == 1 or workers == 1:  # what is small waits for no thread
             for block in blocks:
                 run(block)
         else:
@@ -120,7 +121,13 @@ def vectors(path: str | pathlib.Path | None = None) -> str:
 
 @functools.cache
 def _opened(path):
-    opened = ctypes.CDLL(path)
+    try:
+        opened = ctypes.CDLL(path)
+    except OSError as error:  # a file system without execution, a damaged file
+        raise UserError(
+            f"what was compiled for this processor cannot be loaded ({error}); name a build folder of your own in "
+            f"SRCNN_BUILD, or use --backend golden, it gives the same bits"
+        ) from error
     opened.cpu_lanes.restype = ctypes.c_int32
     opened.cpu_vectors.restype = ctypes.c_char_p
     opened.cpu_scratch.argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from host.cpu.session import CpuSession
+from host.cpu.session import CpuSession, vectors
 from host.picture import tiling
 from model.base.errors import UserError
 from model.graph.network import require_picture
@@ -270,11 +270,10 @@ class PynqBackend(Backend):
 
 
 def _fastest_here(model):
-    """Return what is fastest without a board: this processor's vectors, if it has any and there is a compiler."""
+    """Return what is fastest without a board: this processor's vectors, if it has any, and there is a compiler."""
     with contextlib.suppress(UserError):
-        backend = CpuBackend(model)
-        if backend.session.vectors:
-            return backend
+        if vectors():
+            return CpuBackend(model)
     return GoldenBackend(model)
 
 
@@ -285,7 +284,7 @@ def open_backend(name: str, model: QuantModel) -> tuple[Backend, str]:
     ----------
     name : str
         One of `NAMES`. "auto" takes the board if there is one with an overlay for this network, else this processor's
-        vectors, which give the same bits fastest, and without a compiler the golden model.
+        vectors, which give the same bits fastest, and without a compiler or such instructions the golden model.
     model : QuantModel
 
     Returns

@@ -79,9 +79,10 @@ def built(folder: pathlib.Path, make: Callable) -> pathlib.Path:
     UserError
         What `make` says; paths in it are those of the folder that stays.
     """
-    with build_lock(folder.name):
-        if not folder.is_dir():
-            _build(folder, make)
+    if not folder.is_dir():  # what is there is read where nothing can be written, too
+        with build_lock(folder.name):
+            if not folder.is_dir():
+                _build(folder, make)
     return folder
 
 

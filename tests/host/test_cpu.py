@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from host.cpu import build, plan, session
 from host.cpu.session import CpuSession
+from host.picture import backends
 from host.picture.backends import CpuBackend, GoldenBackend, open_backend
 from model.base.errors import UserError
 from model.graph.description import list_networks, load_network
@@ -25,7 +26,7 @@ from tests.chains import chains, graphs
 from tests.random_models import random_float_model, random_model, random_rgb_model
 
 try:
-    build.compiler()
+    build.library()
 except UserError as error:
     pytest.skip(str(error), allow_module_level=True)
 
@@ -178,6 +179,23 @@ def test_the_bound_of_32_bits():
                 np.testing.assert_array_equal(CpuSession(model, library).infer_valid(x), expected, name)
 
 
+def test_the_zero_of_a_prelu_behind_the_largest_sum():
+    """Nothing is shifted away: with its zero the sum leaves 32 bits, the result is white all the same."""
+    channels, k = 190, 19
+    layers = (Conv("copy", 1, 1, channels, "relu"), Conv("large", k, channels, 1, "prelu"))
+    copy = QuantLayer(np.ones((channels, 1, 1, 1), np.int8), np.zeros(channels, np.int32), np.zeros(channels, np.uint8))
+    taps, rest = k * k * channels, 2**31 - 1
+    weight = np.where(np.arange(taps) < rest // 255 - 122 * taps, 123, 122).astype(np.int8).reshape(1, k, k, channels)
+    for sign in (1, -1):
+        bias, none = np.array([sign * (rest % 255)], np.int32), np.zeros(1, np.uint8)
+        large = QuantLayer(sign * weight, bias, none, none, np.full(1, 100, np.uint8))
+        model = QuantModel(Network("bound", layers), 3, (copy, large))
+        assert model.layers[1].worst_accumulator == rest
+        x = np.full((k + 1, k + 9), 255, np.uint8)
+        for name, library in LIBRARIES.items():
+            np.testing.assert_array_equal(CpuSession(model, library).infer_valid(x), golden.infer_valid(model, x), name)
+
+
 def test_what_it_does_not_take():
     layer = Conv("large", plan.LARGEST_K + 1, 1, 1, "none")
     q = QuantLayer(np.ones(layer.weight_shape, np.int8), np.zeros(1, np.int32), np.zeros(1, np.uint8))
@@ -259,7 +277,7 @@ def test_the_backend(monkeypatch, models):
     backend, why = open_backend("auto", model)
     assert "the same bits, fastest here" in why
     assert isinstance(backend, CpuBackend if session.vectors() else GoldenBackend)
-    monkeypatch.setattr(session, "vectors", lambda path=None: "")
+    monkeypatch.setattr(backends, "vectors", lambda: "")
     assert isinstance(open_backend("auto", model)[0], GoldenBackend)
 
 
@@ -273,10 +291,30 @@ def test_without_a_compiler(monkeypatch, models, tmp_path):
     broken = tmp_path / "c++"
     broken.write_text("#!/bin/sh\necho 'error: no such processor' >&2\nexit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(build, "compiler", lambda: [str(broken)])
+    monkeypatch.setattr(build, "compilers", lambda: [[str(broken)], [str(tmp_path)]])
     monkeypatch.setattr(build, "BUILD", tmp_path)
     with pytest.raises(UserError, match=r"does not compile .*\(error: no such processor\); use --backend golden"):
         open_backend("cpu", models["srcnn915"])
+    monkeypatch.setattr(build, "compilers", lambda: [[str(tmp_path)]])
+    with pytest.raises(UserError, match=r"cannot be run \(Permission denied\); use --backend golden"):
+        open_backend("cpu", models["srcnn915"])
+
+
+def test_the_next_compiler_is_tried(monkeypatch, tmp_path):
+    broken, works = tmp_path / "c++", next(build.compilers())
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(build, "compilers", lambda: [[str(broken)], works])
+    assert session.vectors(build.library.__wrapped__())
+
+
+def test_what_cannot_be_loaded(monkeypatch, models, tmp_path):
+    damaged = tmp_path / build.LIBRARY
+    damaged.write_bytes(b"no library")
+    monkeypatch.setattr(session, "library", lambda: damaged)
+    with pytest.raises(UserError, match=r"cannot be loaded \(.*\); name a build folder .*use --backend golden"):
+        open_backend("cpu", models["srcnn915"])
+    assert isinstance(open_backend("auto", models["srcnn915"])[0], GoldenBackend)
 
 
 def test_clang_from_pypi(tmp_path, monkeypatch):

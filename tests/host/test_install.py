@@ -121,8 +121,6 @@ sys.meta_path.insert(0, Nothing())
 sys.path.insert(0, sys.argv[2])
 import host
 for module in pkgutil.walk_packages(host.__path__, "host."):
-    if module.name == "host.picture.exact_onnx":  # by onnx_session, where onnx is installed
-        continue
     if module.name.split(".")[-1] in ("serve", "app", "guard", "uploads", "connections"):  # with pip install '.[serve]'
         continue
     quality = module.name.startswith("host.measure.") and not module.name.startswith("host.measure.bench_")  # by what trains

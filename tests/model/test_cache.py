@@ -63,6 +63,13 @@ def test_a_folder_is_made_once_with_the_usual_rights(tmp_path):
     assert target.stat().st_mode & 0o777 == 0o750
 
 
+def test_what_is_there_is_found_where_nothing_can_be_written(tmp_path, monkeypatch):
+    folder = tmp_path / "thing-1"
+    built(folder, lambda new: None)
+    monkeypatch.setattr(cache, "build_lock", None)  # a lock is a file
+    assert built(folder, lambda new: None) == folder
+
+
 @pytest.mark.parametrize("kind", [UserError, Refused])
 def test_a_failure_keeps_its_logs_until_the_next_one(tmp_path, kind):
     def fail(folder):

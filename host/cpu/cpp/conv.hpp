@@ -22,7 +22,7 @@ template <typename T> static inline T finished(const conv_t& c, T acc, T shift, 
     if (c.prelu) {
         shift += (acc < 0) & slope;
         acc += ((splat<sizeof(T) / 4>(1) << shift) >> 1);
-        return clipped((acc >> shift) + zero, 0, 255);
+        return clipped(clipped(acc >> shift, -255, 255) + zero, 0, 255);  // the zero could leave 32 bits
     }
     return clipped(acc >> shift, c.residual ? -256 : 0, 255);
 }
