@@ -31,10 +31,13 @@ MOST_LOST = {"srcnn915": 0.02, "srcnn935": 0.03, "srcnn955": 0.03}  # float - fi
 MOST_LOST_FOR_VIDEO, MOST_LOST_PICTURE_FOR_VIDEO = 0.03, 0.1
 VIDEO_FLOORS = {
     ("abpn8m2", 2): 36.50,
+    ("abpn8m3", 2): 36.60,
     ("abpn12m3", 2): 36.85,
-    ("abpn8m5", 3): 32.78,
+    ("abpn12m3k3t8", 2): 36.95,
+    ("abpn8m5", 3): 32.80,
     ("abpn16m4", 3): 33.05,
     ("abpn12m4", 4): 30.60,
+    ("abpn12m5k3", 4): 30.68,
     ("abpn18m6", 4): 30.85,
 }  # fixed point, mean of Set5, dB
 MOST_LOST_PICTURE = 0.05
