@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
-import os
 import pathlib
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from hls.csim.ap_types import ap_types_dir
 from hls.generate.cpp import sources as generated
 from hls.generate.cpp import write_sources
 from model.base.cache import built, digest, processor
+from model.base.compiler import run_compiler
 from model.base.errors import UserError
 from model.base.paths import BUILD, ROOT
 
@@ -46,6 +46,7 @@ NATIVE = [
     "-fvisibility-inlines-hidden",
     "-mprefer-vector-width=512",
 ]
+REMEDY = "correct the source and run it again"
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused-label"]
 
 
@@ -153,8 +154,9 @@ def build(
                     else [*_gxx(), "-c", "-O2", "-fPIC"]
                 )
                 objects.append(str(pathlib.Path(temporary) / f"{source.stem}.o"))
-                _run([*how, str(source), "-o", objects[-1]], f"{source.name} did not compile for {config.name}")
-            _run([*_gxx(), *link_flags, *objects, "-o", str(folder / output)], f"{output} did not link")
+                command_line = [*how, str(source), "-o", objects[-1]]
+                run_compiler(command_line, f"{source.name} did not compile for {config.name}", REMEDY)
+            run_compiler([*_gxx(), *link_flags, *objects, "-o", str(folder / output)], f"{output} did not link", REMEDY)
 
     return (
         built(
@@ -171,15 +173,6 @@ def build(
 def _compiler_version(types):
     gxx = subprocess.run([*_gxx(), "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     return gxx if types == "amd" else f"{gxx}, ziglang {importlib.metadata.version('ziglang')}"
-
-
-def _run(command, complaint):
-    cache = str(BUILD / "zig")
-    environment = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if result.returncode:
-        lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines()
-        raise UserError(f"{complaint}: {lines[0] if lines else 'no message'}; correct the source and run it again")
 
 
 def library(config: Config) -> pathlib.Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 
 from model.base.cache import built, digest, processor
+from model.base.compiler import run_compiler
 from model.base.errors import UserError
 from model.base.paths import BUILD
 
@@ -56,31 +55,12 @@ def library(flags: tuple[str, ...] = NATIVE) -> pathlib.Path:
 
 
 def _built(command):
+    complaint = f"{command[0]} does not compile the code for this processor"
+    remedy = "use --backend golden, it gives the same bits"
+
     def make(folder):
-        result = _run([*command, str(SOURCES / "network.cpp"), "-o", str(folder / LIBRARY)])
-        if result.returncode:
-            lines = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines()
-            raise UserError(
-                f"{command[0]} does not compile the code for this processor ({lines[0] if lines else 'no message'}); "
-                f"use --backend golden, it gives the same bits"
-            )
+        run_compiler([*command, str(SOURCES / "network.cpp"), "-o", str(folder / LIBRARY)], complaint, remedy)
 
+    version = run_compiler([*command, "--version"], complaint, remedy)
     sources = sorted(path for path in SOURCES.iterdir() if path.suffix in (".cpp", ".hpp"))
-    recipe = command, _version(tuple(command)), processor()
-    return built(BUILD / "cpu" / f"library-{digest(recipe, sources)}", make) / LIBRARY
-
-
-@functools.cache
-def _version(command):
-    return _run([*command, "--version"]).stdout
-
-
-def _run(command):
-    cache = str(BUILD / "zig")
-    environment = dict(os.environ, ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
-    try:
-        return subprocess.run(command, capture_output=True, text=True, env=environment)
-    except OSError as error:
-        raise UserError(
-            f"{command[0]} cannot be run ({error.strerror}); use --backend golden, it gives the same bits"
-        ) from error
+    return built(BUILD / "cpu" / f"library-{digest((command, version, processor()), sources)}", make) / LIBRARY

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import enum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 
 LARGEST_K, MOST_TENSORS = 64, 256  # of cpp/
 LARGEST_SUM = 2**31  # sums are 32 bits, signed
-_KINDS = {"input": 0, Conv: 1, Add: 2, "shuffle": 3}
+
 _ALONG_LANES, _ALONG_BYTES = 8, 32
+
+
+class _Kind(enum.IntEnum):
+    """What makes a tensor: `kind_t` of cpp/network.cpp."""
+
+    INPUT, CONV, ADD, SHUFFLE = range(4)
 
 
 class _CConv(ctypes.Structure):
@@ -44,9 +51,9 @@ class _CTensor(ctypes.Structure):
 
 @dataclasses.dataclass(frozen=True)
 class _Step:
-    """How a tensor is made: `kind` of `_KINDS`, `given` and perhaps `earlier` are numbers of tensors."""
+    """How a tensor is made: `given` and perhaps `earlier` are numbers of tensors."""
 
-    kind: object
+    kind: _Kind
     given: int = -1
     earlier: int = -1
     crop: int = 0
@@ -85,7 +92,7 @@ class Plan:
         parameters = dict(zip((layer.name for layer in network.convs), model.layers))
         for made, name, step, rows in zip(self.tensors, names, steps, kept):
             tensor = network.tensors[name]
-            made.kind, made.given, made.earlier = _KINDS[step.kind], step.given, step.earlier
+            made.kind, made.given, made.earlier = step.kind, step.given, step.earlier
             made.crop, made.kept, made.factor = step.crop, rows, step.factor
             made.channels, made.bytes = tensor.channels, 2 if tensor.signed else 1
             made.scale, made.shrink = tensor.scale, tensor.shrink
@@ -163,21 +170,21 @@ def _steps(network: Network) -> tuple[list[str], list[_Step]]:
     """Return the tensors' names in order, and how each is made."""
     tensors, fused = network.tensors, _fused(network)
     within = {conv.name for conv in fused.values()}
-    names, steps = [INPUT], [_Step("input")]
+    names, steps = [INPUT], [_Step(_Kind.INPUT)]
     for layer in network.layers:
         if layer.name in within:
             continue
         number = {name: i for i, name in enumerate(names)}
         if isinstance(layer, Conv):
-            step = _Step(Conv, number[layer.inputs[0]], conv=layer)
+            step = _Step(_Kind.CONV, number[layer.inputs[0]], conv=layer)
         elif isinstance(layer, Add):
             residual, earlier = layer.inputs
             crop = (tensors[residual].shrink - tensors[earlier].shrink) // 2
             conv = fused.get(layer.name)
-            kind, given = (Add, number[residual]) if conv is None else (Conv, number[conv.inputs[0]])
-            step = _Step(kind, given, number[earlier], crop, conv=conv)
+            kind, source = (_Kind.ADD, residual) if conv is None else (_Kind.CONV, conv.inputs[0])
+            step = _Step(kind, number[source], number[earlier], crop, conv=conv)
         else:
-            step = _Step("shuffle", number[layer.inputs[0]], factor=layer.factor)
+            step = _Step(_Kind.SHUFFLE, number[layer.inputs[0]], factor=layer.factor)
         names.append(layer.name)
         steps.append(step)
     return names, steps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import ctypes
 import functools
 import os
@@ -15,6 +14,7 @@ from host.cpu.build import library
 from host.cpu.plan import Plan
 from model.base.errors import UserError
 from model.integer import golden
+from model.integer.blocks import compute, cut
 from model.integer.examples import random_input
 
 if TYPE_CHECKING:
@@ -39,17 +39,11 @@ class CpuSession:
     ------
     UserError
         If it cannot be compiled here, or the network has what it does not take.
-
-    Attributes
-    ----------
-    vectors : str
-        As the function of this name.
     """
 
     def __init__(self, model: QuantModel, path: str | pathlib.Path | None = None) -> None:
         self.model = model
         self._library = _opened(str(path or library()))
-        self.vectors = vectors(path)
         self._plan = Plan(model, self._library.cpu_lanes())
         self._try_out()
 
@@ -67,7 +61,8 @@ class CpuSession:
         workers = workers or os.cpu_count() or 1
         worth = int(height * width * scale**2 * network.macs_per_pixel) // _MIN_PRODUCTS
         workers = max(1, min(workers, worth))
-        blocks = _blocks(height, width, max(1, min(workers, height // (2 * halo + 1))), self._columns(width))
+        rows = -(-height // max(1, min(workers, height // (2 * halo + 1))))
+        columns = -(-width // -(-width // self._columns(width)))  # even ones
 
         def run(block):
             rows, columns = block
@@ -75,12 +70,7 @@ class CpuSession:
             made = out[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
             self._run(inside, made)
 
-        if len(blocks) == 1 or workers == 1:  # what is small waits for no thread
-            for block in blocks:
-                run(block)
-        else:
-            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-                list(pool.map(run, blocks))
+        compute(run, cut(height, width, rows, columns), workers)
         return out
 
     def _run(self, x, out):
@@ -136,13 +126,3 @@ def _opened(path):
     opened.cpu_run.argtypes = [pointer, number, pointer, long, number, number, pointer, long, pointer]
     opened.cpu_run.restype = None
     return opened
-
-
-def _blocks(height, width, bands, most_columns):
-    """Return even parts (rows, columns) of a result in input pixels, as slices."""
-    rows, columns = -(-height // bands), -(-width // -(-width // most_columns))
-    return [
-        (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
-        for top in range(0, height, rows)
-        for left in range(0, width, columns)
-    ]

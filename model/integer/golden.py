@@ -18,7 +18,6 @@ scale inside the weights and (bias + half) as one more row of the product, a lay
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
 import os
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from threadpoolctl import ThreadpoolController
 from model.base.errors import UserError
 from model.graph.kinds import Add, Conv
 from model.graph.network import INPUT
+from model.integer.blocks import compute, cut
 from model.integer.flat import infer_block
 
 if TYPE_CHECKING:
@@ -118,11 +118,6 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
     out = np.empty((height * scale, width * scale, *pixel), np.uint8)
     workers = workers or os.cpu_count() or 1
     rows, columns = _block_size(height, width, workers)
-    blocks = [
-        (slice(top, min(top + rows, height)), slice(left, min(left + columns, width)))
-        for top in range(0, height, rows)
-        for left in range(0, width, columns)
-    ]
 
     def run(block):
         inside = tuple(slice(side.start, side.stop + 2 * halo) for side in block)
@@ -130,12 +125,7 @@ def infer_valid(model: QuantModel, x: np.ndarray, workers: int | None = None) ->
         out[made] = infer_block(model, x[inside], exact_dtype(model))
 
     with _blas().limit(limits=1):  # the workers are the threads: BLAS's own would fight them for the cores
-        if workers == 1 or len(blocks) == 1:
-            for block in blocks:
-                run(block)
-        else:
-            with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-                list(pool.map(run, blocks))
+        compute(run, cut(height, width, rows, columns), workers)
     return out
 
 

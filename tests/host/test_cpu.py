@@ -20,7 +20,7 @@ from model.graph.formats import BIAS_BITS, MAX_SHIFT
 from model.graph.kinds import Add, Conv
 from model.graph.network import Network
 from model.graph.weights import QuantLayer, QuantModel
-from model.integer import examples, floating, golden
+from model.integer import blocks, examples, floating, golden
 from tests import oracle
 from tests.chains import chains, graphs
 from tests.random_models import random_float_model, random_model, random_rgb_model
@@ -209,17 +209,8 @@ def test_what_it_does_not_take():
     check(deep, np.random.default_rng(1), 5, 4)
 
 
-def test_parts_cover_a_picture_once():
-    for height, width, bands in [(1, 1, 1), (15, 4000, 8), (129, 257, 2), (1000, 3, 3), (16 * 7, 20, 64)]:
-        seen = np.zeros((height, width), int)
-        for rows, columns in session._blocks(height, width, bands, 256):
-            seen[rows, columns] += 1
-            assert columns.stop - columns.start <= 256
-        assert (seen == 1).all()
-
-
 def test_a_small_picture_starts_no_threads(monkeypatch):
-    monkeypatch.setattr(session.concurrent.futures, "ThreadPoolExecutor", None)
+    monkeypatch.setattr(blocks.concurrent.futures, "ThreadPoolExecutor", None)
     check(random_model("abpn8m2", 2), np.random.default_rng(9), 64, 64, workers=8)
 
 
@@ -293,7 +284,7 @@ def test_without_a_compiler(monkeypatch, models, tmp_path):
     broken.chmod(0o755)
     monkeypatch.setattr(build, "compilers", lambda: [[str(broken)], [str(tmp_path)]])
     monkeypatch.setattr(build, "BUILD", tmp_path)
-    with pytest.raises(UserError, match=r"does not compile .*\(error: no such processor\); use --backend golden"):
+    with pytest.raises(UserError, match=r"does not compile .*: error: no such processor; use --backend golden"):
         open_backend("cpu", models["srcnn915"])
     monkeypatch.setattr(build, "compilers", lambda: [[str(tmp_path)]])
     with pytest.raises(UserError, match=r"cannot be run \(Permission denied\); use --backend golden"):
