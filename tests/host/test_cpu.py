@@ -14,6 +14,7 @@ from host.cpu import build, plan, session
 from host.cpu.session import CpuSession
 from host.picture import backends
 from host.picture.backends import CpuBackend, GoldenBackend, open_backend
+from model.base import native
 from model.base.errors import UserError
 from model.graph.description import list_networks, load_network
 from model.graph.formats import BIAS_BITS, MAX_SHIFT
@@ -274,33 +275,33 @@ def test_the_backend(monkeypatch, models):
 
 def test_without_a_compiler(monkeypatch, models, tmp_path):
     monkeypatch.setattr(session, "library", build.library.__wrapped__)
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(native.shutil, "which", lambda name: None)
+    monkeypatch.setattr(native.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"no C\+\+ compiler was found; install one.*use --backend golden"):
         open_backend("cpu", models["srcnn915"])
     assert isinstance(open_backend("auto", models["srcnn915"])[0], GoldenBackend)
     broken = tmp_path / "c++"
     broken.write_text("#!/bin/sh\necho 'error: no such processor' >&2\nexit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(build, "compilers", lambda: [[str(broken)], [str(tmp_path)]])
-    monkeypatch.setattr(build, "BUILD", tmp_path)
+    monkeypatch.setattr(native, "compilers", lambda: [[str(broken)], [str(tmp_path)]])
+    monkeypatch.setattr(native, "BUILD", tmp_path)
     with pytest.raises(UserError, match=r"does not compile .*: error: no such processor; use --backend golden"):
         open_backend("cpu", models["srcnn915"])
-    monkeypatch.setattr(build, "compilers", lambda: [[str(tmp_path)]])
+    monkeypatch.setattr(native, "compilers", lambda: [[str(tmp_path)]])
     with pytest.raises(UserError, match=r"cannot be run \(Permission denied\); use --backend golden"):
         open_backend("cpu", models["srcnn915"])
 
 
 def test_the_next_compiler_is_tried(monkeypatch, tmp_path):
-    broken, works = tmp_path / "c++", next(build.compilers())
+    broken, works = tmp_path / "c++", next(native.compilers())
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(build, "compilers", lambda: [[str(broken)], works])
+    monkeypatch.setattr(native, "compilers", lambda: [[str(broken)], works])
     assert session.vectors(build.library.__wrapped__())
 
 
 def test_what_cannot_be_loaded(monkeypatch, models, tmp_path):
-    damaged = tmp_path / build.LIBRARY
+    damaged = tmp_path / "libcpu.so"
     damaged.write_bytes(b"no library")
     monkeypatch.setattr(session, "library", lambda: damaged)
     with pytest.raises(UserError, match=r"cannot be loaded \(.*\); name a build folder .*use --backend golden"):
@@ -311,7 +312,7 @@ def test_what_cannot_be_loaded(monkeypatch, models, tmp_path):
 def test_clang_from_pypi(tmp_path, monkeypatch):
     """Where the system has no compiler, zig's is taken, in seconds."""
     pytest.importorskip("ziglang")
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(native.shutil, "which", lambda name: None)
     path = build.library.__wrapped__()
     model, x = random_model("abpn8m2", 2), np.random.default_rng(5).integers(0, 256, (40, 50)).astype(np.uint8)
     np.testing.assert_array_equal(CpuSession(model, path).infer_valid(x), golden.infer_valid(model, x, 1))
