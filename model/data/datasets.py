@@ -250,6 +250,8 @@ class Patches:
     seed : int
     augment : bool
         Flips and quarter turns.
+    weights : ndarray, shape (pictures,), optional
+        What errors in patches of each picture weigh: batches then have a third part, (N,) of float32.
     """
 
     def __init__(
@@ -262,6 +264,7 @@ class Patches:
         batch: int = 64,
         seed: int = 0,
         augment: bool = True,
+        weights: np.ndarray | None = None,
     ) -> None:
         if border:
             pairs = Pairs.of(
@@ -280,6 +283,7 @@ class Patches:
         )
         self._step = 1 if order == "random" else stride
         self._ordered = order == "ordered"
+        self._weights = None if weights is None else weights[fits]
         self._offsets, self._widths = pairs.offsets[fits], pairs.shapes[fits, 1]
         self._grid = (pairs.shapes[fits] - size) // self._step + 1  # positions down and across
         self._ends = np.cumsum(self._grid.prod(1))
@@ -295,7 +299,7 @@ class Patches:
 
     def __call__(self, step):
         """Return batch number `step`: low (N, size, size, C), high (N, scale * (size - 2 border), ..., C), float32 in
-        [0, 1].
+        [0, 1], and the weights (N,) if there are any.
         """
         rng = np.random.default_rng([self.seed, 0, step])
         chosen = self._ordered_positions(step) if self._ordered else rng.integers(0, self._ends[-1], self.batch)
@@ -308,7 +312,7 @@ class Patches:
         for pixels, scale, border in ((self.pairs.low, 1, 0), (self.pairs.high, self.pairs.scale, self.border)):
             part = pixels[_windows(place, scale, self.size, border, turns)] * np.float32(1 / 255)
             parts.append(part.reshape(*part.shape[:3], -1))
-        return tuple(parts)
+        return tuple(parts) if self._weights is None else (*parts, self._weights[picture])
 
     def _ordered_positions(self, step):
         count = int(self._ends[-1])

@@ -36,10 +36,10 @@ from model.train.loop import command_line, prepare_data, run_folder
 )
 @click.option(
     "--metric",
-    type=click.Choice(["mse", "l1", "psnr"]),
+    type=click.Choice(["mse", "l1", "psnr", "picture"]),
     default=None,
     show_default="the recipe's",
-    help="What is optimised: over the batch, or (psnr) per patch.",
+    help="What is optimised: over the batch, per patch (psnr), or by how much a picture is above bicubic (picture).",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Length in passes over the data, instead of --steps.")
 @click.option(

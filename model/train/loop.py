@@ -29,6 +29,7 @@ from model.base.paths import BUILD, DATASETS, atomic_write, data_dir, dataset_fi
 from model.data import photo
 from model.data.checks import check_pictures
 from model.data.datasets import Pairs, Patches, load_pairs, split, split_sets, training_sets
+from model.data.weighting import picture_weights
 from model.graph.description import load_network
 from model.graph.kinds import Conv
 from model.graph.network import require_picture
@@ -55,7 +56,7 @@ class Training:
     model : keras.Model
         What is trained.
     loss : callable
-        (true, out) -> scalar tensor.
+        (true, out) -> scalar tensor, or one value per patch where batches have weights.
     data : tuple
         What `prepare_data` returns.
     """
@@ -343,6 +344,7 @@ def prepare_data(config: dict) -> tuple[Patches, Pairs, list[pathlib.Path]]:
         config["batch"],
         config["seed"],
         config["augment"],
+        picture_weights(pairs) if config["metric"] == "picture" else None,
     )
     held_out = load_pairs(validation, config["upscale"], config["degradation"], kind=network.input)
     least = int(held_out.shapes.min()) * held_out.scale
