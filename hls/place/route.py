@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from hls.place import packed
+from hls.place.anneal.run import improve, sources
 from hls.place.designs import PLANNED_MHZ
 from hls.synth.yosys import cached
 from model.base.errors import UserError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from hls.place.tools import Tools
 
-LOG, FASM, PACKED, SDF = "nextpnr.log", "design.fasm", "packed.json", "design.sdf"
+LOG, FASM, PACKED, PLACED, SDF = "nextpnr.log", "design.fasm", "packed.json", "placed.json", "design.sdf"
 ASKED_MHZ = PLANNED_MHZ  # what the placer aims at; nothing fails if it is missed
 PASSES = 200  # of the router, after which it is given up: designs that route take some 10 to 40
 STUCK = 60  # passes without an improvement, after which it is given up
@@ -42,6 +43,7 @@ def place_and_route(
     remedy: Callable[[], str] = lambda: "take a smaller design",
     dsps_in_order: bool = False,
     delays: bool = False,
+    anneal: bool = True,
 ) -> tuple[pathlib.Path, dict]:
     """Place and route a netlist, or find the result of the same netlist, constraints and tools.
 
@@ -61,13 +63,16 @@ def place_and_route(
         Give each DSP its place, sum by sum (`packed.py`), in place of the placer's choice.
     delays : bool
         Also write the tool's delays, to `SDF` beside the FASM (`paths.py`).
+    anneal : bool
+        Make the placement better before it is routed (`anneal/`), where the database has the device's grid.
 
     Returns
     -------
     fasm : pathlib.Path
     routed : dict
         fmax_mhz (after routing, by the tool's own delays), passes (of the router), wires, and what was arranged
-        between packing and placing (`packed.py`): chains, second_slice, placed_dsps.
+        between packing and placing (`packed.py`): chains, second_slice, placed_dsps; of the placement
+        (`anneal/run.py`): wire_before, wire_after, longest_before_ns, longest_after_ns.
 
     Raises
     ------
@@ -83,15 +88,21 @@ def place_and_route(
         pack = [*command, "--json", "netlist.json", "--xdc", "pins.xdc", "--pack-only", "--write", PACKED]
         _run([*pack, "--log", "pack.log"], folder, name, False, remedy, folder / "pack.log")
         arranged = packed.arrange(folder / PACKED, sites)
-        place = [*command, "--json", PACKED, "--no-pack", "--fasm", FASM, "--log", LOG]
-        _run([*place, *(["--sdf", SDF] if delays else [])], folder, name, progress, remedy)
-        for path in ("netlist.json", PACKED):
+        place = [*command, "--json", PACKED, "--no-pack"]
+        if anneal:
+            place_only = [*place, "--no-route", "--write", PLACED, "--log", "place.log"]
+            _run(place_only, folder, name, progress, remedy, folder / "place.log")
+            arranged |= improve(folder / PACKED, folder / PLACED, tools.grid, progress)
+        route = [*place, "--fasm", FASM, "--log", LOG, *(["--sdf", SDF] if delays else [])]
+        _run(route, folder, name, progress, remedy)
+        for path in ("netlist.json", PACKED, PLACED):
             (folder / path).unlink(missing_ok=True)
         return read_log(folder / LOG) | arranged
 
     sites = packed.site_path(tools.grid) if dsps_in_order and tools.grid and tools.both_dsps else []
-    recipe = options, tools.recipe(), PASSES, STUCK, sites, delays
-    decides = [netlist, constraints, pathlib.Path(packed.__file__)]  # what is done behind packing is there
+    anneal = anneal and tools.grid is not None
+    recipe = options, tools.recipe(), PASSES, STUCK, sites, delays, anneal
+    decides = [netlist, constraints, pathlib.Path(packed.__file__), *sources()]  # what is done behind packing is there
     folder, routed = cached(f"{name}-routed", decides, recipe, make)
     return folder / FASM, routed
 

@@ -1,0 +1,162 @@
+"""Anneals a placement: the schedule, and the netlist before and after."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import pathlib
+
+from tqdm import tqdm
+
+from hls.place.anneal.device import SLOTS, Device
+from hls.place.anneal.problem import Problem, cells_of
+from hls.place.packed import SECOND
+from model.base.native import NATIVE, native_library
+
+SOURCE = pathlib.Path(__file__).with_name("cpp") / "anneal.cpp"
+# No product joined with a sum: two processors are to give the same placement.
+FLAGS = (*NATIVE, "-ffp-contract=off")
+
+STEPS = 320  # temperatures
+MOVES = 22  # proposed at each, times the LUTs and flip-flops that move alone
+SEED = 1
+DELAY_SHARE = 0.5  # of the cost; the rest is wire
+HOT, COLD = 8e-6, 3e-8  # temperatures, of a cost that is 1 at each step's beginning
+RANGE, NEAR = 40, 3  # slices that a move goes at most, at the beginning and at the end
+CARRY_SLOT = 15  # of a carry in nextpnr-xilinx's count
+SHARPEST = 8.0  # exponent of criticality at the end; 1 at the beginning
+
+
+def sources() -> list[pathlib.Path]:
+    """Return the files that decide an annealing's result."""
+    return sorted(path for path in pathlib.Path(__file__).parent.rglob("*") if path.suffix in (".py", ".cpp", ".hpp"))
+
+
+class _Statistics(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("proposed", "illegal", "accepted")]
+    _fields_ += [(name, ctypes.c_double) for name in ("wire", "delay", "cost", "squares")]
+
+
+@functools.cache
+def _library():
+    path = native_library(SOURCE, "anneal", "take nextpnr-xilinx's own placement (--as-placed)", FLAGS)
+    library = ctypes.CDLL(str(path))
+    library.analyse.restype = ctypes.c_float
+    library.analyse.argtypes = [ctypes.c_void_p, ctypes.c_float, ctypes.c_float]
+    library.survey.argtypes = [ctypes.c_void_p] * 3
+    library.anneal.restype = None
+    library.anneal.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_uint64,
+        ctypes.c_int64,
+        ctypes.c_double,
+        ctypes.c_int,
+        ctypes.c_double,
+        ctypes.c_double,
+        ctypes.c_void_p,
+    ]
+    return library
+
+
+class Annealing:
+    """What is done to a problem; its arrays change with it.
+
+    Parameters
+    ----------
+    problem : Problem
+    seed : int
+    """
+
+    def __init__(self, problem: Problem, seed: int = SEED) -> None:
+        self.problem, self.seed = problem, seed
+        self._structure = problem.structure()
+        self._at = ctypes.addressof(self._structure)
+        self.wire = self.delay = 0.0
+
+    def survey(self) -> int:
+        """Bring wires and delays up to date. Return how many slices hold what no slice can."""
+        wire, delay = ctypes.c_double(), ctypes.c_double()
+        wrong = _library().survey(self._at, ctypes.byref(wire), ctypes.byref(delay))
+        self.wire, self.delay = wire.value, delay.value
+        return wrong
+
+    def analyse(self, sharpness: float = 1.0) -> float:
+        """Weigh connections by how critical they are, to a power. Return the longest path, ns, by estimated wires."""
+        return _library().analyse(self._at, sharpness, 0.0)
+
+    def step(self, number: int, moves: int, temperature: float, reach: int) -> _Statistics:
+        """Propose so many moves at one temperature, relative to the cost as it is now."""
+        done = _Statistics()
+        shares = (1 - DELAY_SHARE) / max(self.wire, 1e-9), DELAY_SHARE / max(self.delay, 1e-9)
+        seed = self.seed * 1000003 + number
+        _library().anneal(self._at, seed, moves, temperature, reach, *shares, ctypes.byref(done))
+        return done
+
+    def run(self, steps: int = STEPS, moves: int | None = None, progress: bool = False) -> dict:
+        """Anneal from hot to cold, then without going back.
+
+        Returns
+        -------
+        dict
+            wire_before, wire_after (tiles, as weighed), longest_before_ns, longest_after_ns (by estimated wires).
+        """
+        moves = moves or MOVES * max(1, len(self.problem.arrays["atom"]))
+        self.survey()
+        longest = self.analyse()
+        result = {"wire_before": round(self.wire), "longest_before_ns": round(longest, 2)}
+        with tqdm(total=steps, desc="anneal", unit=" steps", disable=not progress, dynamic_ncols=True) as bar:
+            for number in range(steps):
+                done = number / steps
+                longest = self.analyse(1 + (SHARPEST - 1) * min(1.0, 1.3 * done))
+                self.survey()
+                temperature = HOT * (COLD / HOT) ** (done / 0.93) if done < 0.93 else 0.0
+                reach = max(NEAR, round(RANGE * (1 - done) ** 2))
+                self.step(number, moves, temperature, reach)
+                bar.update()
+                bar.set_postfix_str(f"wire {self.wire:,.0f}, longest path {longest:.1f} ns", refresh=False)
+        wrong = self.survey()
+        assert not wrong, f"{wrong} slices hold what no slice can"
+        return result | {"wire_after": round(self.wire), "longest_after_ns": round(self.analyse(), 2)}
+
+
+def place_in_tile(place: str) -> int:
+    """Return nextpnr-xilinx's number of a place of a slice within its tile, as of "SLICE_X3Y7/B5LUT"."""
+    site, _, tail = place.partition("/")
+    second = int(site[len("SLICE_X") :].partition("Y")[0]) % 2
+    lane, slot = (0, CARRY_SLOT) if tail == "CARRY4" else ("ABCD".index(tail[0]), SLOTS.index(tail[1:]))
+    return second * SECOND + lane * 16 + slot
+
+
+def improve(packed: pathlib.Path, placed: pathlib.Path, tilegrid: pathlib.Path, progress: bool = False) -> dict:
+    """Give every cell of a packed netlist its place: nextpnr-xilinx's, annealed.
+
+    Parameters
+    ----------
+    packed : pathlib.Path
+        Written anew; nextpnr-xilinx then has nothing to place and routes it.
+    placed : pathlib.Path
+        The same netlist, as nextpnr-xilinx has placed it.
+    tilegrid : pathlib.Path
+        Project X-Ray's, of the device.
+    progress : bool
+
+    Returns
+    -------
+    dict
+        See `Annealing.run`.
+    """
+    design = json.loads(packed.read_text())
+    cells = cells_of(design)
+    places = {
+        name: cell["attributes"]["NEXTPNR_BEL"] for name, cell in cells_of(json.loads(placed.read_text())).items()
+    }
+    problem = Problem(cells, places, Device(tilegrid))
+    result = Annealing(problem).run(progress=progress)
+    for name, place in problem.places().items():
+        attributes = cells[name]["attributes"]
+        attributes["BEL"] = place
+        if int(str(attributes.get("CONSTR_ABS_Z", 0)), 2):  # a chain, or a RAM, may have left the first slice of a tile
+            attributes["CONSTR_Z"] = format(place_in_tile(place), "032b")
+    packed.write_text(json.dumps(design))
+    return result
