@@ -43,7 +43,7 @@ def _library():
     path = native_library(SOURCE, "anneal", "take nextpnr-xilinx's own placement (--as-placed)", FLAGS)
     library = ctypes.CDLL(str(path))
     library.analyse.restype = ctypes.c_float
-    library.analyse.argtypes = [ctypes.c_void_p, ctypes.c_float, ctypes.c_float]
+    library.analyse.argtypes = [ctypes.c_void_p, ctypes.c_float]
     library.survey.argtypes = [ctypes.c_void_p] * 3
     library.anneal.restype = None
     library.anneal.argtypes = [
@@ -83,7 +83,7 @@ class Annealing:
 
     def analyse(self, sharpness: float = 1.0) -> float:
         """Weigh connections by how critical they are, to a power. Return the longest path, ns, by estimated wires."""
-        return _library().analyse(self._at, sharpness, 0.0)
+        return _library().analyse(self._at, sharpness)
 
     def step(self, number: int, moves: int, temperature: float, reach: int) -> _Statistics:
         """Propose so many moves at one temperature, relative to the cost as it is now."""
