@@ -173,6 +173,8 @@ def design(seed):
     for number in range(3):
         made.block("DSP48E1", "DSP48", number)
         made.block("RAMB36E1", "RAMB36", number)
+    for number in (5, 6, 7):
+        made.block("RAMB18E1", "RAMB18", number)
     made.wire()
     return made
 
@@ -184,6 +186,8 @@ def complaints(cells, before, after):
         wrong.append("not the same cells")
     where = collections.Counter(place for name, place in after.items() if "IOB" not in place)
     wrong += [f"{place} twice" for place, count in where.items() if count > 1]
+    rams = {place.split("/")[0].replace("RAMB18", "RAMB36") for place in after.values() if place.startswith("RAMB18")}
+    wrong += [f"{place} has halves in use" for place in after.values() if place.split("/")[0] in rams]
     slices = collections.defaultdict(dict)
     for name, place in after.items():
         site, _, tail = place.partition("/")

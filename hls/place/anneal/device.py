@@ -97,6 +97,14 @@ class Device:
         at = int(np.searchsorted(self.class_begin, self._site[name], side="right")) - 1
         return at if 0 <= at < len(self.class_begin) - 1 else None
 
+    def sharing(self, site: int) -> np.ndarray:
+        """Return the numbers of the block RAMs of which a site is half; none of other sites."""
+        if not self._names[site].startswith("RAMB18"):
+            return np.zeros(0, np.int64)
+        begin, end = self.class_begin[-2:]
+        here = (self.x[begin:end] == self.x[site]) & (self.y[begin:end] == self.y[site])
+        return begin + np.flatnonzero(here)
+
     def sub(self, tail: str) -> int:
         """Return the number of a place within a slice: of "B5FF" 7; of a carry 16; 0 of anything else."""
         if tail == "CARRY4":

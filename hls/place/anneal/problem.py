@@ -196,6 +196,9 @@ class Problem:
         in_slice = a["kind"] != BLOCK
         a["occupant"][(a["site"] * SUBS + a["sub"])[in_slice]] = np.flatnonzero(in_slice)
         a["block_at"][a["site"][~in_slice]] = np.flatnonzero(~in_slice)
+        for i in np.flatnonzero(~in_slice):  # half of a block RAM in use: the whole has no place there
+            shared = device.sharing(int(a["site"][i]))
+            a["block_at"][shared[a["block_at"][shared] < 0]] = i
         a["delays"] = device.delays
         movable = sorted(i for i in classes if self._cells[i]["type"] in device.movable)
         a["block"] = np.array(movable)
