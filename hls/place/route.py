@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from hls.place import packed
-from hls.place.anneal.run import improve, sources
+from hls.place.anneal.run import improve, library, sources
 from hls.place.designs import PLANNED_MHZ
 from hls.synth.yosys import cached
 from model.base.errors import UserError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hls.place.tools import Tools
 
 LOG, FASM, PACKED, PLACED, SDF = "nextpnr.log", "design.fasm", "packed.json", "placed.json", "design.sdf"
+ARRANGED = "chains", "second_slice", "placed_dsps"  # what packed.arrange returns
 ASKED_MHZ = PLANNED_MHZ  # what the placer aims at; nothing fails if it is missed
 PASSES = 200  # of the router, after which it is given up: designs that route take some 10 to 40
 STUCK = 60  # passes without an improvement, after which it is given up
@@ -72,7 +73,8 @@ def place_and_route(
     routed : dict
         fmax_mhz (after routing, by the tool's own delays), passes (of the router), wires, and what was arranged
         between packing and placing (`packed.py`): chains, second_slice, placed_dsps; of the placement
-        (`anneal/run.py`): wire_before, wire_after, longest_before_ns, longest_after_ns.
+        (`anneal/run.py`): wire_before, wire_after, longest_before_ns, longest_after_ns; or not_annealed, why: then it
+        is as the tool has placed it.
 
     Raises
     ------
@@ -82,6 +84,8 @@ def place_and_route(
     options = ["--freq", f"{ASKED_MHZ:g}", "--timing-allow-fail", "--seed", "1"]
 
     def make(folder):
+        if anneal:
+            library()  # whether it compiles here is said first, not after minutes of placing
         shutil.copy(netlist, folder / "netlist.json")
         shutil.copy(constraints, folder / "pins.xdc")
         command = [tools.nextpnr, "--chipdb", str(tools.chipdb), "--quiet", *options]
@@ -92,9 +96,20 @@ def place_and_route(
         if anneal:
             place_only = [*place, "--no-route", "--write", PLACED, "--log", "place.log"]
             _run(place_only, folder, name, progress, remedy, folder / "place.log")
+            before = (folder / PACKED).read_bytes()
             arranged |= improve(folder / PACKED, folder / PLACED, tools.grid, progress)
         route = [*place, "--fasm", FASM, "--log", LOG, *(["--sdf", SDF] if delays else [])]
-        _run(route, folder, name, progress, remedy)
+        try:
+            _run(route, folder, name, progress, remedy)
+        except UserError as error:
+            if "wire_after" not in arranged:
+                raise
+            # Its router has places of its own that it can't do with; the placer's it may.
+            arranged = {key: arranged[key] for key in ARRANGED} | {"not_annealed": str(error)}
+            if (folder / LOG).is_file():
+                (folder / LOG).rename(folder / "annealed.log")
+            (folder / PACKED).write_bytes(before)
+            _run(route, folder, name, progress, remedy)
         for path in ("netlist.json", PACKED, PLACED):
             (folder / path).unlink(missing_ok=True)
         return read_log(folder / LOG) | arranged
@@ -102,7 +117,8 @@ def place_and_route(
     sites = packed.site_path(tools.grid) if dsps_in_order and tools.grid and tools.both_dsps else []
     anneal = anneal and tools.grid is not None
     recipe = options, tools.recipe(), PASSES, STUCK, sites, delays, anneal
-    decides = [netlist, constraints, pathlib.Path(packed.__file__), *sources()]  # what is done behind packing is there
+    decides = [netlist, constraints, pathlib.Path(packed.__file__)]  # what is done behind packing is there
+    decides += sources() if anneal else []
     folder, routed = cached(f"{name}-routed", decides, recipe, make)
     return folder / FASM, routed
 

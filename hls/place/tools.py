@@ -33,6 +33,7 @@ NEEDED = (
     "--timing-allow-fail",
     "--pack-only",
     "--no-pack",
+    "--no-route",
 )  # options of nextpnr-xilinx
 PROBE_S = 120  # for one DSP to be packed: it takes a second
 

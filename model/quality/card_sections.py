@@ -13,6 +13,8 @@ from model.quality.pages import markdown, name_of, number
 from model.quality.pair import digest
 from model.quality.protocols import PROTOCOLS
 
+NAMES = {"picture": "squared errors in shares of bicubic's"}  # of metrics whose own name does not say it
+
 if TYPE_CHECKING:
     from model.quality.pair import Pair
     from model.quality.results import Results
@@ -100,7 +102,7 @@ def training(pair: Pair) -> str:
             ],
             [
                 "optimiser",
-                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {config['metric'].upper()}, moving "
+                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {NAMES.get(config['metric'], config['metric'].upper())}, moving "
                 f"average of the weights {config['ema']:g}, "
                 f"first layer whitened, {config['padding']} convolutions, seed {config['seed']}",
             ],

@@ -56,7 +56,7 @@ class Design:
             "parameters": {},
             "attributes": attributes,
             "port_directions": {
-                pin: "output" if pin in outs or pin.rstrip("0123") in outs else "input" for pin in pins
+                pin: "output" if pin in outs or pin.rstrip("0123456789") in outs else "input" for pin in pins
             },
             "connections": {pin: [net] for pin, net in pins.items()},
         }
@@ -65,15 +65,18 @@ class Design:
         if kind not in ("PSEUDO_GND", "BUFGCTRL", "IOB33_INBUF"):
             for pin, net in pins.items():
                 if net is None:
-                    self._ins.append((name, pin))
+                    self._ins.append((name, pin, len(self.cells)))
                 elif self.cells[name]["port_directions"][pin] == "output":
-                    self._outs.append(net)
+                    self._outs.append(
+                        (net, len(self.cells), kind == "SLICE_FFX" or "_" in kind and kind != "SLICE_LUTX")
+                    )
         return name
 
     def wire(self):
-        """Give every open input a net."""
-        for name, pin in self._ins:
-            self.cells[name]["connections"][pin] = [int(self.rng.choice([*self._outs, LOW]))]
+        """Give every open input a net: of a register, or of a cell that was there before, so that there is no ring."""
+        for name, pin, order in self._ins:
+            known = [net for net, made, register in self._outs if register or made < order]
+            self.cells[name]["connections"][pin] = [int(self.rng.choice([*known, LOW]))]
 
     def flip_flop(self, name, place, control, data=None, **attributes):
         enable, reset = self.controls[control]
@@ -99,13 +102,20 @@ class Design:
             control = int(self.rng.integers(3))
             for lane in LANES:
                 name, out, where = f"l{x}.{y}{lane}", self.net(), f"SLICE_X{x}Y{y}/{lane}"
-                what = self.rng.integers(5)
+                what = self.rng.integers(6)
                 pins = {f"A{i + 1}": None for i in range(int(self.rng.integers(1, 7)))} | {"O6": out}
                 if what == 0:
                     self.flip_flop(name, f"{where}{self.rng.choice(['FF', '5FF'])}", control)
                 elif what == 1:
                     self.add(name, "SLICE_LUTX", pins, f"{where}6LUT", "O", CONSTR_CHILDREN=f"{name}f")
                     self.flip_flop(f"{name}f", f"{where}FF", control, out, CONSTR_PARENT=name, CONSTR_Z="10")
+                elif what == 4:
+                    pins.pop("A6", None)
+                    self.add(name, "SLICE_LUTX", pins, f"{where}5LUT", "O", CONSTR_CHILDREN=f"{name}f")
+                    self._outs = [
+                        entry for entry in self._outs if entry[0] != out
+                    ]  # one output of a lane that is no 6LUT's: the flip-flop's
+                    self.flip_flop(f"{name}f", f"{where}5FF", control, out, CONSTR_PARENT=name, CONSTR_Z="10")
                 elif what == 2:
                     self.add(name, "SLICE_LUTX", pins, f"{where}6LUT", "O")
                 elif what == 3:
@@ -126,11 +136,12 @@ class Design:
             luts = [f"{name}{lane}" for lane in LANES]
             if not i:
                 lead["CONSTR_CHILDREN"] = ";".join(names[1:] + [f"{n}{lane}" for n in names for lane in LANES])
-            self.add(name, "CARRY4", pins, f"SLICE_X{x}Y{y + i}/CARRY4", ("O", "CO"), **lead)
             for k, lut in enumerate(luts):
                 place = f"SLICE_X{x}Y{y + i}/{LANES[k]}6LUT"
                 inner = {"A1": None, "A2": None, "O6": pins[f"S{k}"]}
-                self.add(lut, "SLICE_LUTX", inner, place, "O", CONSTR_PARENT=names[0])
+                z = format(x % 2 * 64 + 16 * k, "032b")
+                self.add(lut, "SLICE_LUTX", inner, place, "O", CONSTR_PARENT=names[0], CONSTR_ABS_Z="1", CONSTR_Z=z)
+            self.add(name, "CARRY4", pins, f"SLICE_X{x}Y{y + i}/CARRY4", ("O", "CO"), **lead)
             carry = pins["CO3"]
 
     def memory(self):
@@ -214,6 +225,8 @@ def complaints(cells, before, after):
                 wrong.append(f"{name} has left {parent}")
             if cell["type"] == "SLICE_FFX" and after[name].split("/")[1][0] != after[parent].split("/")[1][0]:
                 wrong.append(f"{name} is in another lane than {parent}")
+            if cell["type"] == "SLICE_FFX" and ("5FF" in after[name]) != ("5LUT" in after[parent]):
+                wrong.append(f"{name} is not the flip-flop of {parent}'s output")
     return wrong
 
 

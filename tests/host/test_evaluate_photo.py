@@ -90,3 +90,11 @@ def test_without_weights_it_says_how_to_make_them(pictures):
     assert (
         result.exit_code == 2 and "make train DEGRADATION=photo" in result.output and "Traceback" not in result.output
     )
+
+
+def test_committed_weights_gain_what_is_asked():
+    """Every network with photo weights, on every kind and in the mean (docs/results/photo.json)."""
+    rows = photo_results.load()
+    assert not photo_results.stale()
+    assert len({(row["network"], row["upscale"]) for row in rows if row["weights"] == "photo"}) >= 9
+    assert evaluate_photo.complaints(rows) == []

@@ -88,6 +88,10 @@ class Device:
         name, kind = site[:2]
         return re.sub(r"^[A-Z0-9]+(?=_X)", BLOCKS[kind], name) if kind in BLOCKS else name
 
+    def has(self, name: str) -> bool:
+        """Return whether there is such a site."""
+        return name in self._site
+
     def site(self, name: str) -> int:
         """Return the number of a site."""
         return self._site[name]

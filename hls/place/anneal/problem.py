@@ -23,11 +23,7 @@ MOST_PINS = 400  # of a net whose wire counts; larger ones are everywhere whatev
 SAME_LANE, SAME_SITE = 0.02, 0.55  # ns, of wires that do not leave a lane, or a slice
 
 
-class Box(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int16) for name in "left right low high lefts rights lows highs".split()]
-
-
-_SCALARS = "sites slices columns rows delay_rows cells nets pins atoms chains blocks memories epoch unused".split()
+_SCALARS = "sites slices columns rows delay_rows cells nets pins atoms chains blocks memories epoch size".split()
 _ARRAYS = (
     ("x y slice_x slice_y", np.int16),
     ("grid above below beside", np.int32),
@@ -35,8 +31,8 @@ _ARRAYS = (
     ("occupant block_at", np.int32),
     ("kind rigid", np.uint8),
     ("site sub mate", np.int32),
-    ("inputs outputs ram srl only_carry carry_outs", np.uint8),
-    ("input output data_in wclk write_msb data control carry_in", np.int32),
+    ("inputs outputs ram srl only_carry carry_outs latch", np.uint8),
+    ("input output data_in wclk write_msb data clock control carry_in", np.int32),
     ("atom chain_begin chain_cell chain_of block block_class class_begin memory_cell", np.int32),
     ("cell_begin cell_pin net_begin pin_cell pin_net driver users", np.int32),
     ("net_weight", np.float32),
@@ -109,7 +105,7 @@ class Problem:
         scalars = {name: len(a[array]) for name, array in lengths.items()}
         scalars |= {"slices": device.slices, "columns": device.columns, "rows": device.rows, "cells": len(self.names)}
         scalars |= {"delay_rows": device.delays.shape[1], "memories": len(a["memory_cell"])}
-        scalars |= {"chains": len(a["chain_begin"]) - 1}
+        scalars |= {"chains": len(a["chain_begin"]) - 1, "size": ctypes.sizeof(Arrays)}
         pointers = {name: a[name].ctypes.data for name, _ in _fields(_ARRAYS + _REST)}
         return Arrays(**scalars, **pointers, same_lane=SAME_LANE, same_site=SAME_SITE)
 
@@ -148,7 +144,7 @@ class Problem:
                     ports.append(port)
             begin.append(len(pin_cell))
         a = self.arrays
-        a["net_begin"], a["pin_cell"], a["pin_net"] = map(np.array, (begin, pin_cell, pin_net))
+        a["net_begin"], a["pin_cell"], a["pin_net"] = (np.array(x, np.int64) for x in (begin, pin_cell, pin_net))
         self._ports = ports
         driving = [drivers.get(bit, ("", "")) for bit in bits]
         a["driver"] = np.array([self._index.get(name, CONSTANT if name else UNDRIVEN) for name, _ in driving])
@@ -200,7 +196,7 @@ class Problem:
             shared = device.sharing(int(a["site"][i]))
             a["block_at"][shared[a["block_at"][shared] < 0]] = i
         a["delays"] = device.delays
-        movable = sorted(i for i in classes if self._cells[i]["type"] in device.movable)
+        movable = sorted(i for i in classes if self._free(self._cells[i]))
         a["block"] = np.array(movable)
         a["class_begin"] = device.class_begin
         a["block_class"] = np.zeros(count)
@@ -208,13 +204,18 @@ class Problem:
             a["block_class"][i] = cls
         self._movable = set(movable)
 
+    def _free(self, cell):
+        """Whether a block can go anywhere: it has no place given, none within its tile, and none beside another."""
+        bound = {"BEL", "CONSTR_PARENT", "CONSTR_CHILDREN", "CONSTR_ABS_Z"} & cell["attributes"].keys()
+        return cell["type"] in self.device.movable and not bound
+
     # ---- what a slice can hold ----
 
     def _legality(self):
         a, count = self.arrays, len(self.names)
-        for name in "inputs outputs ram srl only_carry carry_outs".split():
+        for name in "inputs outputs ram srl only_carry carry_outs latch".split():
             a[name] = np.zeros(count, np.int64)
-        for name in "data_in wclk data control carry_in".split():
+        for name in "data_in wclk data clock control carry_in".split():
             a[name] = np.full(count, -1)
         a["input"], a["output"], a["write_msb"] = (
             np.full((count, 6), -1),
@@ -236,7 +237,8 @@ class Problem:
                     sink = a["pin_cell"][a["net_begin"][outs[0]] + 1] if a["timed"][outs[0]] else -1
                     a["only_carry"][i] = sink >= 0 and a["kind"][sink] == CHAIN
             elif kind == FLIP_FLOP:
-                a["data"][i] = self._bit(cell, "D")
+                a["data"][i], a["clock"][i] = self._bit(cell, "D"), self._bit(cell, "CK")
+                a["latch"][i] = "X_FF_AS_LATCH" in attributes
                 key = tuple(self._bit(cell, port) for port in ("CK", "CE", "SR"))
                 flags = tuple(sorted((k, v) for k, v in cell["parameters"].items() if k.startswith("IS_")))
                 key += (flags, "X_FF_AS_LATCH" in attributes, "X_FFSYNC" in attributes)
@@ -259,7 +261,7 @@ class Problem:
             if kind == LUT and not child and not a["ram"][i]:
                 if not children:
                     rigid[i] = False
-                elif len(children) == 1 and a["kind"][children[0]] == FLIP_FLOP and a["sub"][i] % 4 == 0:
+                elif len(children) == 1 and a["kind"][children[0]] == FLIP_FLOP and a["sub"][i] % 4 < 2:
                     rigid[i] = rigid[children[0]] = False
                     mate[i], mate[children[0]] = children[0], i
             elif kind == FLIP_FLOP and not child:
@@ -274,6 +276,10 @@ class Problem:
                 memory.append(i)
             if i in self._movable:
                 rigid[i] = False
+        for i in np.flatnonzero((a["kind"] == CHAIN) & (of < 0)):  # of no head's: a chain of its own that stays in one
+            of[i] = len(begin) - 1
+            members.append(int(i))
+            begin.append(len(members))
         a["rigid"], a["mate"], a["memory_cell"] = rigid, mate, np.array(memory, np.int64)
         a["chain_begin"], a["chain_cell"], a["chain_of"] = np.array(begin), np.array(members, np.int64), of
         head = (a["kind"] == LUT) | ((a["kind"] == FLIP_FLOP) & (mate < 0))

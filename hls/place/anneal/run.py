@@ -10,8 +10,9 @@ import pathlib
 from tqdm import tqdm
 
 from hls.place.anneal.device import SLOTS, Device
-from hls.place.anneal.problem import Problem, cells_of
+from hls.place.anneal.problem import CONSTANTS, KINDS, Problem, cells_of
 from hls.place.packed import SECOND
+from model.base.errors import UserError
 from model.base.native import NATIVE, native_library
 
 SOURCE = pathlib.Path(__file__).with_name("cpp") / "anneal.cpp"
@@ -34,14 +35,24 @@ def sources() -> list[pathlib.Path]:
 
 
 class _Statistics(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int64) for name in ("proposed", "illegal", "accepted")]
-    _fields_ += [(name, ctypes.c_double) for name in ("wire", "delay", "cost", "squares")]
+    _fields_ = [("accepted", ctypes.c_int64), ("wire", ctypes.c_double), ("delay", ctypes.c_double)]
 
 
 @functools.cache
-def _library():
-    path = native_library(SOURCE, "anneal", "take nextpnr-xilinx's own placement (--as-placed)", FLAGS)
-    library = ctypes.CDLL(str(path))
+def library() -> ctypes.CDLL:
+    """Return the compiled annealer.
+
+    Raises
+    ------
+    UserError
+        If it cannot be compiled here, or not be loaded.
+    """
+    remedy = "place and route where there is one"
+    path = native_library(SOURCE, "anneal", remedy, FLAGS)
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise UserError(f"{path} cannot be loaded ({error}); name a build folder of your own in SRCNN_BUILD") from error
     library.analyse.restype = ctypes.c_float
     library.analyse.argtypes = [ctypes.c_void_p, ctypes.c_float]
     library.survey.argtypes = [ctypes.c_void_p] * 3
@@ -71,26 +82,27 @@ class Annealing:
     def __init__(self, problem: Problem, seed: int = SEED) -> None:
         self.problem, self.seed = problem, seed
         self._structure = problem.structure()
+        assert library().problem_bytes() == self._structure.size
         self._at = ctypes.addressof(self._structure)
         self.wire = self.delay = 0.0
 
     def survey(self) -> int:
         """Bring wires and delays up to date. Return how many slices hold what no slice can."""
         wire, delay = ctypes.c_double(), ctypes.c_double()
-        wrong = _library().survey(self._at, ctypes.byref(wire), ctypes.byref(delay))
+        wrong = library().survey(self._at, ctypes.byref(wire), ctypes.byref(delay))
         self.wire, self.delay = wire.value, delay.value
         return wrong
 
     def analyse(self, sharpness: float = 1.0) -> float:
         """Weigh connections by how critical they are, to a power. Return the longest path, ns, by estimated wires."""
-        return _library().analyse(self._at, sharpness)
+        return library().analyse(self._at, sharpness)
 
     def step(self, number: int, moves: int, temperature: float, reach: int) -> _Statistics:
         """Propose so many moves at one temperature, relative to the cost as it is now."""
         done = _Statistics()
         shares = (1 - DELAY_SHARE) / max(self.wire, 1e-9), DELAY_SHARE / max(self.delay, 1e-9)
         seed = self.seed * 1000003 + number
-        _library().anneal(self._at, seed, moves, temperature, reach, *shares, ctypes.byref(done))
+        library().anneal(self._at, seed, moves, temperature, reach, *shares, ctypes.byref(done))
         return done
 
     def run(self, steps: int = STEPS, moves: int | None = None, progress: bool = False) -> dict:
@@ -115,8 +127,7 @@ class Annealing:
                 self.step(number, moves, temperature, reach)
                 bar.update()
                 bar.set_postfix_str(f"wire {self.wire:,.0f}, longest path {longest:.1f} ns", refresh=False)
-        wrong = self.survey()
-        assert not wrong, f"{wrong} slices hold what no slice can"
+        self.survey()
         return result | {"wire_after": round(self.wire), "longest_after_ns": round(self.analyse(), 2)}
 
 
@@ -144,19 +155,40 @@ def improve(packed: pathlib.Path, placed: pathlib.Path, tilegrid: pathlib.Path, 
     Returns
     -------
     dict
-        See `Annealing.run`.
+        See `Annealing.run`; only `not_annealed`, why, where a netlist holds what is not known here. The file is then as
+        it was.
     """
     design = json.loads(packed.read_text())
-    cells = cells_of(design)
-    places = {
-        name: cell["attributes"]["NEXTPNR_BEL"] for name, cell in cells_of(json.loads(placed.read_text())).items()
-    }
-    problem = Problem(cells, places, Device(tilegrid))
-    result = Annealing(problem).run(progress=progress)
-    for name, place in problem.places().items():
+    cells, as_placed = cells_of(design), cells_of(json.loads(placed.read_text()))
+    places = {name: cell["attributes"].get("NEXTPNR_BEL", "") for name, cell in as_placed.items()}
+    device = Device(tilegrid)
+    unknown = not_known(cells, places, device)
+    if unknown:
+        return {"not_annealed": unknown}
+    annealing = Annealing(Problem(cells, places, device))
+    if annealing.survey():
+        return {"not_annealed": "a slice holds what by the rules here it can't"}
+    result = annealing.run(progress=progress)
+    if annealing.survey():
+        raise UserError("the annealed placement breaks a rule of the device; report it, with build/ kept")
+    for name, place in annealing.problem.places().items():
         attributes = cells[name]["attributes"]
         attributes["BEL"] = place
-        if int(str(attributes.get("CONSTR_ABS_Z", 0)), 2):  # a chain, or a RAM, may have left the first slice of a tile
+        # A chain, or a RAM, may have left the first slice of a tile.
+        if place.startswith("SLICE_") and int(str(attributes.get("CONSTR_ABS_Z", 0)), 2):
             attributes["CONSTR_Z"] = format(place_in_tile(place), "032b")
     packed.write_text(json.dumps(design))
     return result
+
+
+def not_known(cells: dict[str, dict], places: dict[str, str], device: Device) -> str:
+    """Return what of a placed netlist an annealing knows nothing of, "" if it knows all."""
+    for name, cell in cells.items():
+        if cell["type"] in CONSTANTS:
+            continue
+        site = places.get(name, "").partition("/")[0]
+        if not device.has(site):
+            return f"{name} is not at a site of the grid"
+        if site.startswith("SLICE_") and cell["type"] not in KINDS:
+            return f"{name} is a {cell['type']} in a slice"
+    return ""

@@ -60,7 +60,7 @@ def timing_of(
         return _carry, lambda out: 0.0, never
     if "DSP48E1" in kind:
         late = {
-            port: INTO_DSP_LATE if int(str(cell["parameters"].get(f"{port}REG", "1"))[-1]) == 0 else INTO_DSP
+            port: INTO_DSP_LATE if int(str(cell["parameters"].get(f"{port}REG", "1")), 2) == 0 else INTO_DSP
             for port in "AB"
         }
         return never, lambda out: FROM_DSP, lambda port: late.get(port[0], INTO_DSP) if port[1:].isdigit() else INTO_DSP
@@ -68,14 +68,12 @@ def timing_of(
 
         def out_of(out):
             which = "DOA_REG" if out.startswith("DOA") or "AH" in out else "DOB_REG"
-            late = int(str(cell["parameters"].get(which, "0"))[-1])
+            late = int(str(cell["parameters"].get(which, "0")), 2)
             return FROM_BLOCK_RAM_REGISTER if late else FROM_BLOCK_RAM
 
         return never, out_of, lambda port: INTO_BLOCK_RAM
     if kind == "PS7_PS7":
         return never, lambda out: FROM_PROCESSOR, lambda port: INTO_PROCESSOR
-    if kind == "SELMUX2_1":
-        return lambda port, out: LUT_NS, lambda out: 0.0, never
     return never, lambda out: 0.0, never
 
 

@@ -21,10 +21,8 @@ public:
                     undo();
                 continue;
             }
-            s.proposed++;
             if (!place()) {
                 undo();
-                s.illegal++;
                 continue;
             }
             double wire = 0, delay = 0;
@@ -35,8 +33,6 @@ public:
                 s.accepted++;
                 s.wire += wire;
                 s.delay += delay;
-                s.cost += cost;
-                s.squares += cost * cost;
             } else {
                 undo();
             }
@@ -69,5 +65,7 @@ EXPORT int survey(Problem* problem, double* wire, double* delay) {
         wrong += !annealer.legal(slice);
     return wrong;
 }
+
+EXPORT int problem_bytes() { return sizeof(Problem); }
 
 EXPORT float analyse(Problem* problem, float exponent) { return longest_path(problem, exponent); }

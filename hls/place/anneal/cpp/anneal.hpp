@@ -3,10 +3,11 @@
 #pragma once
 #include <stdint.h>
 
-inline void* operator new(unsigned long, void* place) noexcept { return place; }
+inline void* operator new(__SIZE_TYPE__, void* place) noexcept { return place; }
 
 // A slice has four lanes of two LUTs and two flip-flops, and one carry.
 enum { L6 = 0, L5 = 1, FF = 2, FF2 = 3, CARRY = 16, SUBS = 17 };
+enum { TO_FF = 2 };  // from a LUT to the flip-flop that it drives within its lane: L6 to FF, L5 to FF2
 enum { CONSTANT = -1, UNDRIVEN = -2 };  // drivers of nets that are no cell of the placement
 enum Kind { LUT = 0, FLIP_FLOP = 1, CHAIN = 2, BLOCK = 3 };
 
@@ -16,16 +17,16 @@ struct Box {
 };
 
 struct Statistics {
-    int64_t proposed, illegal, accepted;
-    double wire, delay, cost, squares;
+    int64_t accepted;
+    double wire, delay;
 };
 
 struct Problem {
     // sites: slices first, then blocks by class
     int32_t sites, slices, columns, rows, delay_rows, cells, nets, pins;
-    int32_t atoms, chains, blocks, memories, epoch, unused;
-    const int16_t *x, *y;              // of a site, tiles
-    const int16_t *slice_x, *slice_y;  // of a slice, by its name
+    int32_t atoms, chains, blocks, memories, epoch, size;  // size: of all this, in bytes
+    const int16_t *x, *y;                                  // of a site, tiles
+    const int16_t *slice_x, *slice_y;                      // of a slice, by its name
     const int32_t *grid, *above, *below,
         *beside;            // slice by name's place; the slice that a carry goes on in, -1 if there is none
     const uint8_t* memory;  // a slice can hold RAM and shift registers
@@ -35,8 +36,8 @@ struct Problem {
     const uint8_t *kind, *rigid;
     int32_t *site, *sub;
     const int32_t* mate;  // the flip-flop that a LUT drives and shares a lane with, and back
-    const uint8_t *inputs, *outputs, *ram, *srl, *only_carry, *carry_outs;
-    const int32_t *input, *output, *data_in, *wclk, *write_msb, *data, *control, *carry_in;
+    const uint8_t *inputs, *outputs, *ram, *srl, *only_carry, *carry_outs, *latch;
+    const int32_t *input, *output, *data_in, *wclk, *write_msb, *data, *clock, *control, *carry_in;
     const int32_t *atom, *chain_begin, *chain_cell, *chain_of, *block, *block_class, *class_begin, *memory_cell;
     const int32_t *cell_begin, *cell_pin;
     // nets: the first pin drives

@@ -57,7 +57,7 @@ protected:
             return false;
         int lane = random(4), mate = p.mate[cell];
         if (p.kind[cell] == LUT) {
-            int slot = mate < 0 && p.inputs[cell] <= 5 && random(5) == 0 ? L5 : L6;
+            int slot = p.inputs[cell] <= 5 && random(5) == 0 ? L5 : L6;
             if (p.srl[cell])
                 slot = sub & 3;
             int goal = lane * 4 + slot;
@@ -67,20 +67,20 @@ protected:
             if (other >= 0 && (p.rigid[other] || (p.mate[other] < 0) != (mate < 0)))
                 return false;
             if (mate >= 0) {
-                int ff = at(to, lane * 4 + FF);
+                int ff = at(to, goal + TO_FF);
                 if (ff >= 0 && (other < 0 || ff != p.mate[other])) {
                     if (p.rigid[ff] || p.mate[ff] >= 0)
                         return false;
                     if (!take(ff, from, p.sub[mate]))
                         return false;
                 }
-                take(mate, to, lane * 4 + FF);
+                take(mate, to, goal + TO_FF);
             }
             take(cell, to, goal);
             if (other >= 0) {
                 take(other, from, sub);
                 if (mate >= 0)
-                    take(p.mate[other], from, (sub & ~3) + FF);
+                    take(p.mate[other], from, sub + TO_FF);
             }
             return true;
         }
@@ -195,7 +195,9 @@ protected:
         const int* members = p.chain_cell + p.chain_begin[chain];
         int height = p.chain_begin[chain + 1] - p.chain_begin[chain];
         int from = p.site[members[0]];
-        int guide = at(p.site[members[random(height)]], random(SUBS));
+        int part =
+            p.site[members[random(height)]];  // two statements: the order of a call's arguments is the compiler's
+        int guide = at(part, random(SUBS));
         int to = guide >= 0 ? aim(guide, from, range) : near(from, range);
         if (to < 0 || to == from)
             return false;
@@ -255,8 +257,8 @@ protected:
                     continue;
                 bool sum =
                     (j & 3) == FF && p.kind[cell] == FLIP_FLOP && p.data[cell] >= 0 && p.driver[p.data[cell]] == chain;
-                if (p.rigid[cell] || sum)
-                    step(cell, to, j);
+                if ((p.rigid[cell] || sum) && !step(cell, to, j))
+                    return false;
             }
         }
         return true;
@@ -271,15 +273,15 @@ protected:
             if (to < 0 || to == slice)
                 continue;
             for (int i = 0, lane = random(4); i < 8; i++, lane = (lane + 1) & 3) {
-                int goal = lane * 4 + (lut ? (i < 4 || mate >= 0 || p.inputs[cell] > 5 ? L6 : L5) : (i < 4 ? FF : FF2));
-                if (at(to, goal) >= 0 || (mate >= 0 && at(to, lane * 4 + FF) >= 0))
+                int goal = lane * 4 + (lut ? (i < 4 || p.inputs[cell] > 5 ? L6 : L5) : (i < 4 ? FF : FF2));
+                if (at(to, goal) >= 0 || (mate >= 0 && at(to, goal + TO_FF) >= 0))
                     continue;
                 int before = count;
                 if (count + 2 > MOST_MOVED)
                     return false;
                 step(cell, to, goal);
                 if (mate >= 0)
-                    step(mate, to, lane * 4 + FF);
+                    step(mate, to, goal + TO_FF);
                 if (legal(to))
                     return true;
                 while (count > before) {

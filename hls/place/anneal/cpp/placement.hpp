@@ -17,9 +17,9 @@ public:
         return true;
     }
 
-    // What a slice of the 7 series can hold (UG474; the rules that nextpnr-xilinx checks itself).
+    // What a slice of the 7 series can hold (UG474; what nextpnr-xilinx checks, without the multiplexers F7 and F8).
     bool legal(int slice) {
-        int control = -1, wclk = -1;
+        int control = -1, wclk = -1, clock = -1;
         bool big = false;
         int top = at(slice, 3 * 4 + L6), small = at(slice, 3 * 4 + L5);
         if (top >= 0 && p.ram[top] && !(small >= 0 && p.ram[small]))
@@ -84,10 +84,19 @@ public:
             }
             if (ff2 >= 0 && out)
                 return false;
-            if (!agree(control, ff < 0 ? -1 : p.control[ff]) || !agree(control, ff2 < 0 ? -1 : p.control[ff2]))
-                return false;
+            for (int i = 0; i < 2; i++) {
+                int f = i ? ff2 : ff;
+                if (f < 0)
+                    continue;
+                if (i && p.latch[f])
+                    return false;
+                if (!agree(control, p.control[f]))
+                    return false;
+                clock = p.clock[f];
+            }
         }
-        return true;
+        // A RAM's or a shift register's clock is that of the flip-flops.
+        return wclk < 0 || clock < 0 || wclk == clock;
     }
 
 protected:

@@ -81,10 +81,11 @@ protected:
     }
 
     // At once, in a proposal that is made step by step.
-    void step(int cell, int site, int sub) {
+    bool step(int cell, int site, int sub) {
         if (!take(cell, site, sub))
-            return;
+            return false;
         clear(cell);
         put(cell, site, sub);
+        return true;
     }
 };
