@@ -87,7 +87,12 @@ protected:
         int goal = lane * 4 + (random(2) ? FF : FF2);
         if (to == from && goal == sub)
             return false;
-        int other = at(to, goal);
+        return move_flip_flop(cell, to, goal);
+    }
+
+    // A flip-flop alone into a place, or in exchange with one alone.
+    bool move_flip_flop(int cell, int to, int goal) {
+        int other = at(to, goal), from = p.site[cell], sub = p.sub[cell];
         if (other >= 0 && (p.rigid[other] || p.mate[other] >= 0))
             return false;
         take(cell, to, goal);
@@ -112,13 +117,7 @@ protected:
         int goal = lane * 4 + (p.kind[driver] == LUT && (p.sub[driver] & 3) == L5 && random(2) ? FF2 : FF);
         if (to == p.site[cell] && goal == p.sub[cell])
             return false;
-        int other = at(to, goal), from = p.site[cell], sub = p.sub[cell];
-        if (other >= 0 && (p.rigid[other] || p.mate[other] >= 0))
-            return false;
-        take(cell, to, goal);
-        if (other >= 0)
-            take(other, from, sub);
-        return true;
+        return move_flip_flop(cell, to, goal);
     }
 
     bool free_lane(int slice, int lane) {
