@@ -29,8 +29,11 @@ WIDTH = 44  # of a name in the table
 @hardware_options
 @click.option("--mhz", type=click.FloatRange(1), help="List what is slower.  [default: the clock reached, less 25 %]")
 @click.option("--dsps-in-order", is_flag=True, help="Give the DSPs of a sum places side by side.")
+@click.option("--as-placed", is_flag=True, help="Route the placer's own placement, not the annealed one.")
 @report_user_errors
-def main(stage: str, network: str, upscale: int | None, board: str, mhz: float | None, dsps_in_order: bool) -> None:
+def main(
+    stage: str, network: str, upscale: int | None, board: str, mhz: float | None, dsps_in_order: bool, as_placed: bool
+) -> None:
     """Place and route a STAGE by itself; print its clock, and the kinds of paths that are longest."""
     config = load_config(network, board, upscale)
     tools = find_tools(config.part)
@@ -44,7 +47,7 @@ def main(stage: str, network: str, upscale: int | None, board: str, mhz: float |
             continue
         of = dataclasses.replace(tools, nextpnr=program)
         fasm, routed = place_and_route(
-            of, path, constraints, design.name, True, dsps_in_order=dsps_in_order, delays=True
+            of, path, constraints, design.name, True, dsps_in_order=dsps_in_order, delays=True, anneal=not as_placed
         )
         print(f"{pathlib.Path(program).name}: {routed['fmax_mhz']:.1f} MHz after {routed['passes']} passes")
         found = kinds(read_paths(fasm.with_name(SDF), names), 1e6 / (mhz or routed["fmax_mhz"] * 1.25))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from hls.place.tools import Tools
 
 LOG, FASM, PACKED, PLACED, SDF = "nextpnr.log", "design.fasm", "packed.json", "placed.json", "design.sdf"
-ARRANGED = "chains", "second_slice", "placed_dsps"  # what packed.arrange returns
 ASKED_MHZ = PLANNED_MHZ  # what the placer aims at; nothing fails if it is missed
 PASSES = 200  # of the router, after which it is given up: designs that route take some 10 to 40
 STUCK = 60  # passes without an improvement, after which it is given up
@@ -92,27 +91,26 @@ def place_and_route(
         pack = [*command, "--json", "netlist.json", "--xdc", "pins.xdc", "--pack-only", "--write", PACKED]
         _run([*pack, "--log", "pack.log"], folder, name, False, remedy, folder / "pack.log")
         arranged = packed.arrange(folder / PACKED, sites)
-        place = [*command, "--json", PACKED, "--no-pack"]
+        place, annealed = [*command, "--json", PACKED, "--no-pack"], {}
         if anneal:
             place_only = [*place, "--no-route", "--write", PLACED, "--log", "place.log"]
             _run(place_only, folder, name, progress, remedy, folder / "place.log")
             before = (folder / PACKED).read_bytes()
-            arranged |= improve(folder / PACKED, folder / PLACED, tools.grid, progress)
+            annealed = improve(folder / PACKED, folder / PLACED, tools.grid, progress)
         route = [*place, "--fasm", FASM, "--log", LOG, *(["--sdf", SDF] if delays else [])]
         try:
             _run(route, folder, name, progress, remedy)
         except UserError as error:
-            if "wire_after" not in arranged:
+            if "wire_after" not in annealed:
                 raise
-            # Its router has places of its own that it can't do with; the placer's it may.
-            arranged = {key: arranged[key] for key in ARRANGED} | {"not_annealed": str(error)}
+            annealed = {"not_annealed": str(error)}  # the placement as it was may route
             if (folder / LOG).is_file():
                 (folder / LOG).rename(folder / "annealed.log")
             (folder / PACKED).write_bytes(before)
             _run(route, folder, name, progress, remedy)
         for path in ("netlist.json", PACKED, PLACED):
             (folder / path).unlink(missing_ok=True)
-        return read_log(folder / LOG) | arranged
+        return read_log(folder / LOG) | arranged | annealed
 
     sites = packed.site_path(tools.grid) if dsps_in_order and tools.grid and tools.both_dsps else []
     anneal = anneal and tools.grid is not None

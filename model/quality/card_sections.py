@@ -13,7 +13,13 @@ from model.quality.pages import markdown, name_of, number
 from model.quality.pair import digest
 from model.quality.protocols import PROTOCOLS
 
-NAMES = {"picture": "squared errors in shares of bicubic's"}  # of metrics whose own name does not say it
+# What is optimised, by the name that `--metric` has for it: its name in a card, and in a sentence.
+METRICS = {
+    "mse": ("MSE", "squared error"),
+    "l1": ("L1", "absolute error"),
+    "psnr": ("PSNR", "PSNR"),
+    "picture": ("squared errors in shares of bicubic's", "squared error in shares of bicubic's"),
+}
 
 if TYPE_CHECKING:
     from model.quality.pair import Pair
@@ -102,7 +108,7 @@ def training(pair: Pair) -> str:
             ],
             [
                 "optimiser",
-                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {NAMES.get(config['metric'], config['metric'].upper())}, moving "
+                f"Adam, {config['lr']:g} falling to {config['lr_end']:g} (cosine), {METRICS[config['metric']][0]}, moving "
                 f"average of the weights {config['ema']:g}, "
                 f"first layer whitened, {config['padding']} convolutions, seed {config['seed']}",
             ],

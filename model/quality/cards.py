@@ -16,7 +16,7 @@ from model.base.paths import ROOT, WEIGHTS
 from model.graph.weights import BOTH, DEGRADATIONS, T91
 from model.quality import pages
 from model.quality import results as committed
-from model.quality.card_sections import count_of, fixed_point, quality, training
+from model.quality.card_sections import METRICS, count_of, fixed_point, quality, training
 from model.quality.pages import markdown, number, title, write_changed
 from model.quality.pair import Pair, digest, pairs
 
@@ -97,17 +97,8 @@ def limits(pair: Pair, results: Results) -> str:
         count=count_of(pair).capitalize(),
         shown=SHOWN.get(pair.data, ""),
         measured=measured,
-        metric=METRICS[metric],
+        metric=METRICS[metric][1],
     )
-
-
-# What is optimised, in words, by the name that `--metric` has for it.
-METRICS = {
-    "mse": "squared error",
-    "l1": "absolute error",
-    "psnr": "PSNR",
-    "picture": "squared error in shares of bicubic's",
-}
 
 
 def card(pair: Pair, results: Results) -> str:

@@ -229,6 +229,23 @@ def test_networks_at_low_resolution_learn(place, name):
     assert np.mean(values["network"]) > np.mean(values["repeated"]) + 0.5
 
 
+def test_pictures_weigh_where_the_metric_asks_for_it(place, finished):
+    """Batches carry the weights, and the loss is theirs: the mean of weight times squared error."""
+    from model.graph.weights import load_float
+    from model.train.float_training import FloatTraining
+    from model.train.loop import prepare_data
+
+    config = load_float(place / "whole.npz").meta["config"] | {"network": str(place / "tiny.toml")}
+    assert len(prepare_data(config)[0](0)) == 2
+    config["metric"] = "picture"
+    data = prepare_data(config)
+    low, high, weight = data[0](0)
+    assert len(set(weight)) > 1
+    training = FloatTraining(config, place / "weighed", data)
+    error = np.mean((np.asarray(training.model(low)) - high) ** 2, axis=(1, 2, 3))
+    assert float(training.model.train_on_batch(low, high, weight)) == pytest.approx(np.mean(weight * error), rel=1e-4)
+
+
 def test_interrupted_in_the_background_it_stops(place):
     """A script starts background commands with SIGINT ignored; the training hears it all the same."""
     options = ("--run", "interrupted", "--out", place / "interrupted.npz")

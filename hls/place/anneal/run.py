@@ -25,8 +25,9 @@ SEED = 1
 DELAY_SHARE = 0.5  # of the cost; the rest is wire
 HOT, COLD = 8e-6, 3e-8  # temperatures, of a cost that is 1 at each step's beginning
 RANGE, NEAR = 40, 3  # slices that a move goes at most, at the beginning and at the end
-CARRY_SLOT = 15  # of a carry in nextpnr-xilinx's count
 SHARPEST = 8.0  # exponent of criticality at the end; 1 at the beginning
+
+CARRY_SLOT = 15  # of a carry in nextpnr-xilinx's count of a slice's places
 
 
 def sources() -> list[pathlib.Path]:
@@ -47,27 +48,18 @@ def library() -> ctypes.CDLL:
     UserError
         If it cannot be compiled here, or not be loaded.
     """
-    remedy = "place and route where there is one"
-    path = native_library(SOURCE, "anneal", remedy, FLAGS)
+    path = native_library(SOURCE, "anneal", "place and route where there is one", FLAGS)
     try:
-        library = ctypes.CDLL(str(path))
+        loaded = ctypes.CDLL(str(path))
     except OSError as error:
         raise UserError(f"{path} cannot be loaded ({error}); name a build folder of your own in SRCNN_BUILD") from error
-    library.analyse.restype = ctypes.c_float
-    library.analyse.argtypes = [ctypes.c_void_p, ctypes.c_float]
-    library.survey.argtypes = [ctypes.c_void_p] * 3
-    library.anneal.restype = None
-    library.anneal.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_uint64,
-        ctypes.c_int64,
-        ctypes.c_double,
-        ctypes.c_int,
-        ctypes.c_double,
-        ctypes.c_double,
-        ctypes.c_void_p,
-    ]
-    return library
+    pointer, number = ctypes.c_void_p, ctypes.c_double
+    loaded.analyse.restype = ctypes.c_float
+    loaded.analyse.argtypes = [pointer, ctypes.c_float]
+    loaded.survey.argtypes = [pointer] * 3
+    loaded.anneal.restype = None
+    loaded.anneal.argtypes = [pointer, ctypes.c_uint64, ctypes.c_int64, number, ctypes.c_int, number, number, pointer]
+    return loaded
 
 
 class Annealing:
